@@ -1,0 +1,90 @@
+"""Local normalisation: by the mean and spread of the neighbourhood, and back.
+
+Mean and standard deviation of the observed cells in a square window around each coarse cell are
+carried to the fine grid by bilinear interpolation. No statistic of a whole image is used, so the
+result does not depend on unit, offset or gas, nor on where an image was cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import correlate1d, maximum_filter, minimum_filter
+
+from no2sr.resample import upsample
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Normaliser", "denormalise", "local_statistics", "normalise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normaliser:
+    """Mean and spread of the neighbourhood of every pixel.
+
+    Attributes
+    ----------
+    mean, spread : array, (y, x), float32
+        In the unit of the image; ``spread >= 0``.
+    """
+
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+    def upsampled(self, scale: int) -> Normaliser:
+        """Carry both fields to a finer grid, bilinearly (so the spread stays non-negative)."""
+        return Normaliser(
+            mean=upsample(self.mean, scale, method="bilinear"),
+            spread=upsample(self.spread, scale, method="bilinear"),
+        )
+
+
+def local_statistics(values: NDArray[np.floating], window: int) -> Normaliser:
+    """Return mean and standard deviation of the observed cells around each cell.
+
+    Parameters
+    ----------
+    values : array, (y, x)
+        NaN in gaps, which are left out. Nothing lies beyond the edges: pad first.
+    window : int
+        Odd side of the square window, in cells.
+
+    Returns
+    -------
+    Normaliser
+        Both fields are 0 where the window holds no observed cell; the spread is exactly 0 where
+        all observed cells are equal.
+    """
+    valid = np.isfinite(values)
+    known = np.where(valid, values, 0).astype(np.float64)
+    count = _window_sum(valid.astype(np.float64), window)
+    safe = np.where(count > 0, count, 1)
+    mean = _window_sum(known, window) / safe
+    variance = _window_sum(known**2, window) / safe - mean**2
+    # The difference of squares leaves rounding noise on a constant neighbourhood: ask it directly.
+    size = {"size": window, "mode": "constant"}
+    high = maximum_filter(np.where(valid, values, -np.inf), **size, cval=-np.inf)
+    low = minimum_filter(np.where(valid, values, np.inf), **size, cval=np.inf)
+    spread = np.where(high > low, np.sqrt(np.maximum(variance, 0)), 0)
+    return Normaliser(mean=mean.astype(np.float32), spread=spread.astype(np.float32))
+
+
+def normalise(values: NDArray[np.floating], by: Normaliser) -> NDArray[np.float32]:
+    """Subtract the mean and divide by the spread; 0 where the spread is 0."""
+    deviation = np.asarray(values - by.mean, dtype=np.float32)
+    return np.divide(deviation, by.spread, out=np.zeros_like(deviation), where=by.spread > 0)
+
+
+def denormalise(values: NDArray[np.floating], by: Normaliser) -> NDArray[np.float32]:
+    """Multiply by the spread and add the mean: undoes `normalise` where the spread is not 0."""
+    return np.asarray(values * by.spread + by.mean, dtype=np.float32)
+
+
+def _window_sum(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """Sum over a square window; taps are added in the same order everywhere, so tiles agree."""
+    ones = np.ones(window)
+    rows = correlate1d(values, ones, axis=0, mode="constant")
+    return np.asarray(correlate1d(rows, ones, axis=1, mode="constant"))

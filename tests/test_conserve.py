@@ -1,0 +1,72 @@
+"""Conservation: block means of the fine image are the coarse image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from no2sr.conserve import block_mean, closure, conserve
+from no2sr.errors import SettingsError
+
+
+@st.composite
+def cases(draw):
+    """Draw a fine field, a coarse field with gaps and negatives, and row areas."""
+    scale = draw(st.integers(1, 4))
+    ny, nx = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    coarse = rng.normal(0.5, 1, (ny, nx)).astype(np.float32)
+    coarse[rng.random((ny, nx)) < 0.3] = np.nan
+    fine = rng.normal(0.5, 1, (ny * scale, nx * scale)).astype(np.float32)
+    return fine, coarse, rng.uniform(0.1, 2, ny * scale)
+
+
+@given(cases(), st.sampled_from(["additive", "multiplicative"]))
+def test_block_means_equal_the_coarse_image(case, kind):
+    fine, coarse, areas = case
+    result = conserve(fine, coarse, areas, kind=kind)
+    residual = closure(result, coarse, areas)[np.isfinite(coarse)]
+    # Rounding to float32 of values up to about 5, times gains up to 100.
+    assert np.abs(residual).max(initial=0) < (1e-6 if kind == "additive" else 5e-5)
+
+
+@given(cases())
+def test_conserving_twice_changes_nothing(case):
+    fine, coarse, areas = case
+    once = conserve(fine, coarse, areas)
+    np.testing.assert_allclose(conserve(once, coarse, areas), once, atol=1e-6)
+
+
+@given(cases())
+def test_blocks_in_gaps_are_left_alone(case):
+    fine, coarse, areas = case
+    scale = fine.shape[0] // coarse.shape[0]
+    gap = np.repeat(np.repeat(np.isnan(coarse), scale, 0), scale, 1)
+    np.testing.assert_allclose(conserve(fine, coarse, areas)[gap], fine[gap], atol=1e-6)
+
+
+def test_means_are_weighted_by_area():
+    # Rows of area 1 and 3: (1 * (0 + 4)/2 + 3 * (8 + 12)/2) / 4 = (2 + 30) / 4 = 8.
+    fine = np.array([[0, 4], [8, 12]], dtype=np.float32)
+    assert block_mean(fine, 2, np.array([1.0, 3.0])) == pytest.approx(np.array([[8.0]]))
+
+
+def test_additive_shifts_and_multiplicative_scales():
+    fine = np.array([[1, 3]], dtype=np.float32).repeat(2, axis=0)  # mean 2
+    coarse, areas = np.array([[4]], dtype=np.float32), np.ones(2)
+    np.testing.assert_allclose(conserve(fine, coarse, areas)[0], [3, 5])
+    scaled = conserve(fine, coarse, areas, kind="multiplicative")
+    np.testing.assert_allclose(scaled[0], [2, 6])
+
+
+def test_multiplicative_falls_back_where_no_factor_is_defined():
+    fine = np.array([[-1, 3]], dtype=np.float32).repeat(2, axis=0)  # mean 1
+    negative = conserve(fine, np.array([[-2]], np.float32), np.ones(2), kind="multiplicative")
+    np.testing.assert_allclose(negative[0], [-4, 0])
+
+
+def test_unknown_kind_is_refused():
+    with pytest.raises(SettingsError, match="expected 'additive' or 'multiplicative'"):
+        conserve(np.ones((2, 2)), np.ones((1, 1)), np.ones(2), kind="soft")
