@@ -1,0 +1,124 @@
+"""The record that travels with every network: what it is, what it needs, how good it is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from no2sr.errors import CardMismatchError
+from no2sr.resample import KERNEL_REACH
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Model", "ModelCard"]
+
+CARD_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What one must know to run a network and to trust it.
+
+    Attributes
+    ----------
+    network : str
+        Name of the architecture in `no2sr.networks`.
+    hyperparameters : dict
+        What its ``build`` was called with.
+    scale : int
+        Fine cells along each side of a coarse one.
+    radius : int
+        Receptive radius in fine pixels: an output pixel depends on input pixels this far away.
+    shrink : int
+        Pixels that the network's own ``valid`` layers cut off each side.
+    window : int
+        Side of the normalisation window in coarse cells.
+    parameters : int
+        Number of trained weights.
+    training : dict
+        Data, licence, settings.
+    metrics : dict
+        Figures on data the network never saw, beside bicubic and the best classical method.
+    version : str
+        Package version that trained it.
+    files : dict
+        SHA-256 of each file of the model.
+    """
+
+    network: str
+    scale: int
+    radius: int
+    shrink: int
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    window: int = 9
+    parameters: int = 0
+    training: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+    format: int = CARD_FORMAT
+
+    @property
+    def margin(self) -> int:
+        """Coarse cells that the network and the upsampling kernel look at beyond a cell."""
+        return math.ceil(self.radius / self.scale) + KERNEL_REACH["bicubic"]
+
+    @property
+    def halo(self) -> int:
+        """Coarse cells that an output can depend on: the radius beyond which no gap is felt.
+
+        Gaps within the margin are filled from cells up to one margin farther; the normalisation
+        window sits around cells up to the network's radius plus one (bilinear) away.
+        """
+        statistics = math.ceil(self.radius / self.scale) + 1 + self.window // 2
+        return max(2 * self.margin, statistics)
+
+    def to_json(self) -> str:
+        """Return the card as indented JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, origin: str) -> ModelCard:
+        """Read a card.
+
+        Raises
+        ------
+        CardMismatchError
+            If the text is no card of this format.
+        """
+        try:
+            found = json.loads(text)
+            card = cls(**found)
+        except (TypeError, ValueError) as error:
+            raise CardMismatchError(
+                f"{origin} is not a model card ({error}); expected the card.json that "
+                "no2sr.save_model writes; save the model again"
+            ) from error
+        if card.format != CARD_FORMAT:
+            raise CardMismatchError(
+                f"{origin} has card format {card.format}, expected {CARD_FORMAT}; "
+                "use the no2sr version that wrote it, or train again"
+            )
+        return card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A network with its card.
+
+    Attributes
+    ----------
+    card : ModelCard
+    folder : Path, optional
+        Where its files lie; None for a network fresh from training.
+    network : keras.Model, optional
+        The network in memory; loaded from `folder` only when the TensorFlow engine asks for it.
+    """
+
+    card: ModelCard
+    folder: Path | None = None
+    network: Any = None

@@ -1,0 +1,84 @@
+"""Inference: engines agree, tiles do not show, the ONNX form is exact."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from no2sr.errors import SettingsError
+from no2sr.inference import Prepared, make_engine, super_resolve
+from no2sr.networks import Model, ModelCard, build_network, load_model
+from no2sr.resample import upsample
+from no2sr.tiles import Tile
+
+
+@pytest.fixture(scope="module", params=[2, 3, 4])
+def model(request):
+    return load_model("srcnn", scale=request.param)
+
+
+@pytest.mark.parametrize("shape", [(15, 15), (40, 40), (37, 58), (64, 101)])
+def test_onnx_equals_the_reference(model, shape):
+    image = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    reference = make_engine(model, name="tensorflow")(image)
+    found = make_engine(model)(image)
+    assert found.shape == reference.shape == (shape[0] - 12, shape[1] - 12)
+    # Within a pixel of the edge the `same` layer's zeros move with the padding to a multiple
+    # of 4; that ring is never used.
+    inner = (slice(1, -1), slice(1, -1))
+    np.testing.assert_allclose(found[inner], reference[inner], atol=2e-6, rtol=2e-6)
+
+
+def test_a_network_fresh_from_training_runs_without_being_saved():
+    import keras
+
+    keras.utils.set_random_seed(1)
+    network = build_network("srcnn", filters=(8, 4))
+    fresh = Model(card=ModelCard(network="srcnn", scale=2, radius=7, shrink=6), network=network)
+    image = np.random.default_rng(1).normal(size=(28, 28)).astype(np.float32)
+    np.testing.assert_allclose(
+        make_engine(fresh)(image), make_engine(fresh, name="tensorflow")(image), atol=2e-6
+    )
+
+
+def test_an_unknown_engine_is_refused(model):
+    with pytest.raises(SettingsError, match="expected one of onnxruntime, tensorflow"):
+        make_engine(model, name="abacus")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(4, 40), st.integers(4, 40), st.integers(4, 100), st.integers(0, 2**32 - 1))
+def test_tile_size_changes_nothing(ny, nx, tile, seed):
+    model = load_model("srcnn", scale=4)
+    engine, card = make_engine(model), model.card
+    rng = np.random.default_rng(seed)
+    coarse = rng.normal(size=(ny + 2 * card.halo, nx + 2 * card.halo)).astype(np.float32)
+    coarse[rng.random(coarse.shape) < 0.2] = np.nan
+    whole = super_resolve(coarse, card, engine, tile=4096)
+    tiled = super_resolve(coarse, card, engine, tile=tile)
+    np.testing.assert_allclose(tiled, whole, atol=1e-6 * np.nanstd(coarse) + 2e-6)
+
+
+def test_progress_ends_at_the_total(model):
+    calls = []
+    coarse = np.ones((60 + 2 * model.card.halo, 50 + 2 * model.card.halo), np.float32)
+    super_resolve(
+        coarse, model.card, make_engine(model), tile=64, progress=lambda *call: calls.append(call)
+    )
+    total = 60 * 50 * model.card.scale**2
+    assert calls[-1] == (total, total)
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+
+
+def test_a_fine_window_is_cut_from_the_upsampled_whole(model):
+    card = model.card
+    coarse = np.random.default_rng(2).normal(size=(40, 40)).astype(np.float32)
+    tile = Tile(rows=slice(14, 20), columns=slice(15, 27))
+    upsampled, by = Prepared(coarse, card).fine_window(tile, card.radius)
+    s, r = card.scale, card.radius
+    rows = slice(14 * s - r, 20 * s + r)
+    columns = slice(15 * s - r, 27 * s + r)
+    np.testing.assert_allclose(upsampled, upsample(coarse, s)[rows, columns], atol=1e-6)
+    assert by.mean.shape == by.spread.shape == upsampled.shape
