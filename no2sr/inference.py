@@ -15,6 +15,7 @@ import numpy as np
 from no2sr.errors import MissingDependencyError, SettingsError
 from no2sr.gaps import fill_gaps
 from no2sr.networks import load_keras
+from no2sr.networks.onnx_form import FOLD, to_onnx
 from no2sr.networks.store import ONNX_FILE
 from no2sr.normalise import Normaliser, denormalise, local_statistics, normalise
 from no2sr.resample import KERNEL_REACH, upsample
@@ -37,7 +38,7 @@ class Engine(Protocol):
     """Run a network on one image."""
 
     def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map ``(y, x)`` to ``(y - 2 shrink, x - 2 shrink)``."""
+        """Map ``(y, x)`` to the correction, whose outer ``card.rim`` pixels are to be cut."""
 
 
 class Prepared:
@@ -55,7 +56,25 @@ class Prepared:
         self.filled = fill_gaps(np.asarray(coarse, dtype=np.float32), card.margin)
         self.statistics = local_statistics(coarse, card.window)
 
-    def fine_window(self, tile: Tile, rim: int) -> tuple[NDArray[np.float32], Normaliser]:
+    def network_input(self, tile: Tile) -> NDArray[np.float32]:
+        """Return the normalised image on the network's grid, a radius wider than the tile.
+
+        Parameters
+        ----------
+        tile : Tile
+            In cells of the array given, at least a margin away from its edges.
+
+        Returns
+        -------
+        array, (y, x)
+        """
+        if self.card.grid == "fine":
+            return normalise(*self.fine_window(tile, rim=self.card.radius))
+        window = tile.grown(self.card.radius).window
+        by = Normaliser(mean=self.statistics.mean[window], spread=self.statistics.spread[window])
+        return normalise(self.filled[window], by)
+
+    def fine_window(self, tile: Tile, *, rim: int = 0) -> tuple[NDArray[np.float32], Normaliser]:
         """Return the upsampled image and its normaliser over a tile and a rim around it.
 
         Parameters
@@ -130,13 +149,10 @@ def super_resolve(
 
 def _estimate(prepared: Prepared, tile: Tile, engine: Engine) -> NDArray[np.float32]:
     """Return the fine pixels of one tile."""
-    card = prepared.card
-    upsampled, by = prepared.fine_window(tile, card.radius)
-    image = normalise(upsampled, by)
-    correction = trim(engine(image), card.radius - card.shrink)
-    inner = Normaliser(mean=trim(by.mean, card.radius), spread=trim(by.spread, card.radius))
-    estimate = denormalise(trim(image, card.radius) + correction, inner)
-    return np.where(inner.spread > 0, estimate, trim(upsampled, card.radius))
+    upsampled, by = prepared.fine_window(tile)
+    correction = trim(engine(prepared.network_input(tile)), prepared.card.rim)
+    estimate = denormalise(normalise(upsampled, by) + correction, by)
+    return np.where(by.spread > 0, estimate, upsampled)
 
 
 def trim(values: NDArray[np.float32], rim: int) -> NDArray[np.float32]:
@@ -167,7 +183,7 @@ def make_engine(model: Model, *, name: str = "onnxruntime") -> Engine:
 
 
 def _onnx_engine(model: Model) -> Engine:
-    """Run the ONNX form; its folded last layer wants outputs in multiples of 4."""
+    """Run the ONNX form; a folded last layer wants outputs in multiples of 4."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -175,23 +191,20 @@ def _onnx_engine(model: Model) -> Engine:
             "onnxruntime is not installed, and it runs the networks; "
             "install it with: pip install onnxruntime"
         ) from error
-    from no2sr.networks.onnx_form import FOLD, to_onnx
-
     onnxruntime.set_default_logger_severity(3)
     # Bytes, not a path: a graph that points to outside files cannot reach them.
     graph = (
         to_onnx(model.network) if model.folder is None else (model.folder / ONNX_FILE).read_bytes()
     )
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    shrink = model.card.shrink
+    card = model.card
+    grow, multiple = (card.scale, 1) if card.grid == "coarse" else (1, FOLD)
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows, columns = (size - 2 * shrink for size in image.shape)
-        extra = [(0, -size % FOLD) for size in (rows, columns)]
-        padded = np.pad(image, extra)[None, :, :, None]
-        result: NDArray[np.float32] = session.run(None, {name: padded})[0][0, :rows, :columns, 0]
-        return result
+        rows, columns = (grow * (size - 2 * card.shrink) for size in image.shape)
+        padded = np.pad(image, [(0, -rows % multiple), (0, -columns % multiple)])[None, :, :, None]
+        result: NDArray[np.float32] = session.run(None, {"image": padded})[0]
+        return result[0, :rows, :columns, 0]
 
     return run
 

@@ -24,8 +24,7 @@ from no2sr.errors import NoValidPixelsError, SettingsError
 from no2sr.grid import check_scale
 from no2sr.image import check_image
 from no2sr.inference import Prepared, trim
-from no2sr.networks import Model, ModelCard, build_network, footprint
-from no2sr.normalise import normalise
+from no2sr.networks import Model, ModelCard, build_network, footprint, grid_of
 from no2sr.tiles import Tile
 
 if TYPE_CHECKING:
@@ -115,13 +114,14 @@ def train(
     settings = settings or TrainSettings()
     scale = check_scale(scale, least=2)
     keras.utils.set_random_seed(settings.seed)
-    blank = build_network(network, **settings.hyperparameters)
+    blank = build_network(network, scale=scale, **settings.hyperparameters)
     radius, shrink = footprint(blank)
     card = ModelCard(
         network=network,
         scale=scale,
         radius=radius,
         shrink=shrink,
+        grid=grid_of(network),
         hyperparameters=settings.hyperparameters,
         window=settings.normalisation,
         parameters=blank.count_params(),
@@ -150,7 +150,7 @@ def _fit(
     )
     try:
         keras.utils.set_random_seed(settings.seed)
-        network = build_network(card.network, **settings.hyperparameters)
+        network = build_network(card.network, scale=card.scale, **settings.hyperparameters)
         schedule = keras.optimizers.schedules.CosineDecay(settings.learning_rate, settings.steps)
         network.compile(
             optimizer=keras.optimizers.Adam(schedule),
@@ -182,7 +182,7 @@ def conserving_loss(card: ModelCard) -> Any:
     """
     from keras import ops
 
-    scale, rim = card.scale, card.radius - card.shrink
+    scale, rim = card.scale, card.rim
 
     def loss(reference: Any, correction: Any) -> Any:
         inner = ops.cast(correction, "float32")[:, rim:-rim, rim:-rim] if rim else correction
@@ -202,8 +202,8 @@ def draw_samples(
 
     Returns
     -------
-    inputs : array, (samples, n + 2 radius, n + 2 radius, 1)
-        The normalised, upsampled image.
+    inputs : array, (samples, m, m, 1)
+        What the network sees: the normalised image on its grid, a radius wider than the window.
     targets : array, (samples, n, n, 3)
         See `conserving_loss`; residual and spread are in units of the root mean square residual.
 
@@ -277,15 +277,13 @@ def _sample(
     coarse = block_mean(window, scale, np.ones(window.shape[0])).astype(np.float32)
     cells = coarse.shape[0] - 2 * halo
     tile = Tile(rows=slice(halo, halo + cells), columns=slice(halo, halo + cells))
-    upsampled, by = Prepared(coarse, card).fine_window(tile, card.radius)
+    prepared = Prepared(coarse, card)
+    upsampled, by = prepared.fine_window(tile)
     inner, reference = coarse[tile.window], trim(window, halo * scale)
-    base = conserve(trim(upsampled, card.radius), inner, np.ones(cells * scale))
-    left_over = reference - base
+    left_over = reference - conserve(upsampled, inner, np.ones(cells * scale))
     observed = np.repeat(np.repeat(np.isfinite(inner), scale, axis=0), scale, axis=1)
-    target = np.stack(
-        [np.where(observed, left_over, 0), trim(by.spread, card.radius), observed], axis=-1
-    )
-    return normalise(upsampled, by), target.astype(np.float32)
+    target = np.stack([np.where(observed, left_over, 0), by.spread, observed], axis=-1)
+    return prepared.network_input(tile), target.astype(np.float32)
 
 
 def _turned(batch: NDArray[np.float32], *, turn: int, flip: bool) -> NDArray[np.float32]:

@@ -35,7 +35,7 @@ def test_a_network_fresh_from_training_runs_without_being_saved():
     import keras
 
     keras.utils.set_random_seed(1)
-    network = build_network("srcnn", filters=(8, 4))
+    network = build_network("srcnn", scale=2, filters=(8, 4))
     fresh = Model(card=ModelCard(network="srcnn", scale=2, radius=7, shrink=6), network=network)
     image = np.random.default_rng(1).normal(size=(28, 28)).astype(np.float32)
     np.testing.assert_allclose(
@@ -76,7 +76,7 @@ def test_a_fine_window_is_cut_from_the_upsampled_whole(model):
     card = model.card
     coarse = np.random.default_rng(2).normal(size=(40, 40)).astype(np.float32)
     tile = Tile(rows=slice(14, 20), columns=slice(15, 27))
-    upsampled, by = Prepared(coarse, card).fine_window(tile, card.radius)
+    upsampled, by = Prepared(coarse, card).fine_window(tile, rim=card.radius)
     s, r = card.scale, card.radius
     rows = slice(14 * s - r, 20 * s + r)
     columns = slice(15 * s - r, 27 * s + r)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError
+from no2sr.inference import make_engine
 from no2sr.networks import (
     Model,
     ModelCard,
     available_models,
     build_network,
     footprint,
+    grid_of,
     load_keras,
     load_model,
     save_model,
@@ -23,13 +25,29 @@ from no2sr.networks import (
 CARD = ModelCard(network="srcnn", scale=4, radius=7, shrink=6)
 
 
+@pytest.fixture(scope="session", params=["srcnn", "espcn", "edsr"])
+def any_network(request):
+    """Return an untrained network of each kind, at a scale of 3, with biases that matter."""
+    import keras
+
+    keras.utils.set_random_seed(6)
+    network = build_network(request.param, scale=3)
+    rng = np.random.default_rng(6)
+    network.set_weights([w + rng.normal(0, 0.01, w.shape) for w in network.get_weights()])
+    radius, shrink = footprint(network)
+    card = ModelCard(
+        network=request.param, scale=3, radius=radius, shrink=shrink, grid=grid_of(request.param)
+    )
+    return Model(card=card, network=network)
+
+
 @pytest.fixture(scope="session")
 def fresh():
     """Return an untrained seed network with biases that matter."""
     import keras
 
     keras.utils.set_random_seed(5)
-    network = build_network("srcnn")
+    network = build_network("srcnn", scale=4)
     rng = np.random.default_rng(5)
     network.set_weights([w + rng.normal(0, 0.01, w.shape) for w in network.get_weights()])
     return Model(card=CARD, network=network)
@@ -59,7 +77,7 @@ def test_the_seed_network_is_9_3_5(fresh):
     ],
 )
 def test_the_footprint_is_computed_from_the_layers(hyperparameters, expected):
-    assert footprint(build_network("srcnn", **hyperparameters)) == expected
+    assert footprint(build_network("srcnn", scale=4, **hyperparameters)) == expected
 
 
 def test_the_radius_is_7_and_not_6(fresh):
@@ -77,6 +95,44 @@ def test_the_radius_is_7_and_not_6(fresh):
     difference = np.abs(part - whole[5:24, 5:24])
     assert difference[1:-1, 1:-1].max() < 1e-5
     assert difference.max() > 1e-3
+
+
+def test_every_network_survives_saving_and_runs_alike(any_network, tmp_path):
+    loaded = load_model(save_model(any_network, tmp_path / "model"))
+    image = np.random.default_rng(0).normal(size=(30, 33)).astype(np.float32)
+    reference = make_engine(any_network, name="tensorflow")(image)
+    rim = any_network.card.rim
+    inner = (slice(rim, -rim), slice(rim, -rim))
+    for engine in ("onnxruntime", "tensorflow"):
+        found = make_engine(loaded, name=engine)(image)
+        assert found.shape == reference.shape
+        np.testing.assert_allclose(found[inner], reference[inner], atol=2e-6)
+
+
+def test_no_output_depends_on_more_than_the_radius(any_network):
+    # Changing one input pixel changes only outputs within the radius, counted on the input grid.
+    card = any_network.card
+    side = 2 * card.radius + 9
+    centre = side // 2
+    image = np.zeros((side, side), np.float32)
+    changed = image.copy()
+    changed[centre, centre] = 1
+    engine = make_engine(any_network, name="tensorflow")
+    rows = np.flatnonzero((engine(changed) != engine(image)).any(axis=1))
+    grow = card.scale if card.grid == "coarse" else 1
+    first, last = rows.min() // grow + card.shrink, rows.max() // grow + card.shrink
+    assert centre - first <= card.radius
+    assert last - centre <= card.radius
+
+
+def test_coarse_grid_networks_are_mass_neutral():
+    # Every block of the correction has mean zero, whatever the weights.
+    for name in ("espcn", "edsr"):
+        network = build_network(name, scale=4)
+        image = np.random.default_rng(0).normal(size=(1, 12, 12, 1)).astype(np.float32)
+        blocks = np.asarray(network(image)).reshape(12, 4, 12, 4)
+        assert np.abs(blocks).max() > 1e-3
+        assert np.abs(blocks.mean(axis=(1, 3))).max() < 1e-6
 
 
 def test_margin_and_halo_follow_from_the_layers():
@@ -155,8 +211,8 @@ def test_unknown_names_and_scales_name_what_there_is():
         load_model("vdsr", scale=4)
     with pytest.raises(UnknownModelError, match="there are weights for scale 2, 3, 4"):
         load_model("srcnn", scale=7)
-    with pytest.raises(UnknownModelError, match="expected one of srcnn"):
-        build_network("vdsr")
+    with pytest.raises(UnknownModelError, match="expected one of edsr, espcn, srcnn"):
+        build_network("vdsr", scale=4)
 
 
 @pytest.mark.parametrize("card", available_models(), ids=lambda c: f"{c.network}_x{c.scale}")

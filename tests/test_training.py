@@ -88,7 +88,7 @@ def test_only_observed_windows_are_drawn(gappy):
 def test_settings_and_networks_out_of_range_are_refused(gappy):
     with pytest.raises(SettingsError, match="expected at least the scale"):
         draw_samples([gappy], CARD, dataclasses.replace(SMALL, window_size=3))
-    with pytest.raises(UnknownModelError, match="expected one of srcnn"):
+    with pytest.raises(UnknownModelError, match="expected one of edsr, espcn, srcnn"):
         train([gappy], network="vdsr", settings=SMALL)
     with pytest.raises(SettingsError, match="whole number of at least 2"):
         train([gappy], scale=1, settings=SMALL)

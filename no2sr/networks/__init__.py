@@ -1,15 +1,18 @@
 """The network port: one file a paper, found by name.
 
-A network is a module with a function ``build(**hyperparameters) -> keras.Model`` that maps
-``(batch, y, x, 1)`` of the normalised, bicubic-upsampled image to ``(batch, y', x', 1)`` of a
-correction in units of the local spread. Names resolve lazily, because importing Keras takes
-seconds.
+A network is a module with a constant ``GRID`` and a function ``build`` that returns a
+``keras.Model``. With ``GRID = "fine"`` it is called as ``build(**hyperparameters)`` and maps
+``(batch, y, x, 1)`` of the normalised, bicubic-upsampled image to ``(batch, y', x', 1)``; with
+``GRID = "coarse"`` it is called as ``build(scale=scale, **hyperparameters)`` and maps the
+normalised coarse image to ``(batch, scale * y', scale * x', 1)``. Either way the output is a
+correction to the bicubic image in units of the local spread. Names resolve lazily: importing Keras
+takes seconds.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from no2sr.errors import UnknownModelError
 from no2sr.networks.card import Model, ModelCard
@@ -25,15 +28,20 @@ __all__ = [
     "available_models",
     "build_network",
     "footprint",
+    "grid_of",
     "load_keras",
     "load_model",
     "save_model",
 ]
 
-NETWORKS = {"srcnn": "no2sr.networks.srcnn"}
+NETWORKS = {
+    "edsr": "no2sr.networks.edsr",
+    "espcn": "no2sr.networks.espcn",
+    "srcnn": "no2sr.networks.srcnn",
+}
 
 
-def build_network(name: str, **hyperparameters: Any) -> keras.Model:
+def build_network(name: str, *, scale: int, **hyperparameters: Any) -> keras.Model:
     """Build a network by name with fresh weights.
 
     Raises
@@ -41,13 +49,31 @@ def build_network(name: str, **hyperparameters: Any) -> keras.Model:
     UnknownModelError
         If no network has this name.
     """
+    given = {"scale": scale} if grid_of(name) == "coarse" else {}
+    network: keras.Model = _module(name).build(**given, **hyperparameters)
+    return network
+
+
+def grid_of(name: str) -> Literal["fine", "coarse"]:
+    """Return the grid that a network works on.
+
+    Raises
+    ------
+    UnknownModelError
+        If no network has this name.
+    """
+    grid: Literal["fine", "coarse"] = _module(name).GRID
+    return grid
+
+
+def _module(name: str) -> Any:
+    """Import the module of a network; its Keras comes only when it is built."""
     if name not in NETWORKS:
         raise UnknownModelError(
             f"no network {name!r}; expected one of {', '.join(sorted(NETWORKS))}; "
             "choose one of these"
         )
-    network: keras.Model = import_module(NETWORKS[name]).build(**hyperparameters)
-    return network
+    return import_module(NETWORKS[name])
 
 
 def footprint(network: keras.Model) -> tuple[int, int]:

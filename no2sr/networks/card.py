@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from no2sr.errors import CardMismatchError
 from no2sr.resample import KERNEL_REACH
@@ -31,10 +31,13 @@ class ModelCard:
         What its ``build`` was called with.
     scale : int
         Fine cells along each side of a coarse one.
+    grid : {"fine", "coarse"}
+        Where the network works: on the upsampled image, or on the coarse one, whose cells it splits
+        itself.
     radius : int
-        Receptive radius in fine pixels: an output pixel depends on input pixels this far away.
+        Receptive radius in pixels of that grid: an output depends on inputs this far away.
     shrink : int
-        Pixels that the network's own ``valid`` layers cut off each side.
+        Pixels of that grid that the network's own ``valid`` layers cut off each side.
     window : int
         Side of the normalisation window in coarse cells.
     parameters : int
@@ -53,6 +56,7 @@ class ModelCard:
     scale: int
     radius: int
     shrink: int
+    grid: Literal["fine", "coarse"] = "fine"
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     window: int = 9
     parameters: int = 0
@@ -63,9 +67,20 @@ class ModelCard:
     format: int = CARD_FORMAT
 
     @property
+    def reach(self) -> int:
+        """Coarse cells that the network alone looks at beyond a cell."""
+        return self.radius if self.grid == "coarse" else math.ceil(self.radius / self.scale)
+
+    @property
+    def rim(self) -> int:
+        """Fine pixels around the network's output that saw the padding of its own layers."""
+        return (self.radius - self.shrink) * (self.scale if self.grid == "coarse" else 1)
+
+    @property
     def margin(self) -> int:
         """Coarse cells that the network and the upsampling kernel look at beyond a cell."""
-        return math.ceil(self.radius / self.scale) + KERNEL_REACH["bicubic"]
+        kernel = KERNEL_REACH["bicubic"]
+        return max(self.reach, kernel) if self.grid == "coarse" else self.reach + kernel
 
     @property
     def halo(self) -> int:
@@ -74,7 +89,7 @@ class ModelCard:
         Gaps within the margin are filled from cells up to one margin farther; the normalisation
         window sits around cells up to the network's radius plus one (bilinear) away.
         """
-        statistics = math.ceil(self.radius / self.scale) + 1 + self.window // 2
+        statistics = self.reach + 1 + self.window // 2
         return max(2 * self.margin, statistics)
 
     def to_json(self) -> str:

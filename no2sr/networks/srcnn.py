@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     import keras
 
-__all__ = ["build"]
+__all__ = ["GRID", "build"]
+
+GRID = "fine"
 
 
 def build(*, filters: Sequence[int] = (128, 64), kernels: Sequence[int] = (9, 3, 5)) -> keras.Model:

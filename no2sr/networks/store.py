@@ -151,6 +151,8 @@ def load_keras(model: Model) -> keras.Model:
         return model.network
     import keras
 
+    from no2sr.networks import layers  # noqa: F401 - registers our layers with Keras
+
     return keras.saving.load_model(model.folder / KERAS_FILE, compile=False, safe_mode=True)
 
 
