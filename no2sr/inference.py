@@ -54,10 +54,18 @@ class Prepared:
     def __init__(self, coarse: NDArray[np.floating], card: ModelCard) -> None:
         self.card = card
         self.filled = fill_gaps(np.asarray(coarse, dtype=np.float32), card.margin)
-        self.statistics = local_statistics(coarse, card.window)
+        found = local_statistics(coarse, card.window)
+        self.statistics = Normaliser(
+            mean=fill_gaps(found.mean, card.extension),
+            spread=fill_gaps(found.spread, card.extension),
+        )
 
     def network_input(self, tile: Tile) -> NDArray[np.float32]:
         """Return the normalised image on the network's grid, a radius wider than the tile.
+
+        No cell lies farther than ``sqrt(n - 1)`` spreads from the mean of the n cells of its own
+        window (Samuelson's inequality), so values beyond the side of the window are cut off: they
+        arise where a window has next to no spread, and the network knows nothing of them.
 
         Parameters
         ----------
@@ -68,11 +76,16 @@ class Prepared:
         -------
         array, (y, x)
         """
-        if self.card.grid == "fine":
-            return normalise(*self.fine_window(tile, rim=self.card.radius))
-        window = tile.grown(self.card.radius).window
-        by = Normaliser(mean=self.statistics.mean[window], spread=self.statistics.spread[window])
-        return normalise(self.filled[window], by)
+        card = self.card
+        if card.grid == "fine":
+            values, by = self.fine_window(tile, rim=card.radius)
+        else:
+            window = tile.grown(card.radius).window
+            values = self.filled[window]
+            by = Normaliser(
+                mean=self.statistics.mean[window], spread=self.statistics.spread[window]
+            )
+        return np.clip(normalise(values, by), -card.window, card.window)
 
     def fine_window(self, tile: Tile, *, rim: int = 0) -> tuple[NDArray[np.float32], Normaliser]:
         """Return the upsampled image and its normaliser over a tile and a rim around it.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Normaliser", "denormalise", "local_statistics", "normalise"]
 
+RESOLVED = 1e-6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normaliser:
@@ -55,8 +57,8 @@ def local_statistics(values: NDArray[np.floating], window: int) -> Normaliser:
     Returns
     -------
     Normaliser
-        Both fields are 0 where the window holds no observed cell; the spread is exactly 0 where
-        all observed cells are equal.
+        Both fields are NaN where the window holds no observed cell; the spread is exactly 0 where
+        the observed cells differ by no more than float32 resolves.
     """
     valid = np.isfinite(values)
     known = np.where(valid, values, 0).astype(np.float64)
@@ -64,12 +66,18 @@ def local_statistics(values: NDArray[np.floating], window: int) -> Normaliser:
     safe = np.where(count > 0, count, 1)
     mean = _window_sum(known, window) / safe
     variance = _window_sum(known**2, window) / safe - mean**2
-    # The difference of squares leaves rounding noise on a constant neighbourhood: ask it directly.
+    # float32 knows a value to 6e-8 of itself: a smaller spread is rounding, and dividing by it
+    # would make structure of that.
     size = {"size": window, "mode": "constant"}
     high = maximum_filter(np.where(valid, values, -np.inf), **size, cval=-np.inf)
     low = minimum_filter(np.where(valid, values, np.inf), **size, cval=np.inf)
-    spread = np.where(high > low, np.sqrt(np.maximum(variance, 0)), 0)
-    return Normaliser(mean=mean.astype(np.float32), spread=spread.astype(np.float32))
+    largest = np.maximum(np.abs(high), np.abs(low))
+    spread = np.where(high - low > RESOLVED * largest, np.sqrt(np.maximum(variance, 0)), 0)
+    seen = count > 0
+    return Normaliser(
+        mean=np.where(seen, mean, np.nan).astype(np.float32),
+        spread=np.where(seen, spread, np.nan).astype(np.float32),
+    )
 
 
 def normalise(values: NDArray[np.floating], by: Normaliser) -> NDArray[np.float32]:

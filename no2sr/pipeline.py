@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["downscale"]
 
 Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
-# The support of the bicubic kernel: with fewer cells it would see nothing but reflections.
+# The support of the bicubic kernel: with fewer cells it would see nothing but padding.
 LEAST_CELLS = 2 * KERNEL_REACH["bicubic"]
 
 

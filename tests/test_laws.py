@@ -162,3 +162,20 @@ def test_the_input_is_left_alone_and_the_result_repeats(image, scale):
     xr.testing.assert_identical(image, before)
     assert first.values.tobytes() == second.values.tobytes()
     xr.testing.assert_identical(first, second)
+
+
+@LAW
+@given(images(gaps=False, least=30, most=36), scales, st.data())
+def test_the_result_stays_within_reach_of_the_input(image, scale, data):
+    # Stretches that are constant but for the last bit of float32, beside gaps, as in real
+    # composites: dividing by their spread must not blow anything up.
+    row = data.draw(st.integers(8, 20))
+    values = image.values.copy()
+    values[:row] = np.nan
+    values[row : row + 2] = np.float32(8.987e-7)
+    values[row, ::3] = np.nextafter(np.float32(8.987e-7), np.float32(1))
+    values[row + 2 : row + 7, 4:] = np.nan
+    fine = downscale(make_image(values), scale=scale).values
+    low, high = np.nanmin(values), np.nanmax(values)
+    assert np.nanmin(fine) > low - (high - low)
+    assert np.nanmax(fine) < high + (high - low)

@@ -83,14 +83,22 @@ class ModelCard:
         return max(self.reach, kernel) if self.grid == "coarse" else self.reach + kernel
 
     @property
+    def extension(self) -> int:
+        """Coarse cells by which statistics are carried on beyond the last window that is seen.
+
+        Windows hold something up to half their side away from an observed cell; the network may
+        reach farther.
+        """
+        return max(0, self.reach + 1 - self.window // 2)
+
+    @property
     def halo(self) -> int:
         """Coarse cells that an output can depend on: the radius beyond which no gap is felt.
 
-        Gaps within the margin are filled from cells up to one margin farther; the normalisation
-        window sits around cells up to the network's radius plus one (bilinear) away.
+        Gaps within the margin are filled from cells up to one margin farther; statistics are needed
+        up to the network's reach plus one (bilinear) away, and come from where windows are seen.
         """
-        statistics = self.reach + 1 + self.window // 2
-        return max(2 * self.margin, statistics)
+        return max(2 * self.margin, self.reach + 1 + self.extension + self.window // 2)
 
     def to_json(self) -> str:
         """Return the card as indented JSON."""
