@@ -2,8 +2,8 @@
 
 One resampler for enlarging and shrinking: Pillow's, whose bicubic kernel is that of Keys (1981)
 with a = -0.5, exactly as MATLAB's ``imresize``, widened when shrinking so that it does not alias.
-Edges are extended by symmetric reflection, also as in MATLAB. OpenCV's bicubic (a = -0.75, no
-antialiasing) misplaces a ramp by up to 0.04 pixel and flatters every comparison with it.
+Edge pixels are repeated outwards. OpenCV's bicubic (a = -0.75, no antialiasing) misplaces a ramp
+by up to 0.04 pixel and flatters every comparison with it.
 
 References
 ----------
@@ -65,7 +65,7 @@ def resize(
     ny, nx = values.shape
     shrink = max(1.0, ny / shape[0], nx / shape[1])
     rim = math.ceil(max(KERNEL_REACH[method], 1) * shrink) + 1
-    padded = np.pad(np.asarray(values, dtype=np.float32), rim, mode="symmetric")
+    padded = np.pad(np.asarray(values, dtype=np.float32), rim, mode="edge")
     picture = Image.fromarray(padded)
     box = (rim, rim, rim + nx, rim + ny)
     resized = picture.resize((shape[1], shape[0]), _FILTERS[method], box=box)
