@@ -158,7 +158,8 @@ def check_scale(scale: int, *, least: int = 1) -> int:
     SettingsError
         If it is not a whole number of at least `least`.
     """
-    if isinstance(scale, bool) or int(scale) != scale or scale < least:
+    number = isinstance(scale, int | float | np.number) and not isinstance(scale, bool)
+    if not number or not float(scale).is_integer() or scale < least:
         raise SettingsError(
             f"scale is {scale!r}, expected a whole number of at least {least}; "
             "it is the number of fine cells along each side of a coarse one"

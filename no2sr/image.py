@@ -119,11 +119,13 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
         )
     step = float((values[-1] - values[0]) / (n - 1))
     places = np.arange(n)
-    misfit = np.abs(values - (values[0] + step * places)).max()
-    if not (np.isfinite(misfit) and step != 0 and misfit <= AXIS_TOLERANCE * abs(step)):
+    finite = np.isfinite(values)
+    misfit = np.abs(values - (values[0] + step * places)).max() if finite.all() else np.nan
+    if not (step != 0 and misfit <= AXIS_TOLERANCE * abs(step)):
+        steps = np.diff(values[finite])
         raise IrregularGridError(
-            f"{name} is not regular (steps {np.diff(values).min():g} to "
-            f"{np.diff(values).max():g}); "
+            f"{name} is not regular (steps {steps.min(initial=np.inf):g} to "
+            f"{steps.max(initial=-np.inf):g}, {n - finite.sum()} centres missing); "
             "expected equal steps; put the data on a regular grid first"
         )
     # The tightest tolerance that float32 storage justifies: half an ulp of the largest centre.
