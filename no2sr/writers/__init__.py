@@ -1,0 +1,86 @@
+"""Writers: an image in, one complete file out.
+
+Every writer takes anything that `no2sr.door.enter` takes, writes under a temporary name in the same
+folder and renames at the end, and never replaces a file unasked. Equal images give equal bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from no2sr.errors import SettingsError
+from no2sr.writers.geotiff import write_geotiff
+from no2sr.writers.netcdf import write_netcdf
+from no2sr.writers.zarr import write_zarr
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["check_suffix", "write", "write_geotiff", "write_netcdf", "write_zarr"]
+
+_WRITERS = {
+    ".tif": write_geotiff,
+    ".tiff": write_geotiff,
+    ".nc": write_netcdf,
+    ".zarr": write_zarr,
+}
+
+
+def write(
+    image: xr.DataArray | xr.Dataset,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    unit: str | None = None,
+) -> Path:
+    """Write an image in the format that the suffix names.
+
+    Parameters
+    ----------
+    image : DataArray or Dataset
+        An image, or anything else that `no2sr.door.enter` takes.
+    path : str or Path
+        ``.tif`` or ``.tiff`` for a cloud-optimised GeoTIFF, ``.nc`` for CF NetCDF, ``.zarr`` for a
+        Zarr store. The folder must exist.
+    overwrite : bool
+        Whether to replace an existing file.
+    unit : str, optional
+        Column unit of the values in the file, in any spelling of `no2sr.units`; by default that
+        of the image.
+
+    Returns
+    -------
+    Path
+        Where the complete file is.
+
+    Raises
+    ------
+    SettingsError
+        If the suffix is another one.
+    OutputExistsError
+        If the file is there and `overwrite` is false.
+    WriteError
+        If it cannot be written. Nothing is left behind.
+    UnitsError
+        If the image cannot be converted to `unit`.
+    """
+    writer = _WRITERS[check_suffix(path)]
+    return writer(image, path, overwrite=overwrite, unit=unit)
+
+
+def check_suffix(path: str | Path) -> str:
+    """Return the suffix of an output, in lower case.
+
+    Raises
+    ------
+    SettingsError
+        If no writer answers to it.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _WRITERS:
+        raise SettingsError(
+            f"output {Path(path).name} has the suffix {suffix or '(none)'}, expected "
+            f"{', '.join(_WRITERS)}; choose one of these"
+        )
+    return suffix

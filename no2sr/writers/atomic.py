@@ -1,0 +1,106 @@
+"""Outputs that appear under their final name only when complete."""
+
+from __future__ import annotations
+
+import glob
+import shutil
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from no2sr.errors import OutputExistsError, WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["replacing"]
+
+# What GDAL keeps beside a raster: after an overwrite it would describe the file that was.
+_SIDECARS = (".aux.xml", ".ovr", ".msk")
+
+
+@contextmanager
+def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
+    """Lend a temporary path, and rename it to the final one if the block succeeds.
+
+    Parameters
+    ----------
+    path : str or Path
+        The final name of a file, or of a folder such as a Zarr store.
+    overwrite : bool
+
+    Yields
+    ------
+    Path
+        In the same folder, with the same suffix. Whatever else in the folder begins with its name
+        is scratch, and is removed like itself if the block fails.
+
+    Raises
+    ------
+    OutputExistsError
+        If the final name is taken and `overwrite` is false.
+    WriteError
+        If the folder is missing, or the system refuses to write.
+    """
+    final = Path(path)
+    _check_free(final, overwrite=overwrite)
+    temporary = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}.partial{final.suffix}")
+    try:
+        yield temporary
+        _check_free(final, overwrite=overwrite)
+        _move(temporary, final)
+    except OSError as error:
+        if isinstance(error, WriteError):
+            raise
+        reason = error.strerror or error.__cause__ or error
+        raise WriteError(
+            f"{final} could not be written ({reason}), expected a writable folder with room; "
+            "check its permissions and free space, or write elsewhere"
+        ) from error
+    finally:
+        for scratch in final.parent.glob(f"{glob.escape(temporary.name)}*"):
+            _remove(scratch)
+
+
+def _check_free(final: Path, *, overwrite: bool) -> None:
+    """Refuse a missing folder and a taken name."""
+    if not final.parent.is_dir():
+        raise WriteError(
+            f"folder {final.parent} is not there, expected an existing one for {final.name}; "
+            "create it first"
+        )
+    if final.exists() and not overwrite:
+        raise OutputExistsError(
+            f"{final} exists already, expected a free name; choose another, or state overwrite "
+            "to replace it"
+        )
+
+
+def _move(temporary: Path, final: Path) -> None:
+    """Put the finished output in its place."""
+    if final.is_dir() and temporary.is_dir():
+        _move_folder(temporary, final)
+    else:
+        temporary.replace(final)
+    for sidecar in _SIDECARS:
+        final.with_name(final.name + sidecar).unlink(missing_ok=True)
+
+
+def _move_folder(temporary: Path, final: Path) -> None:
+    """Exchange a folder, which takes two steps, for another."""
+    aside = temporary.with_name(f"{temporary.name}.old")
+    final.rename(aside)
+    try:
+        temporary.rename(final)
+    except OSError:
+        aside.rename(final)
+        raise
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

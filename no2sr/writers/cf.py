@@ -1,0 +1,131 @@
+"""The CF form of an image, which NetCDF and Zarr share."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.image import STANDARD_NAME, is_geographic
+from no2sr.writers.prepare import PROVENANCE, label
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["cf_dataset", "chunks_of"]
+
+_CHUNK = 512
+_MAPPING = "crs"
+_TAKEN = {_MAPPING, "time", "latitude", "longitude", "x", "y"}
+# Families of the CF standard name table that a gridded amount of a gas can bear. Names that
+# products made up ("columnamountno2tropcloudscreened") would make the file invalid.
+_STANDARD_NAMES = re.compile(
+    r"((tropo|strato|atmo)sphere_(mole|mass)_content|(mole|mass)_(concentration|fraction))"
+    r"_of_[a-z0-9_]+"
+)
+_UNSTATED = "not stated by the input"
+
+
+def cf_dataset(image: xr.DataArray) -> xr.Dataset:
+    """Return the dataset that is written: one variable, its axes, time and grid mapping.
+
+    Parameters
+    ----------
+    image : DataArray, (y, x) or (time, y, x)
+        A single time becomes a scalar coordinate: GIS programs open a file with a time axis
+        only piece by piece.
+
+    Returns
+    -------
+    Dataset
+        CF-1.11; axes called ``latitude`` and ``longitude``, or ``y`` and ``x`` if projected.
+    """
+    names = {"y": "latitude", "x": "longitude"} if is_geographic(image) else {"y": "y", "x": "x"}
+    if image.sizes.get("time") == 1:
+        image = image.squeeze("time")
+    kept = {"y", "x", "spatial_ref"} | ({"time"} if _is_date(image) else set())
+    bare = image.drop_vars([name for name in image.coords if name not in kept])
+    field = bare.rename({**{k: v for k, v in names.items() if k != v}, "spatial_ref": _MAPPING})
+    field.attrs = _field_attrs(image)
+    field.encoding = {"grid_mapping": _MAPPING, "_FillValue": np.float32("nan"), "dtype": "float32"}
+    dataset = field.to_dataset(name=_variable_name(image)).reset_coords(_MAPPING)
+    dataset[_MAPPING] = dataset[_MAPPING].astype(np.int32, keep_attrs=True)
+    for name in names.values():
+        dataset[name].encoding = {"_FillValue": None}
+    if "time" in dataset.coords:
+        dataset["time"].attrs = {
+            "standard_name": "time",
+            "long_name": "time",
+            "axis": "T",
+            "units_metadata": "leap_seconds: none",  # as numpy counts
+        }
+        dataset["time"].encoding = {
+            "units": "seconds since 1970-01-01 00:00:00",
+            "calendar": "proleptic_gregorian",
+            "dtype": "float64",
+            "_FillValue": None,
+        }
+    return dataset.assign_attrs(_global_attrs(image))
+
+
+def chunks_of(dataset: xr.Dataset) -> tuple[str, tuple[int, ...]]:
+    """Return the name of the variable and the chunk sizes to store it in."""
+    name = next(str(key) for key in dataset.data_vars if key != _MAPPING)
+    sizes = dataset[name].sizes.items()
+    return name, tuple(min(1 if dim == "time" else _CHUNK, n) for dim, n in sizes)
+
+
+def _is_date(image: xr.DataArray) -> bool:
+    """Tell whether the image bears a time that CF can encode."""
+    return "time" in image.coords and np.issubdtype(image["time"].dtype, np.datetime64)
+
+
+def _variable_name(image: xr.DataArray) -> str:
+    """Return the name of the image where CF allows it."""
+    name = image.name if isinstance(image.name, str) else ""
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) and name not in _TAKEN:
+        return name
+    return "no2" if image.attrs.get("standard_name") == STANDARD_NAME else "value"
+
+
+def _field_attrs(image: xr.DataArray) -> dict[str, Any]:
+    """Return the attributes of the variable."""
+    own = {k: v for k, v in image.attrs.items() if k not in PROVENANCE and not _is_ours(k)}
+    if not _STANDARD_NAMES.fullmatch(str(own.get("standard_name", ""))):
+        own.pop("standard_name", None)
+    own.setdefault("long_name", label(image))
+    return _storable(own)
+
+
+def _global_attrs(image: xr.DataArray) -> dict[str, Any]:
+    """Return the attributes of the file; CF recommends all six of the provenance."""
+    attrs = image.attrs
+    refined = f", {attrs['no2sr_scale']} times refined" if "no2sr_scale" in attrs else ""
+    told = {
+        "Conventions": "CF-1.11",
+        "title": f"{attrs.get('long_name') or label(image)}{refined}",
+        "institution": _UNSTATED,
+        "source": _UNSTATED,
+        "history": "no2sr: write",
+        "references": _UNSTATED,
+        "comment": "Values of a refined grid are estimates, not observations."
+        if refined
+        else _UNSTATED,
+    }
+    stated = {k: v for k, v in attrs.items() if (k in PROVENANCE and v) or _is_ours(k)}
+    return _storable({**told, **stated})
+
+
+def _is_ours(key: Any) -> bool:
+    return str(key).startswith("no2sr_")
+
+
+def _storable(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Turn what a file cannot hold into text."""
+    plain = (str, int, float, np.number, np.ndarray)
+    return {
+        str(key): value if isinstance(value, plain) and not isinstance(value, bool) else str(value)
+        for key, value in attrs.items()
+        if value is not None
+    }
