@@ -1,0 +1,296 @@
+"""The reader port: one file a product, each turning a file into a grid or a swath.
+
+A reader recognises its files by their structure, finds the variable and what the file says of it
+(unit, fills, quality, corners), and hands it on as a plain `xarray.Dataset`. It is *not* concerned
+with units, directions, longitudes or gridding: `open_no2` sees to that alike for all.
+
+Readers are registered as ``module:attribute`` strings, so that none is imported before it is used.
+Other packages add theirs through the entry-point group ``no2sr.readers``.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from no2sr.errors import SettingsError, UnknownFormatError
+from no2sr.readers._files import beginning, check_there
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import xarray as xr
+
+    from no2sr.readers._time import Moment
+
+    Box = tuple[float, float, float, float]
+    Paths = str | Path | Iterable[str | Path]
+
+__all__ = [
+    "ReadOptions",
+    "Reader",
+    "available_readers",
+    "describe",
+    "find_reader",
+    "grid_no2",
+    "open_no2",
+]
+
+log = logging.getLogger("no2sr")
+
+# In the order they are asked: products, then plug-ins, then what any file may be.
+_PRODUCTS = {
+    "s5p_l2": "no2sr.readers.s5p_l2:READER",
+    "harp": "no2sr.readers.harp:READER",
+}
+_GENERIC = {
+    "geotiff": "no2sr.readers.geotiff:READER",
+    "cf_grid": "no2sr.readers.cf_grid:READER",
+}
+_GROUP = "no2sr.readers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """What a reader is told.
+
+    Attributes
+    ----------
+    variable : str or None
+        The variable to read; None for the tropospheric NO2 column.
+    qa_min : float
+        Quality, 0..1, that a swath pixel must exceed.
+    unit : str or None
+        The unit that the caller states. Grids are converted after reading; a swath by its reader.
+    chunks : mapping, int, "auto" or None
+        Passed to xarray: not None means that values are to stay unread.
+    """
+
+    variable: str | None = None
+    qa_min: float = 0.75
+    unit: str | None = None
+    chunks: Any = None
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """What the port asks of a reader: any object with these four will do."""
+
+    name: str
+    product: str  # what it reads, in words
+
+    def recognises(self, path: Path) -> bool:
+        """Tell by structure, not by name, whether this reader is responsible; cheaply.
+
+        Raises
+        ------
+        FileUnreadableError
+            If the file is one of its formats but broken.
+        """
+        ...
+
+    def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return a grid or a swath.
+
+        A grid has one data variable on 1-D axes that say what they are, gaps as NaN or as fills
+        beyond 1e29, and ``units`` if the file states them; its values may be unread. A swath
+        has the dimensions ``(scanline, ground_pixel)`` and is what `no2sr.swath.grid_swaths` takes:
+        ``column`` in mol m-2 with pixels of too low quality set to NaN, ``latitude`` and
+        ``longitude``, and where there are any ``precision`` and the ``_bounds`` of the pixels. Its
+        attributes may say ``source``, ``variable``, ``screening`` and ``processor_version``.
+        """
+        ...
+
+
+@cache
+def _registry() -> dict[str, str]:
+    plugins = {}
+    for entry in entry_points(group=_GROUP):
+        if entry.name in _PRODUCTS | _GENERIC:
+            log.warning("reader %r of %s ignored: that name is taken", entry.name, entry.value)
+        else:
+            plugins[entry.name] = entry.value
+    return {**_PRODUCTS, **plugins, **_GENERIC}
+
+
+def available_readers() -> tuple[str, ...]:
+    """Return the names of all readers, plug-ins included, in the order they are asked."""
+    return tuple(_registry())
+
+
+def _load(name: str) -> Reader:
+    module, _, attribute = _registry()[name].partition(":")
+    reader: Reader = getattr(import_module(module), attribute)
+    return reader
+
+
+def find_reader(path: str | Path, name: str | None = None) -> Reader:
+    """Return the reader of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+    name : str, optional
+        Take this reader, whatever the file looks like.
+
+    Raises
+    ------
+    FileUnreadableError
+        If the file is missing, or too short to be anything.
+    UnknownFormatError
+        If no reader recognises it; the message lists those tried.
+    SettingsError
+        If there is no reader of that name.
+    """
+    path = Path(path)
+    check_there(path)
+    if name is not None:
+        if name not in _registry():
+            raise SettingsError(
+                f"no reader {name!r}, expected one of {', '.join(available_readers())}; "
+                "leave reader= out to let the file decide"
+            )
+        return _load(name)
+    for reader in map(_load, available_readers()):
+        if reader.recognises(path):
+            return reader
+    what = f"begins with {beginning(path, 8)!r}" if path.is_file() else "is a folder"
+    raise UnknownFormatError(
+        f"{path.name} is not in a format that no2sr reads (it {what}), expected one of "
+        f"{', '.join(available_readers())}; convert it to CF NetCDF or GeoTIFF"
+    )
+
+
+def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
+    path_or_paths: Paths,
+    *,
+    reader: str | None = None,
+    variable: str | None = None,
+    unit: str | None = None,
+    qa_min: float = 0.75,
+    bbox: Box | None = None,
+    resolution: float | None = None,
+    time: Moment | None = None,
+    chunks: Any = None,
+) -> xr.DataArray:
+    """Open an NO2 file, or several, as one image.
+
+    Parameters
+    ----------
+    path_or_paths : str, Path, or iterable of them
+        Several swaths are merged on one grid by summed weights, one at a time. Several grids must
+        have equal axes and times of their own; they are stacked along ``time``.
+    reader : str, optional
+        Name of a reader (see `available_readers`); by default the structure of the file decides.
+    variable : str, optional
+        Which variable or band (name or number); by default the tropospheric NO2 column. Other gases
+        and quantities are reached by name only, and keep a unit that is no column unit.
+    unit : str, optional
+        The unit of the values in the file, where the file says none or a wrong one. The image is in
+        mol m-2 all the same.
+    qa_min : float
+        Quality, 0..1, that a swath pixel must exceed; compared with the stored byte as
+        ``byte > round(100 * qa_min)``. Grids carry no quality any more.
+    bbox : (west, south, east, north), optional
+        Region in degrees, whatever the CRS; every cell that it touches is kept. West greater than
+        east means across the antimeridian.
+    resolution : float, optional
+        Cell size in degrees of the grid for swaths, by default 0.05.
+    time : str, datetime or datetime64, optional
+        Take this step of a grid with several; a part such as ``"2023-10"`` takes all steps in it.
+    chunks : optional
+        Passed to xarray, to read grids lazily with dask.
+
+    Returns
+    -------
+    DataArray, (y, x) or (time, y, x), mol m-2
+        The image of `no2sr.image.check_image`. Negative columns are kept.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing, broken, of unknown format, has no such variable, or no valid pixel.
+    ImageError
+        If its grid, CRS or unit cannot be understood.
+    SettingsError
+        If an argument is out of range or does not apply, such as `resolution` to a grid.
+
+    Warns
+    -----
+    UnverifiedUnitsWarning
+        If the unit was inferred from the size of the values, or contradicts it.
+    RepairWarning
+        If infinite values were set missing.
+    ManyGapsWarning
+        If one of several files holds no pixels.
+
+    """
+    from no2sr.readers._grids import image_of, stacked
+    from no2sr.readers._sources import is_swath, refuse, sources
+
+    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, chunks=chunks)
+    first, rest = sources(path_or_paths, reader, options)
+    if is_swath(first.dataset):
+        from no2sr.readers._swaths import merged  # compiles its kernel: no grid should wait for it
+
+        refuse(time=time)
+        column = merged(first, rest, options=options, bbox=bbox, resolution=resolution)["column"]
+        return column.rename(first.dataset.attrs.get("variable", "column"))
+    refuse(resolution=resolution)
+    images = [image_of(source, options=options, time=time, bbox=bbox) for source in (first, *rest)]
+    return images[0] if len(images) == 1 else stacked(images)
+
+
+def grid_no2(
+    path_or_paths: Paths,
+    *,
+    reader: str | None = None,
+    variable: str | None = None,
+    unit: str | None = None,
+    qa_min: float = 0.75,
+    bbox: Box | None = None,
+    resolution: float | None = None,
+) -> xr.Dataset:
+    """Grid swaths as `open_no2` does, and return all that is known of each cell.
+
+    Parameters
+    ----------
+    path_or_paths, reader, variable, unit, qa_min, bbox, resolution
+        As for `open_no2`.
+
+    Returns
+    -------
+    Dataset, (y, x)
+        ``column`` (the image of `open_no2`), ``coverage`` (0..1), ``count`` (pixels), and where the
+        swaths have it ``precision`` and ``precision_independent``; see `no2sr.swath.grid_swaths`.
+
+    Raises
+    ------
+    SettingsError
+        If the files are grids already.
+    ReadError, ImageError
+        As for `open_no2`.
+    """
+    from no2sr.readers._sources import is_swath, sources
+    from no2sr.readers._swaths import merged
+
+    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit)
+    first, rest = sources(path_or_paths, reader, options)
+    if not is_swath(first.dataset):
+        first.dataset.close()
+        raise SettingsError(
+            f"{first.path.name} is a grid already, expected swaths; open it with open_no2"
+        )
+    return merged(first, rest, options=options, bbox=bbox, resolution=resolution)
+
+
+def describe(path: str | Path, **settings: Any) -> dict[str, Any]:
+    """Say what a file holds and how it would be read; see `no2sr.readers._describe.describe`."""
+    from no2sr.readers._describe import describe as described
+
+    return described(Path(path), **settings)

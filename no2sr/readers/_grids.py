@@ -1,0 +1,239 @@
+"""Grids of one call: made into images, cropped, stacked along time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from affine import Affine
+from pyproj import Transformer
+
+from no2sr.door import enter
+from no2sr.errors import DimensionError, NoValidPixelsError, SettingsError, TooSmallError
+from no2sr.grid import bounds_of, crop, georeference, spans_globe, transform_of
+from no2sr.image import COLUMN_ATTRS, crs_of, with_history
+from no2sr.readers._column import in_mol
+from no2sr.readers._fields import Field, choose, is_total, mentions_no2
+from no2sr.readers._files import readable
+from no2sr.readers._sources import is_swath
+from no2sr.readers._time import select_time, with_time
+from no2sr.units import CANONICAL
+
+if TYPE_CHECKING:
+    from no2sr.readers import ReadOptions
+    from no2sr.readers._sources import Source
+    from no2sr.readers._time import Moment
+
+__all__ = ["Box", "checked_box", "cropped", "image_of", "stacked"]
+
+Box = tuple[float, float, float, float]
+
+# CF standard name table: columns that are not the tropospheric one.
+TOTAL = "atmosphere_mole_content_of_nitrogen_dioxide"
+_KEPT = ("units", "standard_name", "long_name", "cell_methods")
+
+
+def image_of(
+    source: Source, *, options: ReadOptions, time: Moment | None, bbox: Box | None
+) -> xr.DataArray:
+    """Make the image of a grid that a reader handed on."""
+    if is_swath(source.dataset):
+        raise SettingsError(
+            f"{source.path.name} is a swath but other files are grids, expected files of one kind; "
+            "open them apart"
+        )
+    with readable(source.path):
+        dataset = select_time(with_time(source.dataset), time, source=source.path.name)
+        name = _variable(dataset, options, source)
+        if options.chunks is None:
+            dataset = dataset.load()
+            source.dataset.close()
+    field = _field(dataset[name])
+    no2 = options.variable is None or mentions_no2(field.name, field.text)
+    column = in_mol(
+        dataset[name],
+        label=f"{source.path.name}: {name}",
+        unit=options.unit,
+        named=options.variable is not None,
+        no2=no2,
+    )
+    image = enter(dataset.assign({name: column}), variable=name)
+    image = image if bbox is None else cropped(image, bbox)
+    _check_seen(image, source)
+    origin = {"source": str(source.dataset.attrs.get("source") or source.path.name)}
+    earlier = source.dataset.attrs.get("history")
+    attrs = _attrs(image, field, no2=no2) | origin | ({"history": str(earlier)} if earlier else {})
+    image.attrs = attrs
+    return with_history(image, f"read {field.path} of {source.path.name} as {source.reader}")
+
+
+def _field(column: xr.DataArray) -> Field:
+    texts = (str(column.attrs.get(key, "")) for key in ("long_name", "standard_name", "title"))
+    return Field(
+        name=str(column.name),
+        path=str(column.name),
+        unit=str(column.attrs.get("units", "")),
+        dims=tuple(map(str, column.dims)),
+        shape=column.shape,
+        text=" ".join(filter(None, texts)),
+    )
+
+
+def _variable(dataset: xr.Dataset, options: ReadOptions, source: Source) -> str:
+    """Return the one data variable, or choose among those that a plug-in left."""
+    names = [str(name) for name in dataset.data_vars]
+    if len(names) == 1:
+        return names[0]
+    fields = [_field(dataset[name]) for name in names]
+    return choose(fields, variable=options.variable, source=source.path.name).name
+
+
+def _attrs(image: xr.DataArray, field: Field, *, no2: bool) -> dict[str, Any]:
+    """Return the CF attributes: ours for an NO2 column, the file's for anything else."""
+    own = {key: image.attrs[key] for key in _KEPT if image.attrs.get(key)}
+    if not no2 or image.attrs["units"] != CANONICAL or "strato" in f"{field.name} {field.text}":
+        return {"cell_methods": "area: mean", "long_name": field.name, **own}
+    if is_total(field.name, field.text):
+        total = {"standard_name": TOTAL, "long_name": "total vertical column of nitrogen dioxide"}
+        return {**COLUMN_ATTRS, **total}
+    return dict(COLUMN_ATTRS)
+
+
+def _check_seen(image: xr.DataArray, source: Source) -> None:
+    if image.chunks is None and not np.isfinite(image.values).any():
+        raise NoValidPixelsError(
+            f"{source.path.name} has {image.size} pixels in the region and every one is a gap, "
+            "expected observed ones; choose another region"
+        )
+
+
+def checked_box(bbox: Box) -> Box:
+    """Return a box whose east lies east of its west, adding a turn across the antimeridian.
+
+    Raises
+    ------
+    SettingsError
+        If it encloses nothing, or more than the globe.
+    """
+    west, south, east, north = (float(edge) for edge in bbox)
+    east += 360 if east < west else 0
+    if not (south < north and west < east <= west + 360 and south >= -90 and north <= 90):
+        raise SettingsError(
+            f"bbox is {bbox}, expected (west, south, east, north) in degrees; "
+            "give one such as (76, 27.5, 78.5, 29.5)"
+        )
+    return west, south, east, north
+
+
+def cropped(image: xr.DataArray, bbox: Box) -> xr.DataArray:
+    """Keep the cells that a box in degrees touches.
+
+    Raises
+    ------
+    SettingsError
+        If the box lies outside the image.
+    TooSmallError
+        If fewer than two cells a side remain.
+    """
+    box = checked_box(bbox)
+    image, box = (
+        _turned(image, box) if crs_of(image).is_geographic else (image, _projected(image, box))
+    )
+    rows, columns = _window(image, transform_of(image), box)
+    ny, nx = rows.stop - rows.start, columns.stop - columns.start
+    if ny <= 0 or nx <= 0:
+        raise SettingsError(
+            f"bbox {bbox} lies outside the image, which covers {bounds_of(image)} in its own "
+            "units; choose a box that overlaps it"
+        )
+    if ny < 2 or nx < 2:
+        raise TooSmallError(
+            f"bbox {bbox} leaves {ny} x {nx} cells, expected at least 2 along each axis; "
+            "choose a larger region"
+        )
+    return crop(image, rows, columns)
+
+
+def _window(image: xr.DataArray, t: Affine, box: Box) -> tuple[slice, slice]:
+    """Return the rows and columns that a box in CRS units touches; 1e-6 of a cell is no touch."""
+    west, south, east, north = box
+    top, bottom = (north - t.f) / t.e + 1e-6, (south - t.f) / t.e - 1e-6
+    left, right = (west - t.c) / t.a + 1e-6, (east - t.c) / t.a - 1e-6
+    ny, nx = image.sizes["y"], image.sizes["x"]
+    return (
+        slice(max(int(np.floor(top)), 0), min(int(np.ceil(bottom)), ny)),
+        slice(max(int(np.floor(left)), 0), min(int(np.ceil(right)), nx)),
+    )
+
+
+def _turned(image: xr.DataArray, box: Box) -> tuple[xr.DataArray, Box]:
+    """Bring image and box to one turn of the globe, and the seam of a globe out of the box."""
+    west, south, east, north = box
+    left, _, right, _ = bounds_of(image)
+    if spans_globe(image):
+        west = (west - left) % 360 + left
+        east = west + box[2] - box[0]
+        if east > right + 1e-9:
+            t = transform_of(image)
+            shift = int(np.floor((west - t.c) / t.a + 1e-6))
+            rolled = image.roll(x=-shift, roll_coords=False)
+            moved = Affine(t.a, 0, t.c + shift * t.a, 0, t.e, t.f)
+            image = georeference(rolled, moved, crs_of(image))
+        return image, (west, south, east, north)
+    turn = 360 * round(((left + right) - (west + east)) / 720)
+    return image, (west + turn, south, east + turn, north)
+
+
+def _projected(image: xr.DataArray, box: Box) -> Box:
+    """Return the box in the CRS of the image that encloses a box in degrees."""
+    to_image = Transformer.from_crs("EPSG:4326", crs_of(image), always_xy=True)
+    west, south, east, north = to_image.transform_bounds(*box, densify_pts=21)
+    return west, south, east, north
+
+
+def stacked(images: list[xr.DataArray]) -> xr.DataArray:
+    """Put images of equal grids in the order of their times.
+
+    Raises
+    ------
+    DimensionError
+        If an image has no time, two have the same, or their grids differ.
+    """
+    layers = [image if "time" in image.dims else _with_time_dim(image) for image in images]
+    first = layers[0]
+    for layer in layers[1:]:
+        same = all(np.array_equal(first[axis].values, layer[axis].values) for axis in ("y", "x"))
+        if not same or crs_of(first) != crs_of(layer):
+            raise DimensionError(
+                f"the files lie on different grids ({bounds_of(first)} and {bounds_of(layer)}), "
+                "expected equal ones; open them apart"
+            )
+        if layer.attrs["units"] != first.attrs["units"]:
+            raise DimensionError(
+                f"the files are in {first.attrs['units']} and {layer.attrs['units']}, "
+                "expected one unit; open them apart"
+            )
+    whole = xr.concat(
+        layers,
+        dim="time",
+        coords="minimal",
+        compat="override",
+        join="override",
+        combine_attrs="override",
+    ).sortby("time")
+    if not whole.indexes["time"].is_unique:
+        raise DimensionError(
+            "two of the files have the same time, expected one file a time; open them apart"
+        )
+    stack = georeference(whole, transform_of(first), crs_of(first))
+    return with_history(stack, f"stacked {len(images)} files along time")
+
+
+def _with_time_dim(image: xr.DataArray) -> xr.DataArray:
+    if "time" not in image.coords:
+        raise DimensionError(
+            f"a file has no time ({image.attrs['source']}), expected one in each of several grids; "
+            "open the files apart, or merge them first"
+        )
+    return image.expand_dims("time")

@@ -1,0 +1,112 @@
+"""NetCDF and HDF5 files as the readers meet them: sound or broken, flat or in groups."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.errors import FileUnreadableError
+from no2sr.readers._fields import Field
+from no2sr.readers._files import beginning, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import netCDF4
+    from numpy.typing import NDArray
+
+__all__ = [
+    "attribute",
+    "check_whole",
+    "field_of",
+    "fields_in",
+    "floats",
+    "is_netcdf",
+    "opened",
+    "walk",
+]
+
+_CLASSIC = (b"CDF\x01", b"CDF\x02")
+_SIGNATURES = (*_CLASSIC, b"CDF\x05", b"\x89HDF")
+
+
+def is_netcdf(path: Path) -> bool:
+    """Tell by the first bytes whether a file is NetCDF (3, 4 or 5) or HDF5."""
+    return beginning(path) in _SIGNATURES
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[netCDF4.Dataset]:
+    """Open a NetCDF or HDF5 file.
+
+    Raises
+    ------
+    FileUnreadableError
+        If it is truncated or damaged.
+    """
+    import netCDF4
+
+    with readable(path):
+        check_whole(path)
+        with netCDF4.Dataset(path) as file:
+            yield file
+
+
+def check_whole(path: Path) -> None:
+    """Refuse a classic NetCDF file that ends before its data do.
+
+    The NetCDF library reads the missing part as zeros and says nothing; HDF5 notices by itself.
+    """
+    if beginning(path) not in _CLASSIC:
+        return
+    from scipy.io import netcdf_file
+
+    try:
+        with netcdf_file(path, mmap=True):  # maps every variable, and so needs every byte
+            pass
+    except (TypeError, ValueError) as short:
+        raise FileUnreadableError(
+            f"{path.name} ends before its data do, at {path.stat().st_size} bytes, expected a "
+            "complete NetCDF file; it is truncated: fetch it again"
+        ) from short
+
+
+def walk(group: netCDF4.Dataset | netCDF4.Group) -> Iterator[netCDF4.Variable[Any]]:
+    """Yield every variable of a file or group, those of its subgroups after its own."""
+    yield from group.variables.values()
+    for child in group.groups.values():
+        yield from walk(child)
+
+
+def fields_in(group: netCDF4.Dataset | netCDF4.Group) -> list[Field]:
+    """Describe every variable of a file or group and of its subgroups."""
+    return [field_of(variable) for variable in walk(group)]
+
+
+def field_of(variable: netCDF4.Variable[Any]) -> Field:
+    """Describe one variable without reading its values."""
+    group = variable.group().path.strip("/")
+    texts = (attribute(variable, key) for key in ("long_name", "standard_name", "title"))
+    return Field(
+        name=variable.name,
+        path=f"{group}/{variable.name}".lstrip("/"),
+        unit=attribute(variable, "units"),
+        dims=tuple(variable.dimensions),
+        shape=tuple(variable.shape),
+        text=" ".join(filter(None, texts)),
+    )
+
+
+def attribute(holder: Any, key: str) -> str:
+    """Return an attribute of a file, group or variable as text, or an empty string."""
+    return str(holder.getncattr(key)) if key in holder.ncattrs() else ""
+
+
+def floats(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
+    """Read decoded values, NaN where the file says missing."""
+    values = variable[...]
+    kind = values.dtype if values.dtype.kind == "f" else np.dtype("float64")
+    return np.asarray(np.ma.filled(values.astype(kind), np.nan))

@@ -1,0 +1,96 @@
+"""Times: decode what CF and CDO write, and take the steps that were asked for."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from no2sr.errors import SettingsError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+__all__ = ["Moment", "select_time", "with_time"]
+
+log = logging.getLogger("no2sr")
+
+Moment: TypeAlias = "str | datetime | np.datetime64"
+
+_NAMES = ("time", "valid_time")  # CAMS says valid_time since 2024-09
+
+
+def with_time(dataset: xr.Dataset) -> xr.Dataset:
+    """Name the time coordinate ``time`` and decode it.
+
+    Where that fails the numbers stay as they are, said in the log: not all tools write CF units.
+    """
+    found = [name for name in _NAMES if name in dataset.variables or name in dataset.dims]
+    if not found:
+        return dataset
+    dataset = dataset if found[0] == "time" else dataset.rename({found[0]: "time"})
+    if "time" not in dataset.variables or dataset["time"].dims not in ((), ("time",)):
+        return dataset
+    try:
+        return dataset.assign_coords(time=_decoded(dataset["time"]))
+    except (ValueError, OverflowError, TypeError) as problem:
+        log.warning("the times stay undecoded: %s", problem)
+        return dataset
+
+
+def _decoded(time: xr.DataArray) -> xr.DataArray:
+    units = str(time.attrs.get("units", ""))
+    if units.startswith(
+        "day as %Y%m%d"
+    ):  # absolute time of CDO, a fraction of the day behind the dot
+        numbers = np.atleast_1d(time.data)
+        days = np.floor(numbers).astype("int64")
+        dates = pd.to_datetime(days.astype(str), format="%Y%m%d")
+        moments = dates + pd.to_timedelta(numbers - days, unit="D")
+        attrs = {
+            key: value for key, value in time.attrs.items() if key not in ("units", "calendar")
+        }
+        return time.copy(data=moments.to_numpy().reshape(time.shape)).assign_attrs(attrs)
+    return xr.decode_cf(xr.Dataset(coords={"time": time}))["time"]
+
+
+def select_time(dataset: xr.Dataset, time: Moment | None, *, source: str) -> xr.Dataset:
+    """Take the steps that a moment or a part of a date names; a single step loses its dimension.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such step; the message lists those there are.
+    """
+    if time is not None:
+        dataset = _taken(dataset, time, source)
+    return dataset.squeeze("time") if dataset.sizes.get("time") == 1 else dataset
+
+
+def _taken(dataset: xr.Dataset, time: Moment, source: str) -> xr.Dataset:
+    if "time" not in dataset.coords:
+        raise SettingsError(
+            f"{source} has no times, expected none to be asked for; leave time= out"
+        )
+    wanted = str(time) if isinstance(time, str | np.datetime64) else time.isoformat()
+    steps = dataset if "time" in dataset.dims else dataset.expand_dims("time")
+    try:
+        place = steps.indexes["time"].get_loc(wanted)
+    except (KeyError, ValueError, TypeError) as absent:
+        raise SettingsError(
+            f"{source} has no time {wanted}, expected one of {_listed(steps['time'].values)}; "
+            "give time= one of these, or a part such as 2023-10"
+        ) from absent
+    return steps.isel(time=[place] if isinstance(place, int | np.integer) else place)
+
+
+def _listed(times: NDArray[Any]) -> str:
+    words = [
+        str(np.datetime_as_string(t, unit="s")) if t.dtype.kind == "M" else str(t) for t in times
+    ]
+    return ", ".join(words if len(words) <= 12 else [*words[:6], "...", *words[-3:]])
