@@ -1,0 +1,210 @@
+"""Areas of overlap between pixels and cells, compiled.
+
+Each edge of a pixel is walked cell by cell and adds the trapezoid between itself and the east end
+of its row, so that the running sum along the row is the overlap, as font rasterisers have it. The
+areas are exact for any quadrilateral, clockwise or not; no polygon is clipped, no point sampled.
+
+The map repeats every turn of 360 degrees: a pixel is added wherever one of its copies meets the
+grid, which is all that the antimeridian and global grids need.
+
+All compiled functions live in this file, because the compiler's cache watches only the file of the
+function that is called.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+import numba
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+Function = TypeVar("Function", bound="Callable[..., Any]")
+
+__all__ = ["Frame", "Pixels", "Sums", "accumulate", "extent"]
+
+# A pixel counts in a cell, and so makes it valid, from this share of the cell on. Where edges of
+# pixels and cells coincide, rounding makes slivers of 1e-12; float32 coordinates resolve 1e-4.
+LEAST_OVERLAP = 1e-6
+NOISE = 1e-14  # of a cell: what the running sum leaves behind east of a pixel
+WIDEST_PIXEL = 90.0  # degrees of longitude; a pixel that holds a pole spans more
+
+
+class Pixels(NamedTuple):
+    """The pixels of one swath, all arrays of one float type."""
+
+    column: NDArray[np.floating]  # (n,)
+    precision: NDArray[np.floating]  # (n,); (0,) if unknown
+    latitude: NDArray[np.floating]  # (n, 4)
+    longitude: NDArray[np.floating]  # (n, 4)
+
+
+class Frame(NamedTuple):
+    """Where a grid starts and how wide its cells are, in degrees."""
+
+    west: float
+    north: float
+    spacing: float
+
+
+class Sums(NamedTuple):
+    """What the pixels so far add up to on a grid; a is the overlap as a share of a cell."""
+
+    frame: Frame
+    weighted: NDArray[np.float64]  # (y, x), sum of a * column
+    weight: NDArray[np.float64]  # (y, x), sum of a
+    number: NDArray[np.int32]  # (y, x), pixels with a >= LEAST_OVERLAP
+    error: NDArray[np.float32]  # (y, x), sum of a * precision; (0, 0) if unknown
+    variance: NDArray[np.float32]  # (y, x), sum of (a * precision)**2; (0, 0) if unknown
+
+
+def _jit(function: Function) -> Function:
+    """Compile a function, once for all processes where some folder can be written."""
+    try:
+        compiled: Any = numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # nowhere to keep it, as in a read-only container
+        compiled = numba.njit(nogil=True)(function)
+    return cast("Function", compiled)
+
+
+@_jit
+def _span(four: Any) -> tuple[float, float]:
+    """Return the least and the greatest of four; ``min()`` of so small an array is slow."""
+    a, b, c, d = four[0], four[1], four[2], four[3]
+    return min(a, b, c, d), max(a, b, c, d)
+
+
+@_jit
+def _place(pixels: Pixels, k: int, frame: Frame, corners: Any) -> bool:
+    """Write x and y of the corners of pixel k, (2, 4), and return whether it can be used.
+
+    They are counted in cells from the frame's origin; the west end of the pixel is in [0, turn).
+    """
+    if not math.isfinite(pixels.column[k]):
+        return False
+    x, y = corners[0], corners[1]
+    first = np.float64(pixels.longitude[k, 0])  # unwrapping in float32 would lose 1e-4 of a cell
+    for c in range(4):
+        latitude = np.float64(pixels.latitude[k, c])
+        longitude = np.float64(pixels.longitude[k, c])
+        if not (abs(latitude) <= 90 and abs(longitude) <= 360):  # nor are NaN and fill values
+            return False
+        turns = math.floor((longitude - first + 180) / 360)
+        x[c] = (longitude - 360 * turns - frame.west) / frame.spacing
+        y[c] = (frame.north - latitude) / frame.spacing
+    low, high = _span(x)
+    turn = 360 / frame.spacing
+    for c in range(4):
+        x[c] -= turn * math.floor(low / turn)
+    return high - low <= WIDEST_PIXEL / frame.spacing
+
+
+@_jit
+def extent(pixels: Pixels, frame: Frame, occupied: Any) -> tuple[float, float, float, float]:
+    """Return (west, south, east, north) of the usable pixels; longitudes run on from the frame's.
+
+    The frame's cells are degrees; those that a pixel touches are marked in `occupied`, (360,).
+    """
+    corners = np.empty((2, 4))
+    west, east, top, bottom = np.inf, -np.inf, np.inf, -np.inf
+    for k in range(pixels.column.size):
+        if not _place(pixels, k, frame, corners):
+            continue
+        low, high = _span(corners[0])
+        for degree in range(math.floor(low), math.floor(high) + 1):
+            occupied[degree % 360] = True
+        west, east = min(west, low), max(east, high)
+        low, high = _span(corners[1])
+        top, bottom = min(top, low), max(bottom, high)
+    return frame.west + west, frame.north - bottom, frame.west + east, frame.north - top
+
+
+@_jit
+def accumulate(pixels: Pixels, sums: Sums) -> None:
+    """Add every usable pixel to the sums, in the order of the swath."""
+    corners, copy = np.empty((2, 4)), np.empty((2, 4))
+    share = np.zeros(int(WIDEST_PIXEL / sums.frame.spacing) + 5)
+    turn = 360 / sums.frame.spacing
+    for k in range(pixels.column.size):
+        if not _place(pixels, k, sums.frame, corners):
+            continue
+        precision = pixels.precision[k] if pixels.precision.size else np.nan
+        low, high = _span(corners[0])
+        for turns in range(-1, 2):
+            if high + turns * turn > 0 and low + turns * turn < sums.weight.shape[1]:
+                for c in range(4):
+                    copy[0, c] = corners[0, c] + turns * turn
+                    copy[1, c] = corners[1, c]
+                _spread((pixels.column[k], precision), copy, share, sums)
+
+
+@_jit
+def _spread(values: tuple[float, float], corners: Any, share: Any, sums: Sums) -> None:
+    """Add one copy of a pixel to the sums of the cells it overlaps."""
+    ny, nx = sums.weight.shape
+    x, y = corners[0], corners[1]
+    west, east = _span(x)
+    left = math.floor(west)
+    width = math.ceil(east) - left
+    top, bottom = _span(y)
+    for row in range(max(math.floor(top), 0), min(math.ceil(bottom), ny)):
+        for c in range(4):
+            _walk((x[c - 1] - left, y[c - 1] - row), (x[c] - left, y[c] - row), share)
+        overlap = 0.0
+        for i in range(width):
+            overlap += share[i]
+            a = abs(overlap)  # negative if the corners run the other way around
+            if a > NOISE and 0 <= left + i < nx:
+                _add(a, values, (row, left + i), sums)
+        share[: width + 2] = 0
+
+
+@_jit
+def _walk(start: tuple[float, float], end: tuple[float, float], share: Any) -> None:
+    """Add to `share` what an edge contributes within the row 0..1.
+
+    The running sum of the shares is the area of the cells east of the edges, and so, over all edges
+    of a pixel, its overlap.
+    """
+    sign = 1.0
+    if start[1] > end[1]:
+        start, end, sign = end, start, -1.0
+    top, bottom = max(start[1], 0.0), min(end[1], 1.0)
+    if top >= bottom:
+        return
+    slope = (end[0] - start[0]) / (end[1] - start[1])
+    ends = start[0] + (top - start[1]) * slope, start[0] + (bottom - start[1]) * slope
+    # Rounding on a nearly level edge must not leave the edge, nor with it the array.
+    west = max(min(ends), min(start[0], end[0]))
+    east = min(max(ends), max(start[0], end[0]))
+    height = sign * (bottom - top)
+    first, last = math.floor(west), math.floor(east)
+    if first == last:
+        inside = (west + east) / 2 - first
+        share[first] += height * (1 - inside)
+        share[first + 1] += height * inside
+        return
+    for i in range(first, last + 1):
+        begin, stop = max(west, i), min(east, i + 1)
+        part = height * (stop - begin) / (east - west)
+        inside = (begin + stop) / 2 - i
+        share[i] += part * (1 - inside)
+        share[i + 1] += part * inside
+
+
+@_jit
+def _add(a: float, values: tuple[float, float], cell: tuple[int, int], sums: Sums) -> None:
+    """Add the overlap of one pixel, of a column and a precision, to the sums of one cell."""
+    column, precision = values
+    sums.weighted[cell] += a * column
+    sums.weight[cell] += a
+    if a >= LEAST_OVERLAP:
+        sums.number[cell] += 1
+    if sums.error.size:
+        sums.error[cell] += a * precision
+        sums.variance[cell] += (a * precision) ** 2
