@@ -66,8 +66,10 @@ def georeference(image: xr.DataArray, transform: Affine, crs: Any) -> xr.DataArr
     bare = image.drop_vars(["y", "x", "spatial_ref"], errors="ignore")
     placed = bare.assign_coords(y=("y", y, y_attrs), x=("x", x, x_attrs))
     placed.attrs.pop("grid_mapping", None)
-    referenced: xr.DataArray = placed.rio.write_crs(reference).rio.write_transform(transform)
-    return referenced
+    # In place, on what is new here anyway: rioxarray would otherwise copy the values twice.
+    placed.rio.write_crs(reference, inplace=True)
+    placed.rio.write_transform(transform, inplace=True)
+    return placed
 
 
 def _axis_attrs(crs: CRS) -> tuple[dict[str, str], dict[str, str]]:

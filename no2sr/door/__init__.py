@@ -148,14 +148,14 @@ def leave(fine: xr.DataArray, dataset: Friendly, *, variable: str | None = None)
         coarse grid, as do cell bounds and 2-D coordinates. A global grid that was shaved cannot
         be rolled back, and keeps longitudes in -180..180.
 
+    See Also
+    --------
+    enter : the undo.
+
     Notes
     -----
     ``leave(enter(x), x)`` equals ``x``, apart from float32 values, NaN for every gap, axes rid of
     float32 rounding, and what is said above.
-
-    See Also
-    --------
-    enter : the undo.
     """
     way = _survey(dataset, variable)
     rows, y = outward(fine["y"].values, way.y, whole=True)
