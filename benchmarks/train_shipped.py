@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import gems
 import numpy as np
 
-from no2sr import evaluate, save_model, train
+from no2sr import evaluate, load_model, save_model, train
 from no2sr.baselines import BASELINES
 from no2sr.synthetic import add_noise, scene
 from no2sr.training import TrainSettings
@@ -78,20 +78,25 @@ def main() -> None:
     parser.add_argument("scale", type=int)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=3e-4)
     parser.add_argument("--precision", default="bfloat16")
+    parser.add_argument("--judge-only", action="store_true", help="renew the figures of the card")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     settings = TrainSettings(
-        steps=options.steps, samples=options.samples, precision=options.precision
+        steps=options.steps,
+        batch=options.batch,
+        samples=options.samples,
+        learning_rate=options.learning_rate,
+        precision=options.precision,
     )
-    model = judged(
-        train(
-            [*gems.training_images(), *simulated_images()],
-            network=options.network,
-            scale=options.scale,
-            settings=settings,
-        )
-    )
+    if options.judge_only:
+        model = load_model(options.network, scale=options.scale)
+    else:
+        images = [*gems.training_images(), *simulated_images()]
+        model = train(images, network=options.network, scale=options.scale, settings=settings)
+    model = judged(model)
     figures = model.card.metrics
     if figures["rmse_over_bicubic"] >= min(1, figures["best_classical_over_bicubic"]):
         sys.exit("not written: it does not beat the best classical method")

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
-from no2sr.baselines import BASELINES, interpolate
-from no2sr.conserve import closure
-from no2sr.degradation import degrade
-from no2sr.errors import NoValidPixelsError, SettingsError
-from no2sr.grid import cell_areas, check_scale, modcrop
-from no2sr.metrics import METRICS
-from no2sr.networks import Model, available_models
-from no2sr.pipeline import downscale
+from no2sr.bootstrap import ratio_interval
+from no2sr.comparison import BASE, compare
+from no2sr.errors import SettingsError
+from no2sr.measures import MEASURES, squared_errors
+from no2sr.noise import noise_floor, noise_level
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["evaluate"]
+    from no2sr.comparison import Comparison, Images, Methods, Scene
 
-DEFAULT_METRICS = ("rmse", "mae", "bias", "psnr", "ssim", "correlation", "closure")
+__all__ = ["DEFAULT_METRICS", "evaluate", "tabulate"]
+
+DEFAULT_METRICS = (
+    "rmse",
+    "mae",
+    "bias",
+    "psnr",
+    "ssim",
+    "correlation",
+    "closure",
+    "peak_error",
+    "plume_mass_error",
+    "effective_resolution",
+    "improvement",
+    "omission",
+    "hallucination",
+    "gap_edge_rmse",
+)
 
 
 def evaluate(
-    reference: xr.DataArray | Iterable[xr.DataArray],
+    reference: Images,
     *,
     scale: int = 4,
-    methods: Sequence[str] | Mapping[str, str | Model] | None = None,
+    methods: Methods | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
+    psf: tuple[float, float] | None = None,
 ) -> pd.DataFrame:
     """Compare methods on fine images that they have not seen.
 
@@ -43,18 +57,28 @@ def evaluate(
         Fine images. Each is averaged to the coarse grid; only blocks observed in full count.
     scale : int
     methods : sequence of str, or mapping of label to name or Model, optional
-        Classical methods of `no2sr.baselines`, shipped networks, models. By default all classical
-        ones and every shipped network with weights for the scale.
+        Classical methods of `no2sr.baselines`, shipped networks, folders of saved models, models.
+        By default all classical ones and every shipped network with weights for the scale.
     metrics : sequence of str
-        Keys of `no2sr.metrics.METRICS`, and ``closure``: the root mean square deviation of block
-        means from the coarse image.
+        Keys of `no2sr.metrics.METRICS`, and those that need more than two arrays: ``closure``
+        (root mean square deviation of block means from the coarse image), ``peak_error``,
+        ``plume_mass_error``, ``effective_resolution`` (fine cells), ``improvement``, ``omission``,
+        ``hallucination`` (shares of all detail), ``gap_edge_rmse`` (beside gaps),
+        ``full_scale_closure`` (that of the reference when made finer itself; costly).
+    psf : (float, float), optional
+        Blur before averaging: the sensor's transfer at coarse Nyquist along y and x, for TROPOMI
+        (0.74, 0.44); see `no2sr.degrade`.
 
     Returns
     -------
     pandas.DataFrame
-        One row a method, one column a metric, over all images together; SSIM is the mean
-        over images. The column ``rmse / bicubic`` is added where both are there. Errors are in the
-        unit of the reference, PSNR in dB with the range of the reference as peak.
+        One row a method, one column a metric, over all images together; SSIM, peak and plume mass
+        are means over images. Errors are in the unit of the reference, PSNR in dB with the range of
+        the reference as peak. With ``rmse`` come its ratios to bicubic and to the best classical
+        method, each with the ``low`` and ``high`` of a 95 % interval, and
+        ``above noise / bicubic``: the ratio after the noise of the reference is taken off both.
+        ``attrs`` holds ``scale``, ``unit``, ``images``, ``best_classical``, ``noise_level`` and
+        ``noise_floor``.
 
     Raises
     ------
@@ -63,92 +87,104 @@ def evaluate(
     NoValidPixelsError
         If no block was observed in full.
     """
+    _check_metrics(metrics)
+    comparison = compare(
+        reference,
+        scale=scale,
+        methods=methods,
+        psf=psf,
+        full_scale="full_scale_closure" in metrics,
+    )
+    return tabulate(comparison, metrics=metrics)
+
+
+def tabulate(comparison: Comparison, *, metrics: Sequence[str] = DEFAULT_METRICS) -> pd.DataFrame:
+    """Return the table of `evaluate` for estimates that were made already."""
     import pandas as pd
 
-    scale = check_scale(scale, least=2)
     _check_metrics(metrics)
-    images = [reference] if isinstance(reference, xr.DataArray) else list(reference)
-    pairs = [(modcrop(image, scale), degrade(image, scale)) for image in images]
-    pairs = [pair for pair in pairs if np.isfinite(pair[1].values).any()]
-    if not pairs:
-        raise NoValidPixelsError(
-            f"no block of {scale} x {scale} cells is observed in full; expected at least one; "
-            "give larger or fuller images, or a smaller scale"
-        )
-    rows = {}
-    for label, method in _resolve(methods, scale).items():
-        estimates = [_apply(method, coarse, scale) for _, coarse in pairs]
-        rows[label] = {name: _measure(name, estimates, pairs) for name in metrics}
-    if "rmse" in metrics and "bicubic" in rows:
-        bicubic = rows["bicubic"]["rmse"]
-        rows = {
-            label: {"rmse / bicubic": row["rmse"] / bicubic, **row} for label, row in rows.items()
+    judged = _Judged(comparison)
+    columns: dict[str, list[float]] = {}
+    if "rmse" in metrics:
+        columns |= _ratios(judged)
+    columns |= {
+        name: [MEASURES[name](comparison, label) for label in comparison.methods]
+        for name in metrics
+    }
+    table = pd.DataFrame(columns, index=list(comparison.methods))
+    table.attrs = {
+        "scale": comparison.scale,
+        "unit": comparison.unit,
+        "images": len(comparison.scenes),
+        "best_classical": judged.best_classical,
+        "noise_level": judged.noise,
+        "noise_floor": noise_floor(judged.noise, comparison.scale),
+    }
+    return table
+
+
+class _Judged:
+    """Squared errors of all methods, what they are compared with, and the noise in them."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        scenes = comparison.scenes
+        self.scale = comparison.scale
+        self.errors = {
+            label: squared_errors(comparison, [scene.estimates[label] for scene in scenes])
+            for label in comparison.methods
         }
-    return pd.DataFrame.from_dict(rows, orient="index")
+        self.base = squared_errors(comparison, [scene.interpolated for scene in scenes])
+        classical = {BASE: self.base} | {
+            label: self.errors[label] for label in comparison.classical
+        }
+        self.best_classical = min(classical, key=lambda label: classical[label].sum())
+        self.best = classical[self.best_classical]
+        self.cells = sum(int(_seen(scene).sum()) for scene in scenes)
+        self.noise = _noise(comparison)
+
+
+def _seen(scene: Scene) -> NDArray[np.bool_]:
+    """Tell which cells errors are taken of."""
+    return np.isfinite(scene.interpolated) & np.isfinite(scene.reference)
+
+
+def _noise(comparison: Comparison) -> float:
+    """Return the root mean square noise of the references, each weighted by its cells."""
+    levels = np.array([noise_level(scene.reference) for scene in comparison.scenes])
+    cells = np.array([_seen(scene).sum() for scene in comparison.scenes])
+    known = np.isfinite(levels) & (cells > 0)
+    if not known.any():
+        return math.nan
+    return float(np.sqrt(np.average(levels[known] ** 2, weights=cells[known])))
+
+
+def _ratios(judged: _Judged) -> dict[str, list[float]]:
+    """Return the columns that compare root mean square errors."""
+    columns: dict[str, list[float]] = {}
+    for name, against in ((BASE, judged.base), ("best classical", judged.best)):
+        total = float(against.sum())
+        spans = [ratio_interval(errors, against) for errors in judged.errors.values()]
+        columns[f"rmse / {name}"] = [_root_ratio(e.sum(), total) for e in judged.errors.values()]
+        columns[f"rmse / {name} low"] = [low for low, _ in spans]
+        columns[f"rmse / {name} high"] = [high for _, high in spans]
+    floor = judged.cells * noise_floor(judged.noise, judged.scale) ** 2
+    columns["above noise / bicubic"] = [
+        _root_ratio(errors.sum() - floor, judged.base.sum() - floor)
+        for errors in judged.errors.values()
+    ]
+    return columns
+
+
+def _root_ratio(errors: float, against: float) -> float:
+    """Return the ratio of root mean squares; NaN where there is nothing to compare with."""
+    return math.sqrt(max(errors, 0) / against) if against > 0 else math.nan
 
 
 def _check_metrics(metrics: Sequence[str]) -> None:
     """Refuse unknown metrics."""
-    known = {*METRICS, "closure"}
-    unknown = [name for name in metrics if name not in known]
+    unknown = [name for name in metrics if name not in MEASURES]
     if unknown:
         raise SettingsError(
             f"no metric {', '.join(map(repr, unknown))}; "
-            f"expected some of {', '.join(sorted(known))}; choose among these"
+            f"expected some of {', '.join(sorted(MEASURES))}; choose among these"
         )
-
-
-def _resolve(
-    methods: Sequence[str] | Mapping[str, str | Model] | None, scale: int
-) -> Mapping[str, str | Model]:
-    """Return methods by label."""
-    if methods is None:
-        shipped = [card.network for card in available_models() if card.scale == scale]
-        methods = [*BASELINES, *shipped]
-    return methods if isinstance(methods, Mapping) else {name: name for name in methods}
-
-
-def _apply(method: str | Model, coarse: xr.DataArray, scale: int) -> xr.DataArray:
-    """Bring a coarse image to the fine grid."""
-    if isinstance(method, str) and method in BASELINES:
-        return interpolate(coarse, scale, method=method)
-    return downscale(coarse, scale=scale, model=method)
-
-
-def _measure(
-    metric: str, estimates: list[xr.DataArray], pairs: list[tuple[xr.DataArray, xr.DataArray]]
-) -> float:
-    """Compute one metric over all images."""
-    if metric == "closure":
-        return _closure(estimates, pairs)
-    function = METRICS[metric]
-    layers = [
-        (found, wanted)
-        for estimate, (reference, _) in zip(estimates, pairs, strict=True)
-        for found, wanted in zip(_layers(estimate), _layers(reference), strict=True)
-    ]
-    if metric == "ssim":
-        values = [function(found, wanted) for found, wanted in layers if np.isfinite(found).any()]
-        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
-    return function(
-        np.concatenate([found.ravel() for found, _ in layers]),
-        np.concatenate([wanted.ravel() for _, wanted in layers]),
-    )
-
-
-def _closure(
-    estimates: list[xr.DataArray], pairs: list[tuple[xr.DataArray, xr.DataArray]]
-) -> float:
-    """Return the root mean square difference of block means."""
-    squares = [
-        closure(found, wanted, cell_areas(estimate)).ravel() ** 2
-        for estimate, (_, coarse) in zip(estimates, pairs, strict=True)
-        for found, wanted in zip(_layers(estimate), _layers(coarse), strict=True)
-    ]
-    return float(np.sqrt(np.nanmean(np.concatenate(squares))))
-
-
-def _layers(image: xr.DataArray) -> NDArray[np.float32]:
-    """Return values as (layers, y, x)."""
-    values: NDArray[np.float32] = image.to_numpy().reshape(-1, *image.shape[-2:])
-    return values

@@ -1,6 +1,8 @@
 """How far an estimate is from a reference, both plain arrays; cells that either lacks do not count.
 
 PSNR and SSIM are scikit-image's. Both depend on a data range, which is the range of the reference.
+A peak and a plume are what users look for: how high the highest cell comes out, and how much of a
+plume's mass is where it belongs.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from no2sr.errors import NoValidPixelsError
@@ -19,10 +22,24 @@ if TYPE_CHECKING:
 
     Metric = Callable[[NDArray[np.floating], NDArray[np.floating]], float]
 
-__all__ = ["METRICS", "bias", "correlation", "mae", "mse", "psnr", "rmse", "ssim"]
+__all__ = [
+    "METRICS",
+    "beside_gaps",
+    "bias",
+    "correlation",
+    "mae",
+    "mse",
+    "peak_error",
+    "plume_mass_error",
+    "psnr",
+    "rmse",
+    "ssim",
+]
 
 # Side of SSIM's window, scikit-image's default.
 SSIM_WINDOW = 7
+# The plumes of a scene are the cells of the reference above this percentile.
+PLUME_PERCENTILE = 95
 
 
 def _pairs(
@@ -105,6 +122,68 @@ def ssim(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> flo
     windows = np.lib.stride_tricks.sliding_window_view(both, (SSIM_WINDOW, SSIM_WINDOW))
     whole = windows.all(axis=(2, 3))
     return float(similarity[half:-half, half:-half][whole].mean()) if whole.any() else float("nan")
+
+
+def peak_error(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
+    """Error at the highest cell of the reference, over its height above the median.
+
+    Returns
+    -------
+    float
+        -0.2 says that a fifth of the peak is missing there. NaN where the reference is flat.
+    """
+    found, wanted = _pairs(estimate, reference)
+    place = int(np.argmax(wanted))
+    height = wanted[place] - np.median(wanted)
+    return float((found[place] - wanted[place]) / height) if height > 0 else float("nan")
+
+
+def plume_mass_error(
+    estimate: NDArray[np.floating],
+    reference: NDArray[np.floating],
+    areas: NDArray[np.floating],
+) -> float:
+    """Error of the mass over the plumes of a scene, over that mass.
+
+    Parameters
+    ----------
+    estimate, reference : array, (y, x)
+        The plumes are the cells above the 95th percentile of the reference, their mass is that
+        above its median.
+    areas : array, (y,)
+        Relative area of the cells of each row.
+
+    Returns
+    -------
+    float
+        -0.2 says that a fifth of the mass is elsewhere. NaN where the reference is flat.
+    """
+    found, wanted = _pairs(estimate, reference)
+    both = np.isfinite(estimate) & np.isfinite(reference)
+    area = np.broadcast_to(np.asarray(areas, np.float64)[:, None], both.shape)[both]
+    plume = wanted > np.percentile(wanted, PLUME_PERCENTILE)
+    mass = float((area * (wanted - np.median(wanted)))[plume].sum())
+    missing = float((area * (found - wanted))[plume].sum())
+    return missing / mass if mass > 0 else float("nan")
+
+
+def beside_gaps(coarse: NDArray[np.floating], scale: int) -> NDArray[np.bool_]:
+    """Tell which fine cells lie in an observed coarse cell that touches a gap, or its corner.
+
+    Parameters
+    ----------
+    coarse : array, (y, x)
+        NaN in gaps. Beyond the edges there is no gap.
+    scale : int
+
+    Returns
+    -------
+    array of bool, (scale * y, scale * x)
+    """
+    gaps = ~np.isfinite(coarse)
+    rim = binary_dilation(gaps, np.ones((3, 3))) & ~gaps
+    fine: NDArray[np.bool_] = rim.repeat(scale, axis=0).repeat(scale, axis=1)
+    return fine
 
 
 METRICS: dict[str, Metric] = {

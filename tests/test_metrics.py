@@ -68,3 +68,40 @@ def test_ssim_leaves_out_windows_with_gaps():
 def test_nothing_in_common_is_refused():
     with pytest.raises(NoValidPixelsError, match="in common"):
         metrics.rmse(np.array([np.nan, 1]), np.array([1, np.nan]))
+
+
+def test_peak_error_by_hand():
+    # The highest cell is 10, the median 2, the estimate 6 there: 4 of 8 are missing. That the
+    # estimate is higher elsewhere does not help.
+    reference = np.array([[1.0, 10.0, 2.0], [2.0, 3.0, np.nan]])
+    estimate = np.array([[1.0, 6.0, 12.0], [2.0, 3.0, 99.0]])
+    assert metrics.peak_error(estimate, reference) == pytest.approx(-0.5)
+    assert metrics.peak_error(reference, reference) == 0
+    assert np.isnan(metrics.peak_error(estimate, np.ones((2, 3))))
+
+
+def test_plume_mass_by_hand():
+    # 40 cells, of which 10 and 20 stand out: percentile 95 lies at place 37.05 of 0..39, between 0
+    # and 10. With areas 1 and 3 the mass is 1 * 10 + 3 * 20 = 70, and 1 * (10 - 4) is missing.
+    reference = np.zeros((2, 20))
+    reference[0, 3], reference[1, 7] = 10, 20
+    estimate = reference.copy()
+    estimate[0, 3], estimate[0, 4] = 4, 6
+    areas = np.array([1.0, 3.0])
+    assert metrics.plume_mass_error(estimate, reference, areas) == pytest.approx(-6 / 70)
+    assert metrics.plume_mass_error(reference + 1, reference, areas) == pytest.approx(4 / 70)
+    # Unit and offset of both do not matter.
+    moved = metrics.plume_mass_error(7 * estimate + 3, 7 * reference + 3, areas)
+    assert moved == pytest.approx(-6 / 70)
+    assert np.isnan(metrics.plume_mass_error(estimate, np.ones((2, 20)), areas))
+
+
+def test_cells_beside_gaps():
+    coarse = np.ones((4, 4))
+    coarse[0, 0] = np.nan
+    expected = np.zeros((4, 4), dtype=bool)
+    expected[[0, 1, 1], [1, 0, 1]] = True
+    np.testing.assert_array_equal(
+        metrics.beside_gaps(coarse, 3), expected.repeat(3, axis=0).repeat(3, axis=1)
+    )
+    assert not metrics.beside_gaps(np.ones((4, 4)), 2).any()

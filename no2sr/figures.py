@@ -1,0 +1,194 @@
+"""Figures of a comparison: maps side by side, their errors, spectra. They need matplotlib."""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.errors import MissingDependencyError
+from no2sr.measures import mean_spectra
+from no2sr.units import CANONICAL
+from no2sr.writers.atomic import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from no2sr.comparison import Comparison, Scene
+
+__all__ = [
+    "FIGURES",
+    "check_matplotlib",
+    "draw_errors",
+    "draw_maps",
+    "draw_spectra",
+    "save_figures",
+    "shown_unit",
+]
+
+# Panels side by side, and their size in inches.
+PANELS, PANEL = 4, 3.0
+# Colours end where all but so few of the reference's cells are (percentiles).
+LOW, HIGH = 0.2, 99.8
+DOTS_PER_INCH = 110
+WAVELENGTHS = np.array([32, 16, 8, 4, 2])
+# Where the error has more power than this times the reference's, how much more tells nothing.
+MOST_ERROR = 2
+
+
+def check_matplotlib() -> None:
+    """Refuse, before any work, to draw without matplotlib.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise MissingDependencyError(
+            "matplotlib is not installed, and it draws the figures; "
+            "install it with: pip install 'no2sr[plot]'"
+        )
+
+
+def save_figures(
+    comparison: Comparison, folder: str | Path, *, overwrite: bool = False
+) -> list[Path]:
+    """Draw all figures of a comparison into a folder.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    folder : str or Path
+        Made where it is missing.
+    overwrite : bool
+        Whether to replace figures that are there.
+
+    Returns
+    -------
+    list of Path
+        ``maps.png`` and ``errors.png``, of the scene with the most contrast, and ``spectra.png``,
+        of all scenes.
+
+    Raises
+    ------
+    OutputExistsError
+        If a figure is there and `overwrite` is false.
+    WriteError
+        If one cannot be written.
+    MissingDependencyError
+        If matplotlib is not installed.
+    """
+    check_matplotlib()
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, draw in FIGURES.items():
+        path = Path(folder) / name
+        with replacing(path, overwrite=overwrite) as temporary:
+            draw(comparison).savefig(temporary, dpi=DOTS_PER_INCH)
+        paths.append(path)
+    return paths
+
+
+def draw_maps(comparison: Comparison) -> Figure:
+    """Draw reference, coarse image and estimates of a scene in one colour scale."""
+    scene = _most_contrast(comparison)
+    panels = {"reference": scene.reference, "coarse": scene.coarse, **scene.estimates}
+    factor, unit = shown_unit(comparison.unit)
+    low, high = factor * np.nanpercentile(scene.reference, [LOW, HIGH])
+    return _panels(
+        {title: factor * values for title, values in panels.items()},
+        scene,
+        label=unit,
+        cmap="magma_r",
+        vmin=low,
+        vmax=high,
+    )
+
+
+def draw_errors(comparison: Comparison) -> Figure:
+    """Draw estimate minus reference of a scene in one colour scale, white where it is right."""
+    scene = _most_contrast(comparison)
+    factor, unit = shown_unit(comparison.unit)
+    errors = {
+        title: factor * (values - scene.reference) for title, values in scene.estimates.items()
+    }
+    size = factor * float(np.nanpercentile(np.abs(scene.interpolated - scene.reference), HIGH))
+    return _panels(
+        errors, scene, label=f"estimate - reference / {unit}", cmap="RdBu_r", vmin=-size, vmax=size
+    )
+
+
+def draw_spectra(comparison: Comparison) -> Figure:
+    """Draw the power of the estimates, and that of their errors as a share of the reference's."""
+    from matplotlib.figure import Figure
+
+    spectra = mean_spectra(comparison)
+    nyquist = 1 / (2 * comparison.scale)
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.loglog(spectra.frequencies, spectra.reference, "k", linewidth=2, label="reference")
+    for index, label in enumerate(comparison.methods):
+        style: dict[str, Any] = {"color": f"C{index % 10}", "label": label}
+        style["linestyle"] = "--" if label in comparison.classical else "-"
+        left.loglog(spectra.frequencies, spectra.estimates[label], **style)
+        right.semilogx(spectra.frequencies, spectra.errors[label] / spectra.reference, **style)
+    right.axhline(0.5, color="0.6", linewidth=1)
+    for axis in (left, right):
+        axis.axvline(nyquist, color="0.6", linewidth=1, linestyle=":")
+        axis.set_xlabel("wavelength / fine cells (dotted: the coarse grid's limit)")
+        axis.set_xticks(1 / WAVELENGTHS, [f"{wavelength}" for wavelength in WAVELENGTHS])
+        axis.minorticks_off()
+    right.set_ylim(0, MOST_ERROR)
+    left.set_ylabel(f"power / ({comparison.unit})$^2$")
+    right.set_ylabel("power of the error / power of the reference")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside right center", fontsize="small")
+    return figure
+
+
+FIGURES = {"maps.png": draw_maps, "errors.png": draw_errors, "spectra.png": draw_spectra}
+
+
+def shown_unit(unit: str) -> tuple[float, str]:
+    """Return the factor and the name of the unit that people read: umol m-2 for mol m-2."""
+    return (1e6, "µmol m-2") if unit == CANONICAL else (1.0, unit)
+
+
+def _most_contrast(comparison: Comparison) -> Scene:
+    """Return the scene of largest spread."""
+    return max(comparison.scenes, key=lambda scene: float(np.nanstd(scene.reference)))
+
+
+def _panels(
+    images: dict[str, NDArray[np.floating]], scene: Scene, *, label: str, **colours: Any
+) -> Figure:
+    """Draw images of one scene as panels with one colour bar; gaps are grey."""
+    from matplotlib.figure import Figure
+
+    across = min(PANELS, len(images))
+    down = math.ceil(len(images) / across)
+    west, south, east, north = scene.bounds
+    ny, nx = scene.reference.shape
+    figure = Figure(
+        figsize=(PANEL * across + 1, PANEL * down * min(max(ny / nx, 0.5), 2) + 0.4 * down),
+        layout="constrained",
+    )
+    axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
+    for axis, (title, values) in zip(axes.flat, images.items(), strict=False):
+        axis.set_facecolor("0.8")
+        axis.set_title(title, fontsize="medium")
+        drawn = axis.imshow(
+            values,
+            extent=(west, east, south, north),
+            aspect=(east - west) / nx / ((north - south) / ny),
+            interpolation="nearest",
+            **colours,
+        )
+    for axis in axes.flat[len(images) :]:
+        axis.set_axis_off()
+    figure.colorbar(drawn, ax=axes, label=label, extend="both", shrink=0.8, pad=0.01)
+    return figure
