@@ -1,0 +1,56 @@
+# make demo   environment, then one simulated Sentinel-5P file made four times finer
+# make test   environment, then the whole test suite
+# make benchmark-accuracy   judge all networks on real fields and write docs/accuracy.md
+# make lint   ruff and numpydoc;  make types   mypy;  make clean   remove what make made
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
+SAMPLE := $(wildcard sample_data/S5P_*.nc)
+
+.PHONY: demo test lint types clean benchmark-accuracy
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.stamp-package
+	$(BIN)/no2sr downscale $(SAMPLE) out/no2_fine.tif --scale 4 --overwrite
+
+test: $(VENV)/.stamp-dev
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.stamp-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m numpydoc lint $$(find no2sr -name '*.py' ! -name '__main__.py')
+
+types: $(VENV)/.stamp-dev
+	$(BIN)/mypy
+
+benchmark-accuracy: $(VENV)/.stamp-dev
+	$(BIN)/python benchmarks/accuracy.py
+
+clean:
+	rm -rf $(VENV) out build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The interpreter: $PYTHON, else the newest of the supported ones that really starts (a shim may not).
+$(VENV)/.stamp-venv:
+	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	    if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then \
+	        echo "making $(VENV) with $$($$python --version)"; \
+	        $$python -m venv $(VENV) || exit 1; \
+	        $(PIP) install --upgrade 'pip>=25.1' || exit 1; \
+	        touch $@; exit 0; \
+	    fi; \
+	done; \
+	echo "no Python 3.11, 3.12 or 3.13 was found; install one, or name it: make demo PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+$(VENV)/.stamp-package: $(VENV)/.stamp-venv pyproject.toml
+	@echo "installing no2sr and what it needs (some minutes the first time)"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-package
+	@echo "installing the tools of the tests"
+	@$(PIP) install --group dev
+	@touch $@
