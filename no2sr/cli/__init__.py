@@ -1,0 +1,57 @@
+"""The command line: one small file a command, shared options in `options`.
+
+Heavy imports happen inside the command bodies, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+import no2sr
+from no2sr.cli import downscale, evaluate, info, models
+from no2sr.cli.messages import one_line_messages, report, wants_debug
+from no2sr.errors import No2srError
+
+__all__ = ["main"]
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class _Main(click.Group):
+    """A group that turns the package's errors into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_line_messages(ctx):
+            try:
+                return super().invoke(ctx)
+            except No2srError as error:
+                report(error, debug=wants_debug(ctx))
+                ctx.exit(1)
+            except KeyboardInterrupt:
+                click.echo("Interrupted.", err=True)
+                ctx.exit(INTERRUPTED)
+
+
+@click.group(
+    cls=_Main, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(no2sr.__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """Make fine, georeferenced NO2 maps from coarse satellite columns.
+
+    \b
+    Examples:
+      no2sr downscale S5P_OFFL_L2__NO2_20231027.nc fine.tif --bbox 76 27.5 78.5 29.5
+      no2sr downscale tempo.tif fine.nc --scale 2
+      no2sr info S5P_OFFL_L2__NO2_20231027.nc
+      no2sr models
+
+    A finer map is an estimate, not an observation: its block means are what was observed, the
+    detail inside a block is inferred.
+    """
+
+
+for module in (downscale, evaluate, info, models):
+    main.add_command(module.command)

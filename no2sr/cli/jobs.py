@@ -1,0 +1,71 @@
+"""What ``no2sr downscale`` is to do: which files are read together, and where the result goes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from no2sr.errors import OutputExistsError, WriteError
+
+__all__ = ["Job", "check_out", "plan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Files that are read together, and the file made of them."""
+
+    sources: tuple[Path, ...]
+    out: Path
+
+
+def plan(inputs: tuple[Path, ...], out: str, *, scale: int) -> list[Job]:
+    """Decide what is read together and where it goes.
+
+    Raises
+    ------
+    click.UsageError
+        If two outputs would have the same name, or an output is also an input.
+    """
+    target = Path(out)
+    # A Zarr store is a folder, too, but one that is an output.
+    if out.endswith("/") or (target.is_dir() and target.suffix != ".zarr"):
+        jobs = [Job(sources=(path,), out=target / f"{path.stem}_x{scale}.tif") for path in inputs]
+    else:
+        jobs = [Job(sources=inputs, out=target)]
+    outs = [job.out.resolve() for job in jobs]
+    taken = {path.resolve() for path in inputs}
+    for number, path in enumerate(outs):
+        if path in taken or path in outs[:number]:
+            also = "an input" if path in taken else "the output of another input"
+            raise click.UsageError(f"{path.name} is also {also}; give one of them another name")
+    return jobs
+
+
+def check_out(out: Path, *, overwrite: bool) -> None:
+    """Refuse, before the long work, an output that could not be written after it.
+
+    Raises
+    ------
+    SettingsError
+        If no writer knows the suffix.
+    OutputExistsError
+        If it is there and may not be replaced.
+    WriteError
+        If its folder cannot be written to.
+    """
+    from no2sr.writers import check_suffix
+
+    check_suffix(out)
+    if out.exists() and not overwrite:
+        raise OutputExistsError(
+            f"{out} exists already, expected a free name; choose another, or pass --overwrite"
+        )
+    there = next(path for path in out.absolute().parents if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        raise WriteError(
+            f"{there} is no folder that can be written to, expected one for {out.name}; "
+            "write elsewhere"
+        )

@@ -1,0 +1,90 @@
+"""What the command line says on stderr: one line an error, one line a warning, logs on request."""
+
+from __future__ import annotations
+
+import logging
+import re
+import traceback
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from no2sr.errors import No2srWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["one_line_messages", "report", "set_debug", "wants_debug"]
+
+_DEBUG = "no2sr.debug"
+# How the arguments of the Python functions are spelt here.
+_OPTIONS = {
+    "bbox": "--bbox",
+    "edges": "--edges",
+    "qa_min": "--qa",
+    "resolution": "--resolution",
+    "scale": "--scale",
+    "time": "--time",
+    "unit": "--unit-in",
+    "variable": "--variable",
+}
+_ARGUMENT = re.compile(rf"\b({'|'.join(_OPTIONS)})=(?:'([^']*)')?")
+
+
+def set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
+    """Note the flag ``--debug`` and, with it, send the package's logs to stderr."""
+    ctx.meta[_DEBUG] = value
+    if value:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        logger = logging.getLogger("no2sr")
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG)
+        ctx.call_on_close(lambda: logger.removeHandler(handler))
+
+
+def wants_debug(ctx: click.Context) -> bool:
+    """Tell whether ``--debug`` was given."""
+    return bool(ctx.meta.get(_DEBUG))
+
+
+def report(error: Exception, *, debug: bool) -> None:
+    """Print an error as one line, after its traceback if that was asked for."""
+    if debug:
+        traceback.print_exception(error)
+    click.echo(f"Error: {_one_line(error)}", err=True)
+
+
+@contextmanager
+def one_line_messages(ctx: click.Context) -> Iterator[None]:
+    """Show warnings of no2sr as one line each, and those of other packages only to who debugs."""
+
+    def show(  # noqa: PLR0917 - the signature of warnings.showwarning
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, No2srWarning):
+            click.echo(f"Warning: {_one_line(message)}", err=True)
+        elif wants_debug(ctx):
+            text = warnings.formatwarning(message, category, filename, lineno, line)
+            click.echo(text, err=True, nl=False)
+
+    # Without a handler, Python prints what libraries log about a broken file beside our line.
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        warnings.showwarning = show
+        yield
+
+
+def _one_line(message: object) -> str:
+    """Put a message on one line, its advice in the words of the command line."""
+    spoken = _ARGUMENT.sub(lambda match: f"{_OPTIONS[match[1]]} {match[2] or ''}", str(message))
+    return " ".join(spoken.split())

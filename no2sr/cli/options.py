@@ -1,0 +1,139 @@
+"""Options that commands share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from no2sr.cli.messages import set_debug
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["PATH", "BoxCommand", "debug", "interpreting", "quiet", "refining", "region"]
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+class BoxCommand(click.Command):
+    """A command whose ``--bbox`` takes four numbers, or the four joined by commas."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take ``--bbox=W,S,E,N`` and ``--bbox W,S,E,N`` apart before click sees them."""
+        return super().parse_args(ctx, _split_box(args))
+
+
+def _split_box(args: list[str]) -> list[str]:
+    split: list[str] = []
+    for arg in args:
+        if arg.startswith("--bbox="):
+            split += ["--bbox", *arg.removeprefix("--bbox=").replace(",", " ").split()]
+        elif split[-1:] == ["--bbox"] and arg.count(",") == 3:
+            split += arg.replace(",", " ").split()
+        else:
+            split.append(arg)
+    return split
+
+
+def _check_box(
+    _ctx: click.Context, _option: click.Parameter, box: tuple[float, float, float, float] | None
+) -> tuple[float, float, float, float] | None:
+    if box is not None and not (box[1] < box[3] and box[0] != box[2]):
+        raise click.BadParameter(
+            f"{box} encloses nothing; the order is WEST SOUTH EAST NORTH, as 76 27.5 78.5 29.5"
+        )
+    return box
+
+
+PATH = click.Path(path_type=Path)
+
+quiet = click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
+debug = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=set_debug,
+    help="Show logs, and the traceback of an error.",
+)
+
+_INTERPRETING = (
+    click.option("--variable", metavar="NAME", help="Variable or band to read."),
+    click.option(
+        "--unit-in", metavar="UNIT", help="Unit of the values in the file, where it says none."
+    ),
+    click.option(
+        "--qa",
+        "qa_min",
+        type=click.FloatRange(0, 1),
+        metavar="0..1",
+        default=0.75,
+        show_default=True,
+        help="Quality that a swath pixel must exceed.",
+    ),
+)
+_REGION = (
+    click.option(
+        "--bbox",
+        nargs=4,
+        type=float,
+        metavar="WEST SOUTH EAST NORTH",
+        callback=_check_box,
+        help="Region to read, in degrees; also as W,S,E,N.",
+    ),
+    click.option(
+        "--resolution",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="DEGREES",
+        help="Cell size of the grid that swaths are put on.  [default: 0.05]",
+    ),
+    click.option("--time", metavar="TIME", help="Step of a grid with several, 2023-10-31T04:00."),
+)
+_REFINING = (
+    click.option(
+        "--scale", type=int, default=4, show_default=True, help="Fine cells along a coarse one."
+    ),
+    click.option(
+        "--model",
+        metavar="NAME|FOLDER",
+        default="srcnn",
+        show_default=True,
+        help="Shipped network, or folder of a saved one.",
+    ),
+    click.option(
+        "--edges",
+        type=click.Choice(["pad", "shave"]),
+        default="pad",
+        show_default=True,
+        help="Keep the full extent, or cut the rim that saw padding.",
+    ),
+    click.option(
+        "--conserve",
+        type=click.Choice(["additive", "multiplicative"]),
+        default="additive",
+        show_default=True,
+        help="How block means are made what was observed.",
+    ),
+)
+
+
+def interpreting(command: Command) -> Command:
+    """Add the options that say what the values of a file are."""
+    return _add(_INTERPRETING, command)
+
+
+def region(command: Command) -> Command:
+    """Add the options that say where and when to read."""
+    return _add(_REGION, command)
+
+
+def refining(command: Command) -> Command:
+    """Add the options that say how the image is made finer."""
+    return _add(_REFINING, command)
+
+
+def _add(chosen: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    for option in reversed(chosen):
+        command = option(command)
+    return command
