@@ -33,8 +33,8 @@ def test_block_means_equal_the_coarse_image(case, kind):
 
 
 def test_rounding_is_evened_out_within_the_block():
-    # Values near 1 are rounded to 6e-8, half a last digit; the mean over 16 cells, of which one takes
-    # what is left over, is then off by no more than a sixteenth of that.
+    # Values near 1 are rounded to 6e-8, half a last digit; the mean over 16 cells, of which one
+    # takes what is left over, is then off by no more than a sixteenth of that.
     fine = np.random.default_rng(0).uniform(1, 2, (400, 400)).astype(np.float32)
     coarse = np.random.default_rng(1).uniform(1, 2, (100, 100)).astype(np.float32)
     residual = closure(conserve(fine, coarse, np.ones(400)), coarse, np.ones(400))

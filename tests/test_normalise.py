@@ -53,7 +53,8 @@ def test_a_constant_image_has_no_spread_at_all(value, side):
 
 
 def test_a_spread_below_the_resolution_of_float32_is_none():
-    # Real composites hold constant stretches that differ in the last bit only: 8.98701e-07 +- 6e-14.
+    # Real composites hold constant stretches that differ in the last bit only: 8.98701e-07 +-
+    # 6e-14.
     values = np.full((9, 9), 8.9870099e-07, dtype=np.float32)
     values[4, 4] = np.nextafter(values[4, 4], np.float32(1))
     assert (local_statistics(values, 9).spread == 0).all()

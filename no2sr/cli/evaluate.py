@@ -175,13 +175,19 @@ def _show(table: pd.DataFrame) -> None:
             head=("method", *(columns[name] for name in shown)),
             title=title.format(unit=unit),
         )
-    noise, floor = (factor * table.attrs[name] for name in ("noise_level", "noise_floor"))
     click.echo(f"Images: {table.attrs['images']}. Scale: {table.attrs['scale']}.")
-    click.echo(
-        f"Noise of the reference: {noise:.3g} {unit}; RMSE of a perfect estimate: {floor:.3g}."
-    )
+    for title, name in _NOISE.items():
+        value = table.attrs[name]
+        click.echo(
+            f"{title}: " + ("unknown." if math.isnan(value) else f"{factor * value:.3g} {unit}.")
+        )
 
 
+_NOISE = {
+    "Noise of the reference in a typical cell": "noise_level",
+    "RMSE that it alone gives a perfect estimate": "noise_floor",
+    "Noise of the reference at most": "most_noise",
+}
 _TABLES = {
     "Likeness; errors in {unit}, PSNR in dB": {
         "mae": "MAE",
@@ -192,6 +198,7 @@ _TABLES = {
     },
     "RMSE / bicubic after the noise is taken off; deviation of block means in {unit}": {
         "above noise / bicubic": "above noise",
+        "above most noise / bicubic": "above most noise",
         "closure": "closure",
         "full_scale_closure": "at full scale",
     },
