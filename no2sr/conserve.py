@@ -2,7 +2,7 @@
 
 `additive` spreads what is missing evenly over the block; it is defined for every sign, and is the
 default because columns are negative where noise exceeds signal. `multiplicative` scales the block,
-which keeps relative contrast and cannot make a positive block negative; where its factor is not
+which keeps relative contrast and the sign of every value; where its factor is not
 defined (a mean that is not positive on either side) the block falls back to additive.
 
 References
@@ -91,9 +91,13 @@ def conserve(
     corrected = fine * _spread(gain, scale) + _spread(shift, scale)
     result = np.asarray(corrected, dtype=np.float32)
     # What rounding to float32 left over goes into one cell of the block: there it is rounded to
-    # half a last digit of that cell alone, a small part of the block.
-    share = areas[::scale, None] / (scale * areas.reshape(-1, scale).sum(axis=1)[:, None])
-    result[::scale, ::scale] += (target - block_mean(result, scale, areas)) / share
+    # half a last digit of that cell alone, a small part of the block. The cell is one of the
+    # largest row, because rows beyond a pole have no area to take anything.
+    rows = areas.reshape(-1, scale)
+    largest = rows.argmax(axis=1)
+    share = rows.max(axis=1) / (scale * rows.sum(axis=1))
+    left_over = (target - block_mean(result, scale, areas)) / share[:, None]
+    result[np.arange(len(rows)) * scale + largest, ::scale] += left_over
     return result
 
 

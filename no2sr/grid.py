@@ -39,6 +39,7 @@ __all__ = [
     "shave",
     "spans_globe",
     "transform_of",
+    "within_poles",
 ]
 
 
@@ -287,6 +288,18 @@ def shave(image: xr.DataArray, pixels: int) -> xr.DataArray:
     """Cut `pixels` cells off every side, as SRCNN does with the rim that saw padding."""
     ny, nx = image.sizes["y"], image.sizes["x"]
     return crop(image, slice(pixels, ny - pixels), slice(pixels, nx - pixels))
+
+
+def within_poles(image: xr.DataArray) -> xr.DataArray:
+    """Drop the rows of a longitude/latitude grid whose centres lie beyond a pole.
+
+    They arise where a row centred on a pole is refined: half of that row does not exist.
+    """
+    latitudes = np.abs(image["y"].values)
+    inside = np.flatnonzero(latitudes <= 90 + 1e-9)
+    if inside.size == latitudes.size or not is_geographic(image):
+        return image
+    return crop(image, slice(int(inside[0]), int(inside[-1]) + 1), slice(None))
 
 
 def regular_grid(

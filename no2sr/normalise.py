@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import correlate1d, maximum_filter, minimum_filter
 
-from no2sr.resample import upsample
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -35,13 +33,6 @@ class Normaliser:
 
     mean: NDArray[np.float32]
     spread: NDArray[np.float32]
-
-    def upsampled(self, scale: int) -> Normaliser:
-        """Carry both fields to a finer grid, bilinearly (so the spread stays non-negative)."""
-        return Normaliser(
-            mean=upsample(self.mean, scale, method="bilinear"),
-            spread=upsample(self.spread, scale, method="bilinear"),
-        )
 
 
 def local_statistics(values: NDArray[np.floating], window: int) -> Normaliser:

@@ -15,9 +15,9 @@ from no2sr import __version__
 from no2sr.conserve import closure
 from no2sr.conserve import conserve as conserve_blocks
 from no2sr.door import enter, leave
-from no2sr.errors import CardMismatchError, SettingsError, TooSmallError
+from no2sr.errors import CardMismatchError, NoValidPixelsError, SettingsError, TooSmallError
 from no2sr.gaps import restore_gaps
-from no2sr.grid import cell_areas, check_scale, refine, shave, spans_globe
+from no2sr.grid import cell_areas, check_scale, refine, shave, spans_globe, within_poles
 from no2sr.image import with_history
 from no2sr.inference import make_engine, super_resolve
 from no2sr.networks import Model, ModelCard, load_model
@@ -62,7 +62,7 @@ def downscale(
     variable : str, optional
         Which variable of a Dataset; needed where several qualify.
     conserve : {"additive", "multiplicative"}
-        How block means are restored; multiplicative keeps positive blocks positive.
+        How block means are restored: by a shift, or by a factor, which keeps the sign of values.
     edges : {"pad", "shave"}
         ``pad`` keeps the full extent: the image is continued by reflection, or around the globe.
         ``shave`` cuts every cell that such a continuation could have touched, ``card.halo`` coarse
@@ -74,7 +74,8 @@ def downscale(
     -------
     Same type as `dataset`
         On the finer grid, with the dims, direction, unit and attributes given. The area-weighted
-        mean of every block equals the coarse cell; gaps are gaps; negative values are kept. The
+        mean of every block equals the coarse cell; gaps are gaps; negative values are kept. Of
+        cells centred on a pole only the half on this side of it is returned. The
         attribute ``no2sr_closure_max`` holds the largest deviation from the former, in standard
         deviations of the input.
 
@@ -101,6 +102,10 @@ def downscale(
     engine = make_engine(chosen)
     around = spans_globe(image)
     layers = image.values.reshape(-1, *image.shape[-2:])
+    if not np.isfinite(layers).any():
+        raise NoValidPixelsError(
+            f"all {layers.size} cells are gaps, expected observed ones; choose another region"
+        )
     estimates = [
         super_resolve(
             _pad(layer, card.halo, around=around),
@@ -128,6 +133,7 @@ def downscale(
     )
     if edges == "shave":
         fine = shave(fine, card.halo * scale)
+    fine = within_poles(fine)
     return leave(fine, dataset, variable=variable)
 
 

@@ -77,6 +77,33 @@ class TrainSettings:
     seed: int = 0
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained with.
+
+        Raises
+        ------
+        SettingsError
+            Naming the first setting out of range.
+        """
+        counts = ("steps", "batch", "samples", "window_size")
+        rules = [
+            *((name, getattr(self, name) >= 1, "at least 1") for name in counts),
+            ("learning_rate", self.learning_rate > 0, "a positive number"),
+            ("least_valid", 0 <= self.least_valid <= 1, "a share, 0..1"),
+            (
+                "normalisation",
+                self.normalisation >= 3 and self.normalisation % 2 == 1,
+                "an odd number of at least 3",
+            ),
+            ("precision", self.precision in ("float32", "bfloat16"), "'float32' or 'bfloat16'"),
+        ]
+        for name, fine, wanted in rules:
+            if not fine:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)!r}, expected {wanted}; "
+                    "change it in the settings"
+                )
+
 
 def train(
     images: Iterable[xr.DataArray],
@@ -237,8 +264,12 @@ def draw_samples(
     drawn = []
     for index in rng.integers(len(places), size=settings.samples):
         k, row, column = places[index]
-        top = int(np.clip(row + rng.integers(side // 4), rim, fields[k].shape[0] - rim - side))
-        left = int(np.clip(column + rng.integers(side // 4), rim, fields[k].shape[1] - rim - side))
+        top = int(
+            np.clip(row + rng.integers(max(side // 4, 1)), rim, fields[k].shape[0] - rim - side)
+        )
+        left = int(
+            np.clip(column + rng.integers(max(side // 4, 1)), rim, fields[k].shape[1] - rim - side)
+        )
         drawn.append(
             _sample(fields[k][top - rim : top + side + rim, left - rim : left + side + rim], card)
         )

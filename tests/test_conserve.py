@@ -32,6 +32,15 @@ def test_block_means_equal_the_coarse_image(case, kind):
     assert np.abs(residual).max(initial=0) < (1e-6 if kind == "additive" else 5e-5)
 
 
+def test_a_row_without_area_takes_nothing():
+    # The upper half of a cell centred on the north pole does not exist.
+    fine = np.random.default_rng(0).uniform(1, 2, (4, 8)).astype(np.float32)
+    coarse, areas = np.array([[1.5, 1.25]], np.float32), np.array([0, 0, 1e-9, 1])
+    result = conserve(fine, coarse, areas)
+    assert np.abs(result).max() < 4
+    assert np.abs(closure(result, coarse, areas)).max() < 1e-7
+
+
 def test_rounding_is_evened_out_within_the_block():
     # Values near 1 are rounded to 6e-8, half a last digit; the mean over 16 cells, of which one
     # takes what is left over, is then off by no more than a sixteenth of that.

@@ -576,3 +576,14 @@ def test_real_grids_enter_and_leave(name, real_data):
     y = dataset[column_name].dims[-2]
     assert np.sign(np.diff(fine[y][:2])) == np.sign(np.diff(dataset[y][:2]))
     np.testing.assert_array_equal(fine.values[..., ::2, ::2], dataset[column_name].astype("f4"))
+
+
+def test_a_fill_value_in_words_marks_no_gap():
+    grid = xr.DataArray(
+        np.ones((5, 6), np.float32),
+        dims=("lat", "lon"),
+        coords={"lat": np.arange(5.0), "lon": np.arange(6.0)},
+        attrs={"units": "mol m-2", "_FillValue": "none", "missing_value": np.float32(7)},
+    )
+    grid.values[0, 0] = 7
+    assert int(np.isnan(enter(grid)).sum()) == 1

@@ -74,11 +74,3 @@ def test_unit_and_offset_do_not_matter():
     np.testing.assert_allclose(
         normalise(moved, local_statistics(moved, 9)), plain, rtol=1e-5, atol=1e-5
     )
-
-
-def test_upsampled_spread_stays_positive():
-    spread = np.zeros((6, 6), np.float32)
-    spread[2, 2] = 1
-    fine = Normaliser(mean=spread, spread=spread).upsampled(4)
-    assert fine.spread.min() >= 0
-    assert fine.spread.shape == (24, 24)

@@ -10,7 +10,13 @@ import xarray as xr
 from affine import Affine
 
 from no2sr import downscale, load_model
-from no2sr.errors import CardMismatchError, SettingsError, TooSmallError, UnknownModelError
+from no2sr.errors import (
+    CardMismatchError,
+    NoValidPixelsError,
+    SettingsError,
+    TooSmallError,
+    UnknownModelError,
+)
 from no2sr.grid import georeference
 from no2sr.resample import upsample
 
@@ -47,6 +53,25 @@ def test_a_global_grid_is_continued_around_the_earth():
         np.roll(downscale(image, scale=2).values, 14, axis=1),
         atol=1e-9,
     )
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_rows_centred_on_the_poles_end_there(scale):
+    # 19 rows at -90, -80 ... 90: half of the first and the last does not exist.
+    image = _image((19, 36), Affine(10, 0, -180, 0, -10, 95))
+    fine = downscale(image, scale=scale)
+    assert np.isfinite(fine.values).all()
+    assert np.abs(fine["y"].values).max() <= 90 + 1e-9
+    assert fine.sizes["y"] == 19 * scale - 2 * (scale // 2)
+    assert fine.attrs["no2sr_closure_max"] < 1e-6
+
+
+def test_nothing_observed_is_refused():
+    image = _image((9, 8))
+    empty = image.copy(data=np.full(image.shape, np.nan, np.float32))
+    for given in (empty, empty.chunk()):
+        with pytest.raises(NoValidPixelsError, match="gaps, expected"):
+            downscale(given)
 
 
 def test_no_spread_leaves_the_upsampled_image():

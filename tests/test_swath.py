@@ -450,12 +450,6 @@ def test_bounds_that_are_no_box_are_refused(bounds):
         grid_swaths([rectangles((0, 0, 1, 1))], bounds=bounds)
 
 
-@pytest.mark.parametrize("resolution", [0.0, -0.05])
-def test_a_resolution_that_is_not_positive_is_refused(resolution):
-    with pytest.raises(SettingsError, match="positive resolution"):
-        grid_swaths([rectangles((0, 0, 1, 1))], bounds=(0, 0, 1, 1), resolution=resolution)
-
-
 @pytest.mark.parametrize("name", ["column", "latitude_bounds"])
 def test_a_swath_without_the_variables_is_refused(name):
     with pytest.raises(MissingVariableError, match="open it with a swath reader"):
@@ -656,3 +650,14 @@ def test_real_subsets_without_corners_can_be_gridded(real_data):
         assert dataset["coverage"].max() <= 1
         seen += 1
     assert seen == 19
+
+
+@pytest.mark.parametrize("resolution", [0, -1, float("nan"), 11, "a", None])
+def test_a_resolution_out_of_range_is_refused_before_any_pixel_is_read(resolution):
+    with pytest.raises(SettingsError, match="expected degrees above 0"):
+        grid_swaths(iter(()), resolution=resolution)
+
+
+def test_a_grid_too_large_to_hold_is_refused():
+    with pytest.raises(SettingsError, match="coarser resolution or a smaller region"):
+        grid_swaths([rectangles((0, 0, 1, 1))], bounds=(0, 0, 90, 90), resolution=1e-4)

@@ -94,6 +94,31 @@ def test_settings_and_networks_out_of_range_are_refused(gappy):
         train([gappy], scale=1, settings=SMALL)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"batch": 0},
+        {"samples": -1},
+        {"window_size": 0},
+        {"learning_rate": 0},
+        {"least_valid": 1.5},
+        {"normalisation": 4},
+        {"precision": "float16"},
+    ],
+    ids=str,
+)
+def test_every_setting_has_its_range(wrong):
+    with pytest.raises(SettingsError, match=f"{next(iter(wrong))} is .* change it"):
+        TrainSettings(**wrong)
+
+
+def test_unknown_hyperparameters_are_refused(gappy):
+    settings = dataclasses.replace(SMALL, hyperparameters={"depth": 99})
+    with pytest.raises(SettingsError, match="no hyperparameter depth; expected some of filters"):
+        train([gappy], settings=settings)
+
+
 def test_training_is_repeatable_and_documented(gappy):
     import keras
 

@@ -61,7 +61,13 @@ def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
         If every pixel is a gap; not checked for dask-backed images.
     """
     stated = [column.attrs[k] for k in ("_FillValue", "missing_value") if k in column.attrs]
-    fills = tuple(float(value) for entry in stated for value in np.atleast_1d(entry))
+    # A fill that is text cannot stand among numbers, so it marks no gap.
+    fills = tuple(
+        float(value)
+        for entry in stated
+        for value in np.atleast_1d(entry)
+        if isinstance(value, int | float | np.number)
+    )
     cleaned: xr.DataArray = xr.apply_ufunc(
         _cleaned,
         image,

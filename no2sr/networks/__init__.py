@@ -12,9 +12,10 @@ takes seconds.
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
-from no2sr.errors import UnknownModelError
+from no2sr.errors import SettingsError, UnknownModelError
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.store import available_models, load_keras, load_model, save_model
 
@@ -48,9 +49,19 @@ def build_network(name: str, *, scale: int, **hyperparameters: Any) -> keras.Mod
     ------
     UnknownModelError
         If no network has this name.
+    SettingsError
+        If it has no such hyperparameter.
     """
     given = {"scale": scale} if grid_of(name) == "coarse" else {}
-    network: keras.Model = _module(name).build(**given, **hyperparameters)
+    build = _module(name).build
+    accepted = sorted(set(signature(build).parameters) - {"scale"})
+    unknown = sorted(set(hyperparameters) - set(accepted))
+    if unknown:
+        raise SettingsError(
+            f"network {name} has no hyperparameter {', '.join(unknown)}; expected some of "
+            f"{', '.join(accepted)}; choose among these"
+        )
+    network: keras.Model = build(**given, **hyperparameters)
     return network
 
 

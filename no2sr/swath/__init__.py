@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.errors import DimensionError, MissingVariableError, NoValidPixelsError, UnitsError
+from no2sr.errors import (
+    DimensionError,
+    MissingVariableError,
+    NoValidPixelsError,
+    SettingsError,
+    UnitsError,
+)
 from no2sr.image import with_history
 from no2sr.swath.corners import corners_from_centres
 from no2sr.swath.overlap import Frame, Pixels, Sums, accumulate, extent
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["corners_from_centres", "grid_swaths"]
 
+WIDEST_CELL = 10  # degrees: a coarser grid of a swath is a slip of the pen
 CENTRES = {"latitude", "longitude"}
 CORNERS = {"latitude_bounds", "longitude_bounds"}
 
@@ -88,6 +95,11 @@ def grid_swaths(
     made. Negative columns count like all others. Left out are pixels without four finite corners
     and those wider than 90 degrees of longitude, which hold a pole.
     """
+    if not (isinstance(resolution, int | float) and 0 < resolution <= WIDEST_CELL):
+        raise SettingsError(
+            f"resolution is {resolution!r}, expected degrees above 0 and up to {WIDEST_CELL}; "
+            "the pixels of satellites are some hundredths of a degree wide"
+        )
     sources: list[str] = []
     dataset = means(_sum_up(swaths, bounds, resolution, sources))
     step = f"gridded {len(sources)} swath(s) at {resolution:g} degree by area of overlap"

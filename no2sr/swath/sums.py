@@ -47,6 +47,10 @@ _ATTRS = {
 }
 
 
+# 0.01 degree over the globe; at 28 bytes a cell more would not fit into usual memories.
+MOST_CELLS = 6.5e8
+
+
 def no_sums(box: Box, resolution: float, *, with_error: bool) -> Sums:
     """Prepare the sums of a grid around a box."""
     west, south, east, north = box
@@ -55,6 +59,12 @@ def no_sums(box: Box, resolution: float, *, with_error: bool) -> Sums:
             f"bounds are {box}, expected (west, south, east, north) in degrees, west < east and at "
             "most once around the Earth, south < north within 90; let a region across the "
             "antimeridian run on, as 170 to 190"
+        )
+    cells = (north - south) / resolution * (east - west) / resolution
+    if cells > MOST_CELLS:
+        raise SettingsError(
+            f"a grid of {resolution:g} degree over {box} has {cells:.1e} cells, expected at most "
+            f"{MOST_CELLS:.1e}; choose a coarser resolution or a smaller region"
         )
     grid = _grid(box, resolution)
     ny, nx = grid.shape

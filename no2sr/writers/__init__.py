@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from no2sr.errors import SettingsError
-from no2sr.writers.geotiff import write_geotiff
+from no2sr.writers.geotiff import check_times, write_geotiff
 from no2sr.writers.netcdf import write_netcdf
 from no2sr.writers.zarr import write_zarr
 
@@ -69,13 +69,21 @@ def write(
     return writer(image, path, overwrite=overwrite, unit=unit)
 
 
-def check_suffix(path: str | Path) -> str:
+def check_suffix(path: str | Path, *, times: int = 1) -> str:
     """Return the suffix of an output, in lower case.
+
+    Parameters
+    ----------
+    path : str or Path
+    times : int
+        How many times the image holds that is to be written.
 
     Raises
     ------
     SettingsError
         If no writer answers to it.
+    DimensionError
+        If the format holds one time and there are more.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
@@ -83,4 +91,6 @@ def check_suffix(path: str | Path) -> str:
             f"output {Path(path).name} has the suffix {suffix or '(none)'}, expected "
             f"{', '.join(_WRITERS)}; choose one of these"
         )
+    if _WRITERS[suffix] is write_geotiff:
+        check_times(times)
     return suffix

@@ -85,12 +85,23 @@ def _one_field(image: xr.DataArray) -> xr.DataArray:
     """Return the image without a time axis, its time as an attribute."""
     if "time" not in image.dims:
         return image
-    if image.sizes["time"] != 1:
-        raise DimensionError(
-            f"image holds {image.sizes['time']} times, expected one for a GeoTIFF; write each one "
-            "by itself, image.isel(time=0) and so on, or all of them as .nc"
-        )
+    check_times(image.sizes["time"])
     return image.isel(time=0)
+
+
+def check_times(times: int) -> None:
+    """Refuse several times: QGIS would show the first three as red, green and blue.
+
+    Raises
+    ------
+    DimensionError
+        If there is not exactly one.
+    """
+    if times != 1:
+        raise DimensionError(
+            f"image holds {times} times, expected one for a GeoTIFF; choose one with time=, "
+            "or write all of them as .nc"
+        )
 
 
 def _write_plain(image: xr.DataArray, path: Path) -> None:
