@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from no2sr.networks import available_models, load_model, save_model
     from no2sr.pipeline import downscale
     from no2sr.readers import available_readers, open_no2
+    from no2sr.sampling import coarsen_to_native
     from no2sr.training import TrainSettings, train
     from no2sr.writers import write, write_geotiff, write_netcdf, write_zarr
 
@@ -81,6 +82,7 @@ __all__ = [
     "WriteError",
     "available_models",
     "available_readers",
+    "coarsen_to_native",
     "degrade",
     "downscale",
     "evaluate",
@@ -99,6 +101,7 @@ _HOMES = {
     "TrainSettings": "no2sr.training",
     "available_models": "no2sr.networks",
     "available_readers": "no2sr.readers",
+    "coarsen_to_native": "no2sr.sampling",
     "degrade": "no2sr.degradation",
     "downscale": "no2sr.pipeline",
     "evaluate": "no2sr.evaluation",

@@ -6,7 +6,7 @@ The numbers were read off the files with netCDF4 and rasterio alone, in the unit
 from __future__ import annotations
 
 import warnings
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,8 @@ class Grid:
         From there to mol m-2; 1 with `unit` for what is no column.
     south_first : bool
         How the rows lie in the file.
+    pole_rows : bool
+        The first and last row in the file have their centres on the poles.
     epsg : int
     bounds : tuple
         West, south, east, north of the image.
@@ -61,12 +63,23 @@ class Grid:
     epsg: int
     bounds: tuple[float, float, float, float]
     unit: str = "mol m-2"
+    pole_rows: bool = False
     arguments: dict[str, Any] = field(default_factory=dict)
-    warns: tuple[type[Warning], str] | None = None
+    warns: tuple[tuple[type[Warning], str], ...] = ()
 
 
-UNVERIFIED = (no2sr.UnverifiedUnitsWarning, "states no unit; read as mol m-2")
-BOX = {"variable": "NO2", "shape": (851, 920), "factor": 1, "south_first": False, "epsg": 4326}
+OVERSAMPLED = (no2sr.OversampledWarning, "oversampled")
+BOX = {
+    "variable": "NO2",
+    "shape": (851, 920),
+    "factor": 1,
+    "south_first": False,
+    "epsg": 4326,
+    "warns": (
+        (no2sr.UnverifiedUnitsWarning, "states no unit; read as mol m-2"),
+        OVERSAMPLED,
+    ),
+}
 HARP = {
     "variable": "tropospheric_NO2_column_number_density",
     "shape": (80, 100),
@@ -83,6 +96,7 @@ TACNA = {
     "epsg": 4326,
     "bounds": (-71.14032541, -18.36008398, -69.46031773, -16.77007671),
     "arguments": {"unit": "umol m-2"},
+    "warns": (OVERSAMPLED,),
 }
 GROUND = {
     "variable": "band_1",
@@ -109,7 +123,6 @@ GRIDS = [
         least=-3.001066e-5,
         greatest=3.550534e-5,
         bounds=(95, -11.008889, 104.2, -2.498889),
-        warns=UNVERIFIED,
         **BOX,
     ),
     Grid(
@@ -118,7 +131,6 @@ GRIDS = [
         least=-3.504288e-5,
         greatest=1.910124e-4,
         bounds=(95, -2.508889, 104.2, 6.001111),
-        warns=UNVERIFIED,
         **BOX,
     ),
     Grid(
@@ -127,7 +139,6 @@ GRIDS = [
         least=-2.952377e-5,
         greatest=2.262158e-4,
         bounds=(113.4, -11.008889, 122.6, -2.498889),
-        warns=UNVERIFIED,
         **BOX,
     ),
     Grid(
@@ -203,7 +214,7 @@ GRIDS = [
         gaps=2,
         least=7.779561e14,
         greatest=9.477483e15,
-        warns=(no2sr.UnverifiedUnitsWarning, "read as molecules cm-2"),
+        warns=((no2sr.UnverifiedUnitsWarning, "read as molecules cm-2"),),
         **ROMANIA,
     ),
     Grid(
@@ -233,11 +244,11 @@ GRIDS = [
     Grid(file="ground_level/201501.tif", gaps=636200, greatest=152.3266, **GROUND),
     Grid(file="ground_level/201507.tif", gaps=602335, greatest=179.6589, **GROUND),
     Grid(file="ground_level/202004.tif", gaps=601154, greatest=134.1205, **GROUND),
-    # Another gas at ground, pole to pole: the outermost cells reach half a row beyond the poles.
+    # Another gas at ground, centres on the poles: the half cells there are cut off.
     Grid(
         file="loader_traps/g4.timeAvgMap.M2TMNXCHM_5_12_4_COSC.20101130-20170130.180W_90S_180E_90N.nc",
         variable="M2TMNXCHM_5_12_4_COSC",
-        shape=(361, 576),
+        shape=(359, 576),
         gaps=0,
         least=41.68022,
         greatest=2333.605,
@@ -245,7 +256,9 @@ GRIDS = [
         unit="ppbv",
         south_first=True,
         epsg=4326,
-        bounds=(-180.3125, -90.25, 179.6875, 90.25),
+        bounds=(-180.3125, -89.75, 179.6875, 89.75),
+        pole_rows=True,
+        warns=((no2sr.RepairWarning, "2 rows of 576 pixels were cut off"),),
         arguments={"variable": "M2TMNXCHM_5_12_4_COSC"},
     ),
 ]
@@ -287,10 +300,16 @@ REFUSED = [
     (f"{OTHER}SO2____20200108*", MISSING, "L2__SO2___.*sulfurdioxide_total"),
     (f"{OTHER}CH4____20200303*", NO_PIXELS, "empty granule of Sentinel-5P L2__CH4___"),
     (f"{OTHER}NO2____20200303*", NO_PIXELS, "empty granule of Sentinel-5P L2__NO2___"),
-    ("tempo_l2/TEMPO_NO2_L2_V03_20240328*", MISSING, "no tropospheric.*regular grid"),
-    ("tempo_l2/TEMPO_NO2_L2_V03_20240601T2109*", MISSING, "vertical_column_stratosphere"),
-    ("tempo_l2/TEMPO_NO2_L2_V03_20240601T2116*", MISSING, "vertical_column_stratosphere"),
-    ("tempo_l2/singleton_null_variables*", MISSING, "product/vertical_column_total"),
+    ("tempo_l2/TEMPO_NO2_L2_V03_20240328*", NO_PIXELS, "no pixel has a value"),
+    *(
+        (f"tempo_l2/TEMPO_NO2_L2_V03_20240601{granule}*", MISSING, "no tropo.*column_stratosphere")
+        for granule in ("T2109", "T2116")
+    ),
+    (
+        "tempo_l2/singleton_null_variables*",
+        MISSING,
+        "no tropospheric.*product/vertical_col.*_total",
+    ),
     ("tempo_utm/tempo_sup_amf*", MISSING, "amf_troposphere"),
     ("s5p_l3/NO2_Indonesia_Daily*", no2sr.FileUnreadableError, "2 bytes long"),
     ("s5p_l3/gee_tacna_2019.tif", UNITS, "around 7.48.*unit="),
@@ -328,9 +347,13 @@ def _raw(path: Path, variable: str) -> np.ndarray:
 
 
 def _says(row: Grid):
-    return nullcontext() if row.warns is None else pytest.warns(row.warns[0], match=row.warns[1])
+    stack = ExitStack()
+    for category, message in row.warns:
+        stack.enter_context(pytest.warns(category, match=message))
+    return stack
 
 
+@pytest.mark.filterwarnings("ignore::no2sr.errors.OversampledWarning")  # see test_sampling.py
 @pytest.mark.parametrize("row", GRIDS, ids=lambda row: row.file[:60])
 def test_a_grid_opens_as_what_it_is(real_data, row):
     path = real_data / row.file
@@ -344,7 +367,8 @@ def test_a_grid_opens_as_what_it_is(real_data, row):
     assert int(np.isnan(image).sum()) == row.gaps
     assert float(image.min()) == pytest.approx(row.least * row.factor, rel=1e-6, abs=1e-12)
     assert float(image.max()) == pytest.approx(row.greatest * row.factor, rel=1e-6)
-    raw = _raw(path, row.variable).reshape(row.shape) * row.factor
+    raw = _raw(path, row.variable) * row.factor
+    raw = (raw[..., 1:-1, :] if row.pole_rows else raw).reshape(row.shape)
     expected = raw[..., ::-1, :] if row.south_first else raw
     np.testing.assert_allclose(image, expected, rtol=2e-7, atol=1e-12)
 
@@ -406,6 +430,28 @@ def test_the_gas_of_another_product_is_reached_by_name(real_data):
     image = open_no2(path, variable="carbonmonoxide_total_column", qa_min=0.0, resolution=0.25)
     assert image.attrs["units"] == "mol m-2"
     assert 0.0247 < float(image.min()) <= float(image.max()) < 0.0423
+
+
+def test_tempo_opens_where_the_stratospheric_column_is_named(real_data):
+    paths = sorted((real_data / "tempo_l2").glob("*20240601*"))
+    swaths = [
+        find_reader(path).read(path, ReadOptions(variable="vertical_column_stratosphere"))
+        for path in paths
+    ]
+    # Read off the files with netCDF4: pixels with a value, least and greatest in molecules cm-2.
+    told = [(264208, 2.238242864e15, 4.195821368e15), (264115, 2.160352791e15, 4.143407350e15)]
+    for swath, (count, least, greatest) in zip(swaths, told, strict=True):
+        assert swath["column"].shape == (132, 2048)
+        assert int(swath["column"].count()) == count
+        assert float(swath["column"].min()) == pytest.approx(least / PER_MOL, rel=1e-9)
+        assert float(swath["column"].max()) == pytest.approx(greatest / PER_MOL, rel=1e-9)
+        assert swath.attrs["screening"].startswith("all pixels (without main_data_quality_flag")
+    box = (-75, 35, -70, 40)
+    image = check_image(open_no2(paths, variable="vertical_column_stratosphere", bbox=box))
+    assert image.rio.bounds() == pytest.approx(box)
+    assert float(np.isfinite(image).mean()) > 0.9
+    with pytest.raises(NO_PIXELS, match="no pixel has a value"):
+        open_no2(_one(real_data, "tempo_l2/singleton*"), variable="product/vertical_column_total")
 
 
 def test_gaussian_latitudes_are_refused_as_irregular(real_data):

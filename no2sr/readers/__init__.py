@@ -38,6 +38,7 @@ __all__ = [
     "describe",
     "find_reader",
     "grid_no2",
+    "load_reader",
     "open_no2",
 ]
 
@@ -47,9 +48,19 @@ log = logging.getLogger("no2sr")
 _PRODUCTS = {
     "s5p_l2": "no2sr.readers.s5p_l2:READER",
     "harp": "no2sr.readers.harp:READER",
+    "tempo_l2": "no2sr.readers.tempo_l2:READER",
+    "tempo_l3": "no2sr.readers.tempo_l3:READER",
+    "gems_l2": "no2sr.readers.gems_l2:READER",
+    "omno2d": "no2sr.readers.omno2d:READER",
+    "haqast": "no2sr.readers.haqast:READER",
+    "cams": "no2sr.readers.cams:READER",
+    "temis": "no2sr.readers.temis:READER",
 }
 _GENERIC = {
     "geotiff": "no2sr.readers.geotiff:READER",
+    "esri_ascii": "no2sr.readers.esri_ascii:READER",
+    "zarr": "no2sr.readers.zarr_store:READER",
+    "packed": "no2sr.readers.packed:READER",
     "cf_grid": "no2sr.readers.cf_grid:READER",
 }
 _GROUP = "no2sr.readers"
@@ -64,17 +75,22 @@ class ReadOptions:
     variable : str or None
         The variable to read; None for the tropospheric NO2 column.
     qa_min : float
-        Quality, 0..1, that a swath pixel must exceed.
+        Quality, 0..1, that a pixel of Sentinel-5P level 2 must exceed. Other products have screens
+        of their own, which their readers state.
     unit : str or None
         The unit that the caller states. Grids are converted after reading; a swath by its reader.
     chunks : mapping, int, "auto" or None
         Passed to xarray: not None means that values are to stay unread.
+    bbox : (west, south, east, north) or None
+        No value outside will be looked at, east lying east of west: a reader of large files may
+        leave those out, but cells touching the box and their neighbours are to stay.
     """
 
     variable: str | None = None
     qa_min: float = 0.75
     unit: str | None = None
     chunks: Any = None
+    bbox: Box | None = None
 
 
 @runtime_checkable
@@ -123,7 +139,8 @@ def available_readers() -> tuple[str, ...]:
     return tuple(_registry())
 
 
-def _load(name: str) -> Reader:
+def load_reader(name: str) -> Reader:
+    """Return the reader of a name in `available_readers`."""
     module, _, attribute = _registry()[name].partition(":")
     reader: Reader = getattr(import_module(module), attribute)
     return reader
@@ -155,8 +172,8 @@ def find_reader(path: str | Path, name: str | None = None) -> Reader:
                 f"no reader {name!r}, expected one of {', '.join(available_readers())}; "
                 "leave reader= out to let the file decide"
             )
-        return _load(name)
-    for reader in map(_load, available_readers()):
+        return load_reader(name)
+    for reader in map(load_reader, available_readers()):
         if reader.recognises(path):
             return reader
     what = f"begins with {beginning(path, 8)!r}" if path.is_file() else "is a folder"
@@ -183,8 +200,10 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     Parameters
     ----------
     path_or_paths : str, Path, or iterable of them
-        Several swaths are merged on one grid by summed weights, one at a time. Several grids must
-        have equal axes and times of their own; they are stacked along ``time``.
+        A folder stands for the files in it, a pattern such as ``"2023/*.nc"`` for those that match;
+        either may hold one product only. Several swaths are merged on one grid by summed weights,
+        one at a time. Several grids must have equal axes and times of their own; they are stacked
+        along ``time``. Shards of one Earth Engine export are put together.
     reader : str, optional
         Name of a reader (see `available_readers`); by default the structure of the file decides.
     variable : str, optional
@@ -194,8 +213,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         The unit of the values in the file, where the file says none or a wrong one. The image is in
         mol m-2 all the same.
     qa_min : float
-        Quality, 0..1, that a swath pixel must exceed; compared with the stored byte as
-        ``byte > round(100 * qa_min)``. Grids carry no quality any more.
+        Quality, 0..1, that a pixel of Sentinel-5P level 2 must exceed; compared with the stored
+        byte as ``byte > round(100 * qa_min)``. TEMPO and GEMS have screens of their own, recorded
+        in ``history``; other grids carry no quality any more.
     bbox : (west, south, east, north), optional
         Region in degrees, whatever the CRS; every cell that it touches is kept. West greater than
         east means across the antimeridian.
@@ -225,25 +245,38 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     UnverifiedUnitsWarning
         If the unit was inferred from the size of the values, or contradicts it.
     RepairWarning
-        If infinite values were set missing.
+        If infinite values were set missing, or rows beyond a pole cut off.
     ManyGapsWarning
         If one of several files holds no pixels.
+    OversampledWarning
+        If the grid is finer than what it resolves; `no2sr.coarsen_to_native` averages it to that.
+        Values that are left unread with `chunks` are not looked at.
 
+    Notes
+    -----
+    The libraries under NetCDF are not thread-safe, and neither is this: read in one thread, or in
+    several processes.
     """
-    from no2sr.readers._grids import image_of, stacked
+    from no2sr.readers._doubts import doubt_resolution
+    from no2sr.readers._grids import checked_box, image_of, stacked
     from no2sr.readers._sources import is_swath, refuse, sources
 
-    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, chunks=chunks)
+    box = None if bbox is None else checked_box(bbox)
+    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, chunks=chunks, bbox=box)
     first, rest = sources(path_or_paths, reader, options)
     if is_swath(first.dataset):
         from no2sr.readers._swaths import merged  # compiles its kernel: no grid should wait for it
 
         refuse(time=time)
         column = merged(first, rest, options=options, bbox=bbox, resolution=resolution)["column"]
-        return column.rename(first.dataset.attrs.get("variable", "column"))
+        column = column.rename(first.dataset.attrs.get("variable", "column"))
+        doubt_resolution(column)
+        return column
     refuse(resolution=resolution)
     images = [image_of(source, options=options, time=time, bbox=bbox) for source in (first, *rest)]
-    return images[0] if len(images) == 1 else stacked(images)
+    image = images[0] if len(images) == 1 else stacked(images)
+    doubt_resolution(image)
+    return image
 
 
 def grid_no2(

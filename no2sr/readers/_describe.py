@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.errors import No2srError, No2srWarning
+from no2sr.errors import No2srError, No2srWarning, UnitsError
 from no2sr.grid import bounds_of, transform_of
 from no2sr.image import crs_of
 from no2sr.readers import ReadOptions, find_reader
 from no2sr.readers._bands import bands_in, is_tiff
 from no2sr.readers._bands import opened as opened_raster
+from no2sr.readers._doubts import doubt_negatives, doubt_resolution, doubt_zeros
 from no2sr.readers._grids import image_of
 from no2sr.readers._netcdf import fields_in, is_netcdf, opened
 from no2sr.readers._sources import Source, is_swath, sources
+from no2sr.sampling import KM_PER_DEGREE
+from no2sr.units import CANONICAL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from no2sr.readers._fields import Field
+    from no2sr.sampling import Resolution
 
 __all__ = ["describe"]
 
@@ -45,13 +50,19 @@ def describe(
         Plain numbers, strings, lists and dicts, None where something is not known: ``file``,
         ``bytes``, ``reader``, ``product``, ``variables`` (a list of ``name``, ``unit``, ``dims``,
         ``shape``), ``kind`` (``"grid"`` or ``"swath"``), ``variable``, ``unit`` (in the file),
-        ``shape``, ``crs``, ``bounds`` (west, south, east, north), ``spacing`` (x, y), ``time``
-        (first, last), ``gap_share`` (0..1; of a swath after screening), ``range`` (least, median,
-        greatest), ``range_unit``, ``quality_threshold``, ``warnings``, and ``problem``: why the
-        file cannot be read as NO2.
+        ``shape``, ``crs``, ``bounds`` (west, south, east, north), ``spacing`` (x, y),
+        ``effective_resolution`` (x, y, in units of the CRS; that of an oversampled grid is coarser
+        than its spacing), ``oversampling`` (``factor``, the side of the blocks of cells that
+        `no2sr.coarsen_to_native` averages, and ``evidence``), ``pixel_km`` (along and across the
+        scanlines of a swath: median distances of neighbours), ``time`` (first, last), ``gap_share``
+        (0..1; of a swath after screening), ``range`` (least, median, greatest), ``range_unit``,
+        ``quality_threshold``, ``screening`` (which pixels of a swath are used, in words),
+        ``processor_version``, ``made_by`` (what this package noted in its own outputs),
+        ``warnings``, and ``problem``: why the file cannot be read as NO2.
     """
     facts: dict[str, Any] = dict.fromkeys(_FACTS.split())
     facts |= {"file": str(path), "warnings": []}
+    options = ReadOptions(variable=variable, unit=unit, qa_min=qa_min)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -60,22 +71,26 @@ def describe(
             facts |= {"reader": reader.name, "product": reader.product}
             fields = _inventory(path)
             facts["variables"] = [_plain(field) for field in fields]
-            options = ReadOptions(variable=variable, unit=unit, qa_min=qa_min)
             source, _ = sources(path, reader.name, options)
             told = _of_swath if is_swath(source.dataset) else _of_grid
+            facts["made_by"] = _own(path, source)
             facts |= told(source, options)
+            _judge_own(facts)
             facts["problem"] = _unseen(facts)
             stated = [field.unit for field in fields if field.name == facts["variable"]]
             facts["unit"] = stated[0] or None if stated else None
         except No2srError as problem:
             facts["problem"] = str(problem)
+            if isinstance(problem, UnitsError) and unit is None:
+                facts |= _without_values(path, options)
     facts["warnings"] = [str(w.message) for w in caught if issubclass(w.category, No2srWarning)]
     return facts
 
 
 _FACTS = """
-    file bytes reader product variables kind variable unit shape crs bounds spacing time gap_share
-    range range_unit quality_threshold warnings problem
+    file bytes reader product variables kind variable unit shape crs bounds spacing
+    effective_resolution oversampling pixel_km time gap_share range range_unit quality_threshold
+    screening processor_version made_by warnings problem
 """
 
 
@@ -101,6 +116,14 @@ def _plain(field: Field) -> dict[str, Any]:
 
 def _of_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
     image = image_of(source, options=options, time=None, bbox=None)
+    if image.attrs["units"] == CANONICAL:
+        doubt_zeros(image)
+        doubt_negatives(image)
+    return _placed(image) | _values(image)
+
+
+def _placed(image: xr.DataArray) -> dict[str, Any]:
+    """Return what can be said of a grid whatever its values mean."""
     t = transform_of(image)
     return {
         "kind": "grid",
@@ -110,13 +133,38 @@ def _of_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
         "bounds": list(map(float, bounds_of(image))),
         "spacing": [float(t.a), float(-t.e)],
         "time": _times(image),
-        **_values(image),
+        "gap_share": float(np.isnan(image.values).mean()),
+        **_resolved(doubt_resolution(image)),
     }
+
+
+def _without_values(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return what can be said of a grid in an unknown unit."""
+    try:
+        assumed = replace(options, unit=CANONICAL)
+        source, _ = sources(path, find_reader(path).name, assumed)
+        if is_swath(source.dataset):
+            return {}
+        return _placed(image_of(source, options=assumed, time=None, bbox=None))
+    except No2srError:  # it has more than one problem, and the first was told
+        return {}
+
+
+def _resolved(found: Resolution | None) -> dict[str, Any]:
+    """Word what an image resolves, x before y as in the spacing."""
+    if found is None:
+        return {}
+    there = {"factor": found.factor, "evidence": found.evidence} if found.factor > 1 else None
+    return {"effective_resolution": [found.size[1], found.size[0]], "oversampling": there}
 
 
 def _of_swath(source: Source, options: ReadOptions) -> dict[str, Any]:
     swath = source.dataset
     span = [swath.attrs.get(f"time_coverage_{end}") for end in ("start", "end")]
+    screening = swath.attrs.get("screening")
+    if swath["column"].attrs.get("units", CANONICAL) == CANONICAL:
+        doubt_zeros(swath["column"])
+        doubt_negatives(swath["column"])
     return {
         "kind": "swath",
         "variable": swath.attrs.get("variable"),
@@ -124,7 +172,10 @@ def _of_swath(source: Source, options: ReadOptions) -> dict[str, Any]:
         "crs": "EPSG:4326",
         "bounds": _extent(swath["longitude"].values, swath["latitude"].values),
         "time": span if all(span) else None,
-        "quality_threshold": options.qa_min if "screening" in swath.attrs else None,
+        "pixel_km": _pixel_km(swath["longitude"].values, swath["latitude"].values),
+        "quality_threshold": options.qa_min if "qa_value" in str(screening) else None,
+        "screening": screening,
+        "processor_version": swath.attrs.get("processor_version"),
         **_values(swath["column"]),
     }
 
@@ -136,6 +187,47 @@ def _extent(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | No
         return None
     x, y = longitude[placed], latitude[placed]
     return [float(edge) for edge in (x.min(), y.min(), x.max(), y.max())]
+
+
+def _pixel_km(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | None:
+    """Return the median distances between neighbours: of scanlines, and within them."""
+    if min(longitude.shape) < 2:
+        return None
+    across = longitude * np.cos(np.deg2rad(latitude))
+    sizes = []
+    for axis in (0, 1):
+        east = np.diff(across, axis=axis)
+        distances = KM_PER_DEGREE * np.hypot(east, np.diff(latitude, axis=axis))
+        known = distances[np.isfinite(distances)]
+        if not known.size:
+            return None
+        sizes.append(float(np.median(known)))
+    return sizes
+
+
+def _own(path: Path, source: Source) -> dict[str, str] | None:
+    """Return what this package noted in a file that it made."""
+    noted = dict(source.dataset.attrs)
+    if is_tiff(path):
+        with opened_raster(path) as raster:
+            noted |= raster.tags()
+    told = {str(key): str(text) for key, text in noted.items() if str(key).startswith("no2sr_")}
+    return told or None
+
+
+def _judge_own(facts: dict[str, Any]) -> None:
+    """Say of a grid that was refined here that only its blocks were observed."""
+    scale = (facts["made_by"] or {}).get("no2sr_scale")
+    if scale is None or facts["spacing"] is None:
+        return
+    facts["effective_resolution"] = [float(scale) * step for step in facts["spacing"]]
+    warnings.warn(
+        f"{facts['variable']} was made {scale} times finer by no2sr: only the means over "
+        f"{scale} x {scale} cells were observed, expected an observed grid; refine what it was "
+        "made from instead",
+        No2srWarning,
+        stacklevel=2,
+    )
 
 
 def _unseen(facts: dict[str, Any]) -> str | None:
@@ -153,6 +245,8 @@ def _times(image: xr.DataArray) -> list[str] | None:
     if "time" not in image.coords:
         return None
     times = np.atleast_1d(image["time"].values)
+    if np.issubdtype(times.dtype, np.datetime64):
+        times = np.datetime_as_string(times, unit="s")
     return [str(times[0]), str(times[-1])]
 
 

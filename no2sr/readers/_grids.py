@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,13 @@ from affine import Affine
 from pyproj import Transformer
 
 from no2sr.door import enter
-from no2sr.errors import DimensionError, NoValidPixelsError, SettingsError, TooSmallError
+from no2sr.errors import (
+    DimensionError,
+    NoValidPixelsError,
+    RepairWarning,
+    SettingsError,
+    TooSmallError,
+)
 from no2sr.grid import bounds_of, crop, georeference, spans_globe, transform_of
 from no2sr.image import COLUMN_ATTRS, crs_of, with_history
 from no2sr.readers._column import in_mol
@@ -58,14 +65,40 @@ def image_of(
         named=options.variable is not None,
         no2=no2,
     )
-    image = enter(dataset.assign({name: column}), variable=name)
+    image = _within_poles(enter(dataset.assign({name: column}), variable=name), source)
     image = image if bbox is None else cropped(image, bbox)
     _check_seen(image, source)
     origin = {"source": str(source.dataset.attrs.get("source") or source.path.name)}
     earlier = source.dataset.attrs.get("history")
     attrs = _attrs(image, field, no2=no2) | origin | ({"history": str(earlier)} if earlier else {})
     image.attrs = attrs
-    return with_history(image, f"read {field.path} of {source.path.name} as {source.reader}")
+    screening = source.dataset.attrs.get("screening")
+    step = f"read {field.path} of {source.path.name} as {source.reader}"
+    return with_history(image, f"{step}, {screening}" if screening else step)
+
+
+def _within_poles(image: xr.DataArray, source: Source) -> xr.DataArray:
+    """Cut the rows that reach beyond a pole.
+
+    A grid with centres on the poles has half cells there, which no grid of equal rows can hold.
+    What is lost is a single value for each pole, repeated at every longitude.
+    """
+    t = transform_of(image)
+    if not crs_of(image).is_geographic:
+        return image
+    ny, nx = image.sizes["y"], image.sizes["x"]
+    north = max(0, int(np.ceil((t.f - 90) / -t.e - 1e-3)))
+    south = max(0, int(np.ceil((-90 - t.f - ny * t.e) / -t.e - 1e-3)))
+    if not north + south:
+        return image
+    warnings.warn(
+        f"{source.path.name} has cell centres on the poles, so its outermost cells reach beyond "
+        f"them: {north + south} rows of {nx} pixels were cut off; its own cells there are half as "
+        "high",
+        RepairWarning,
+        stacklevel=3,
+    )
+    return crop(image, slice(north, ny - south), slice(0, nx))
 
 
 def _field(column: xr.DataArray) -> Field:
@@ -109,15 +142,23 @@ def _check_seen(image: xr.DataArray, source: Source) -> None:
 
 
 def checked_box(bbox: Box) -> Box:
-    """Return a box whose east lies east of its west, adding a turn across the antimeridian.
+    """Return a box that starts in -180..180, its east beyond 180 if it crosses the antimeridian.
 
     Raises
     ------
     SettingsError
-        If it encloses nothing, or more than the globe.
+        If it is no four numbers, or encloses nothing, or more than the globe.
     """
-    west, south, east, north = (float(edge) for edge in bbox)
+    try:
+        west, south, east, north = (float(edge) for edge in bbox)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"bbox is {bbox!r}, expected (west, south, east, north) in degrees; "
+            "give one such as (76, 27.5, 78.5, 29.5)"
+        ) from error
     east += 360 if east < west else 0
+    turn = 360 * ((west + 180) // 360)
+    west, east = west - turn, east - turn
     if not (south < north and west < east <= west + 360 and south >= -90 and north <= 90):
         raise SettingsError(
             f"bbox is {bbox}, expected (west, south, east, north) in degrees; "

@@ -23,7 +23,9 @@ __all__ = [
     "check_whole",
     "field_of",
     "fields_in",
+    "find",
     "floats",
+    "group_at",
     "is_netcdf",
     "opened",
     "walk",
@@ -81,6 +83,24 @@ def walk(group: netCDF4.Dataset | netCDF4.Group) -> Iterator[netCDF4.Variable[An
         yield from walk(child)
 
 
+def group_at(
+    holder: netCDF4.Dataset | netCDF4.Group, path: str
+) -> netCDF4.Dataset | netCDF4.Group | None:
+    """Return the group at a path below a file or group, if it is there."""
+    for step in path.split("/") if path else ():
+        if step not in holder.groups:
+            return None
+        holder = holder.groups[step]
+    return holder
+
+
+def find(holder: netCDF4.Dataset | netCDF4.Group, path: str) -> netCDF4.Variable[Any] | None:
+    """Return the variable at a path below a file or group, if it is there."""
+    groups, _, name = path.rpartition("/")
+    group = group_at(holder, groups)
+    return None if group is None else group.variables.get(name)
+
+
 def fields_in(group: netCDF4.Dataset | netCDF4.Group) -> list[Field]:
     """Describe every variable of a file or group and of its subgroups."""
     return [field_of(variable) for variable in walk(group)]
@@ -89,11 +109,11 @@ def fields_in(group: netCDF4.Dataset | netCDF4.Group) -> list[Field]:
 def field_of(variable: netCDF4.Variable[Any]) -> Field:
     """Describe one variable without reading its values."""
     group = variable.group().path.strip("/")
-    texts = (attribute(variable, key) for key in ("long_name", "standard_name", "title"))
+    texts = (attribute(variable, key) for key in ("long_name", "standard_name", "title", "Title"))
     return Field(
         name=variable.name,
         path=f"{group}/{variable.name}".lstrip("/"),
-        unit=attribute(variable, "units"),
+        unit=attribute(variable, "units") or attribute(variable, "Units"),  # HDF-EOS5 says Units
         dims=tuple(variable.dimensions),
         shape=tuple(variable.shape),
         text=" ".join(filter(None, texts)),

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from no2sr.errors import ManyGapsWarning, NoValidPixelsError, SettingsError
 from no2sr.readers import find_reader
 from no2sr.readers._files import readable
+from no2sr.readers._paths import expanded, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     import xarray as xr
 
     from no2sr.readers import ReadOptions
     from no2sr.readers._time import Moment
+
+    Entry = tuple[Path, str | None]  # a file, and its reader where that is known
 
 __all__ = ["Source", "is_swath", "refuse", "sources"]
 
@@ -37,7 +40,7 @@ def is_swath(dataset: xr.Dataset) -> bool:
 def sources(
     path_or_paths: str | Path | Iterable[str | Path], reader: str | None, options: ReadOptions
 ) -> tuple[Source, Iterator[Source]]:
-    """Read the first file, and promise the others.
+    """Read the first file, and promise the others; the shards of an export count as one.
 
     An empty granule among several is left out with a warning: over a small region some are.
 
@@ -48,8 +51,7 @@ def sources(
     SettingsError
         If there is no file, or the quality threshold is out of range.
     """
-    one = isinstance(path_or_paths, str | Path)
-    paths = [Path(path_or_paths)] if one else [Path(path) for path in path_or_paths]  # type: ignore[arg-type,union-attr]
+    paths = grouped(expanded(path_or_paths, reader))
     if not paths:
         raise SettingsError("there is no file to open, expected at least one; check the pattern")
     if not 0 <= options.qa_min <= 1:
@@ -57,7 +59,7 @@ def sources(
             f"the quality threshold is {options.qa_min!r}, expected 0 to 1; "
             "give 0.75, the product's advice, or 0.5 to keep cloudy scenes"
         )
-    found = _read(paths, reader, options)
+    found = _read(paths, options)
     first = next(found, None)
     if first is None:
         raise NoValidPixelsError(
@@ -66,16 +68,25 @@ def sources(
     return first, found
 
 
-def _read(paths: list[Path], reader: str | None, options: ReadOptions) -> Iterator[Source]:
-    for path in paths:
-        with readable(path):
-            chosen = find_reader(path, reader)
-            try:
-                yield Source(path, chosen.name, chosen.read(path, options))
-            except NoValidPixelsError as empty:
-                if len(paths) == 1:
-                    raise
-                warnings.warn(f"{empty}; it is left out", ManyGapsWarning, stacklevel=4)
+def _read(groups: list[list[Entry]], options: ReadOptions) -> Iterator[Source]:
+    for group in groups:
+        if len(group) > 1:
+            from no2sr.readers._mosaic import mosaicked
+
+            yield mosaicked([_one(path, reader, options) for path, reader in group])
+            continue
+        try:
+            yield _one(*group[0], options)
+        except NoValidPixelsError as empty:
+            if len(groups) == 1:
+                raise
+            warnings.warn(f"{empty}; it is left out", ManyGapsWarning, stacklevel=4)
+
+
+def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
+    with readable(path):
+        chosen = find_reader(path, reader)
+        return Source(path, chosen.name, chosen.read(path, options))
 
 
 def refuse(*, time: Moment | None = None, resolution: float | None = None) -> None:

@@ -55,7 +55,8 @@ class _Merge:
             )
         self.attrs = self.attrs or {**attrs, "units": unit}
         self.names.append(source.path.name)
-        self.versions.add(str(source.dataset.attrs.get("processor_version", "")).split(".")[0])
+        version = str(source.dataset.attrs.get("processor_version", ""))
+        self.versions.add(".".join(version.split(".")[:2]))  # 1.4 of Sentinel-5P raised columns
         told = {"source": source.path.name, **source.dataset.attrs}
         named = source.dataset.assign_attrs(told)
         if unit != CANONICAL:
@@ -77,7 +78,8 @@ def merged(
     Warns
     -----
     No2srWarning
-        If columns of processors with different major versions were merged: they are not comparable.
+        If columns of processors with different versions (major, minor) were merged: they are not
+        comparable.
     """
     merge = _Merge(first, rest)
     spacing = RESOLUTION if resolution is None else resolution
@@ -97,10 +99,10 @@ def merged(
     return dataset.assign(column=column.assign_attrs(history=earlier))
 
 
-def _check_versions(majors: set[str]) -> None:
-    if len(majors) > 1:
+def _check_versions(versions: set[str]) -> None:
+    if len(versions) > 1:
         warnings.warn(
-            f"the files come from processor versions {', '.join(sorted(majors))}, expected one: "
+            f"the files come from processor versions {', '.join(sorted(versions))}, expected one: "
             "their columns differ systematically; use a reprocessed collection",
             No2srWarning,
             stacklevel=4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,13 +17,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Moment", "select_time", "with_time"]
+__all__ = ["Moment", "month_in", "select_time", "with_time"]
 
 log = logging.getLogger("no2sr")
 
 Moment: TypeAlias = "str | datetime | np.datetime64"
 
-_NAMES = ("time", "valid_time")  # CAMS says valid_time since 2024-09
+_NAMES = ("time", "valid_time", "t")  # CAMS says valid_time since 2024-09, openEO t
+_MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)(0[1-9]|1[0-2])(?!\d)")
+
+
+def month_in(name: str) -> np.datetime64 | None:
+    """Return the first day of a month that the name of a file says as ``YYYYMM``."""
+    month = _MONTH.search(name)
+    return np.datetime64(f"{month[1]}-{month[2]}-01", "ns") if month else None
 
 
 def with_time(dataset: xr.Dataset) -> xr.Dataset:
@@ -30,7 +38,7 @@ def with_time(dataset: xr.Dataset) -> xr.Dataset:
 
     Where that fails the numbers stay as they are, said in the log: not all tools write CF units.
     """
-    found = [name for name in _NAMES if name in dataset.variables or name in dataset.dims]
+    found = [name for name in _NAMES if name in dataset.coords or name in dataset.dims]
     if not found:
         return dataset
     dataset = dataset if found[0] == "time" else dataset.rename({found[0]: "time"})

@@ -19,7 +19,7 @@ import xarray as xr
 from no2sr.errors import DimensionError, MissingVariableError, NoValidPixelsError
 from no2sr.readers._column import in_mol
 from no2sr.readers._fields import choose, listing, mentions_no2
-from no2sr.readers._netcdf import attribute, field_of, floats, is_netcdf, opened, walk
+from no2sr.readers._netcdf import attribute, field_of, find, floats, is_netcdf, opened, walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,7 @@ class S5PLevel2:
                 "variable": column.name,
                 "screening": f"pixels with qa_value above {options.qa_min:g}",
             }
-            error = _find(product, f"{column.name}_precision")
+            error = find(product, f"{column.name}_precision")
             if error is not None and options.unit is None:
                 swath["precision"] = (
                     pixels,
@@ -84,7 +84,7 @@ class S5PLevel2:
             for axis in ("latitude", "longitude"):
                 centres = floats(_required(product, axis, path))[0]
                 swath = swath.assign_coords({axis: (pixels, centres)})
-                corners = _find(product, f"{GEOLOCATIONS}/{axis}_bounds")
+                corners = find(product, f"{GEOLOCATIONS}/{axis}_bounds")
                 if corners is not None:
                     swath[f"{axis}_bounds"] = ((*pixels, "corner"), floats(corners)[0])
         return swath
@@ -117,23 +117,13 @@ def _title(file: netCDF4.Dataset) -> str:
 
 
 def _required(group: netCDF4.Group, name: str, path: Path) -> netCDF4.Variable[Any]:
-    found = _find(group, name)
+    found = find(group, name)
     if found is None:
         raise MissingVariableError(
             f"{path.name} has no PRODUCT/{name}, expected it beside the column; "
             "make the subset again and keep it"
         )
     return found
-
-
-def _find(group: netCDF4.Group, name: str) -> netCDF4.Variable[Any] | None:
-    """Return the variable at a path below a group, if it is there."""
-    *groups, last = name.split("/")
-    for step in groups:
-        if step not in group.groups:
-            return None
-        group = group.groups[step]
-    return group.variables.get(last)
 
 
 def _check_single(column: netCDF4.Variable[Any], path: Path) -> None:

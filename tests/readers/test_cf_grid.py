@@ -180,10 +180,10 @@ def test_a_total_column_is_called_one(make_grid):
 
 
 def test_another_quantity_keeps_its_unit_if_it_was_named(make_grid):
-    path = make_grid(variable="no2_conc", attrs={"units": "ug m-3", "long_name": "surface NO2"})
+    path = make_grid(variable="surface_no2", attrs={"units": "ug m-3", "long_name": "surface NO2"})
     with pytest.raises(no2sr.UnitsError, match=r"is in 'ug m-3'.*variable="):
         open_no2(path)
-    image = open_no2(path, variable="no2_conc")
+    image = open_no2(path, variable="surface_no2")
     np.testing.assert_allclose(image, _own(image) / NMOL, rtol=1e-6)
     assert image.attrs["units"] == "ug m-3"
     assert image.attrs["long_name"] == "surface NO2"
@@ -401,7 +401,11 @@ def test_bounds_that_are_cut_off_at_the_poles(make_grid):
         file.createDimension("nv", 2)
         bounds = file.createVariable("lat_bnds", "f8", ("lat", "nv"))
         bounds[:] = np.clip(latitude[:, None] + np.array([-2.5, 2.5]), -90, 90)
-    assert open_no2(path).rio.bounds() == pytest.approx((-180, -92.5, 180, 92.5))
+    # Half a cell at each pole is no cell of this grid: both rows are cut off, and said to be.
+    with pytest.warns(no2sr.RepairWarning, match="2 rows of 72 pixels were cut off"):
+        image = open_no2(path)
+    assert image.rio.bounds() == pytest.approx((-180, -87.5, 180, 87.5))
+    np.testing.assert_allclose(image, _own(image), rtol=1e-6)
 
 
 # ------------------------------------------------------------------------------- the box
@@ -478,3 +482,58 @@ def test_where_it_comes_from_is_kept(make_grid):
         "no2sr: read tropospheric_no2 of grid.nc as cf_grid",
         "made by hand",
     ]
+
+
+# ------------------------------------------------------------------------------- products
+
+
+def test_openeo_netcdf(tmp_path):
+    # Dimensions t, y, x in UTM metres, the CRS in a variable "crs", a dataMask beside the band.
+    x, y = 500000.0 + 4000 * (np.arange(5) + 0.5), 4000000.0 - 4000 * (np.arange(4) + 0.5)
+    crs = CRS.from_epsg(32633)
+    mask = np.ones((2, 4, 5), dtype="u1")
+    mask[1, 2, 3] = 0
+    own = 1e-11 * (x[None] + y[:, None])
+    dataset = xr.Dataset(
+        {
+            "NO2": (
+                ("t", "y", "x"),
+                np.where(mask == 1, own, 0).astype("f4"),
+                {"units": "mol m-2", "grid_mapping": "crs"},
+            ),
+            "dataMask": (("t", "y", "x"), mask, {"grid_mapping": "crs"}),
+            "crs": ((), 0, {"crs_wkt": crs.to_wkt(), "spatial_ref": crs.to_wkt()}),
+        },
+        {
+            "t": ("t", DAYS[:2], {"axis": "T"}),
+            "y": ("y", y, {"standard_name": "projection_y_coordinate", "units": "m"}),
+            "x": ("x", x, {"standard_name": "projection_x_coordinate", "units": "m"}),
+        },
+    )
+    path = tmp_path / "openEO.nc"
+    dataset.to_netcdf(path)
+    image = check_image(open_no2(path))
+    assert image.rio.crs.to_epsg() == 32633
+    assert image.rio.bounds() == pytest.approx((500000, 3984000, 520000, 4000000))
+    assert np.argwhere(np.isnan(image.values)).tolist() == [[1, 2, 3]]
+    np.testing.assert_allclose(image[0], 1e-11 * (image["x"] + image["y"]).T, rtol=1e-6)
+    np.testing.assert_array_equal(image["time"], DAYS[:2])
+    assert open_no2(path, time="2023-10-31").dims == ("y", "x")
+
+
+@pytest.mark.parametrize("north_first", [False, True])
+def test_temis_netcdf(make_grid, north_first):
+    # float32 axes in eighths of a degree, and the terms of the uncertainty beside the column.
+    latitude = np.float32(50.0625 + 0.125 * np.arange(6))
+    name = "tropospheric_NO2_column_number_density"
+    term = (("lat", "lon"), np.full((6, 8), 1e-6), {"units": "mol m-2"})
+    path = make_grid(
+        variable=name,
+        latitude=latitude[::-1] if north_first else latitude,
+        longitude=np.float32(4.0625 + 0.125 * np.arange(8)),
+        extra={f"{name}_uncertainty": term, f"{name}_uncertainty_systematic": term},
+    )
+    image = check_image(open_no2(path))
+    assert image.name == name
+    assert image.rio.bounds() == pytest.approx((4, 50, 5, 50.75))
+    np.testing.assert_allclose(image, _own(image), rtol=1e-6)

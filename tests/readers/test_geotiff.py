@@ -235,3 +235,30 @@ def test_chunks_leave_the_values_unread(make_tiff):
     image = open_no2(make_tiff(nodata=-1), chunks={"x": 2})
     assert image.chunks is not None
     assert image.compute().values == pytest.approx(5e-5)
+
+
+# ------------------------------------------------------------------------------- products
+
+
+def test_openeo_bands_named_as_in_level_2(make_tiff):
+    names = ("nitrogendioxide_tropospheric_column", "nitrogendioxide_tropospheric_column_precision")
+    path = make_tiff(bands=[_ramp() * 1e-6, np.full((4, 5), 1e-6)], descriptions=names, tags={})
+    with pytest.warns(no2sr.UnverifiedUnitsWarning, match="read as mol m-2"):
+        image = check_image(open_no2(path))
+    assert image.name == names[0]
+    np.testing.assert_allclose(image, _ramp() * 1e-6, rtol=1e-6)
+
+
+def test_sentinel_hub_float32_in_web_mercator(make_tiff):
+    # A FLOAT32 request with dataMask: zeros where nothing was seen, no unit, metres.
+    transform = Affine(4000.0, 0, 1.0e6, 0, -4000.0, 5.0e6)
+    mask = np.ones((4, 5))
+    mask[2, 1] = 0
+    column = np.where(mask == 1, 1e-11 * _ramp(transform=transform), 0)
+    path = make_tiff(bands=[column, mask], transform=transform, crs="EPSG:3857", tags={})
+    with pytest.warns(no2sr.UnverifiedUnitsWarning, match="read as mol m-2"):
+        image = check_image(open_no2(path))
+    assert image.rio.crs.to_epsg() == 3857
+    assert np.argwhere(np.isnan(image.values)).tolist() == [[2, 1]]
+    own = np.broadcast_to(1e-11 * image["x"], (4, 5))[mask == 1]
+    np.testing.assert_allclose(image.values[mask == 1], own, rtol=1e-6)

@@ -1,0 +1,115 @@
+"""What is to be doubted in an image that was read without complaint."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from no2sr.errors import No2srWarning, OversampledWarning, RepairWarning
+from no2sr.image import crs_of
+from no2sr.sampling import effective_resolution
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from no2sr.sampling import Resolution
+
+__all__ = ["doubt_negatives", "doubt_resolution", "doubt_zeros"]
+
+REFINED = "no2sr: downscale"  # what `no2sr.pipeline` notes in the history
+ZEROS = 0.01  # share of exact zeros above which they are no measurements
+SPIKE = 3  # zeros to one of the next most frequent value
+NEAR = 0.05  # of the median column: what counts as just above 0
+FEW = 20  # such cells, below which their scatter is chance
+_TRACES = {
+    "copies": "repeat pixels",
+    "interpolation": "are interpolated between others",
+    "pixel size": "are smaller than the pixels of any NO2 sounder in orbit, which resolve areas",
+}
+
+
+def doubt_resolution(image: xr.DataArray) -> Resolution | None:
+    """Warn if an image is oversampled, and return what it resolves.
+
+    Returns
+    -------
+    Resolution or None
+        None for values still unread, and for a grid that this package refined: who reads one back
+        knows that its detail is inferred.
+
+    Warns
+    -----
+    OversampledWarning
+    """
+    if image.chunks is not None or REFINED in image.attrs.get("history", ""):
+        return None
+    found = effective_resolution(image)
+    if found.factor > 1:
+        crs = crs_of(image)
+        unit = "degree" if crs.is_geographic else crs.axis_info[0].unit_name
+        cells = [size / count for size, count in zip(found.size, found.cells, strict=True)]
+        warnings.warn(
+            f"{image.name} is oversampled: its cells of {_by(cells)} {unit} (x by y) "
+            f"{_TRACES[found.evidence]} of about {_by(found.size)} {unit}, expected cells as large "
+            f"as what is resolved; average {found.factor} x {found.factor} of them first, with "
+            "no2sr.coarsen_to_native or --coarsen-to-native",
+            OversampledWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def _by(sizes: tuple[float, ...] | list[float]) -> str:
+    """Word sizes along y and x, x first as users have it."""
+    return " x ".join(f"{size:.2g}" for size in reversed(sizes))
+
+
+def doubt_zeros(image: xr.DataArray) -> None:
+    """Warn if many values are exactly 0, which a measured column hardly ever is.
+
+    Zeros of values that were rounded are as many as those of the next step, and no spike.
+
+    Warns
+    -----
+    RepairWarning
+    """
+    values, counts = np.unique(image.values[np.isfinite(image.values)], return_counts=True)
+    zeros, others = counts[values == 0].sum(), counts[values != 0].max(initial=1)
+    share = zeros / max(counts.sum(), 1)
+    if share > ZEROS and zeros > SPIKE * others:
+        warnings.warn(
+            f"{share:.1%} of the values of {image.name} are exactly 0, expected next to none in a "
+            "measured column: they are probably masked or clipped pixels; mark them as missing in "
+            "the file",
+            RepairWarning,
+            stacklevel=3,
+        )
+
+
+def doubt_negatives(image: xr.DataArray) -> None:
+    """Warn if a noisy column has no negative value at all: somebody removed them.
+
+    Where columns just above 0 lie scattered among much larger ones, noise brought them there, and
+    must have brought others below. In a field without noise they lie next to others as small.
+
+    Warns
+    -----
+    No2srWarning
+    """
+    rows = image.values.reshape(-1, image.shape[-1]).astype(np.float64)
+    rows = np.where(rows == 0, np.nan, rows)
+    if rows.shape[1] < 3 or not np.isfinite(rows).any() or np.nanmin(rows) < 0:
+        return
+    near = NEAR * float(np.nanmedian(rows))
+    bends = np.abs(np.diff(rows, 2, axis=1))[rows[:, 1:-1] < near]
+    bends = bends[np.isfinite(bends)]
+    if bends.size >= FEW and float(np.median(bends)) > 2 * near:
+        warnings.warn(
+            f"{image.name} has no negative value, though {int((rows < near).sum())} values just "
+            "above 0 lie scattered among much larger ones, expected as many just below: they were "
+            "probably removed, which raises every mean; use the file as it was before that",
+            No2srWarning,
+            stacklevel=3,
+        )

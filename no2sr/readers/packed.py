@@ -1,0 +1,88 @@
+"""Any of the other formats, gzipped, or as the only file of a zip archive.
+
+TEMIS gzips its monthly means and the Atmosphere Data Store zips its NetCDF. The file is unpacked
+into a temporary folder, under the name that it has inside, read whole there, and removed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from no2sr.errors import FileUnreadableError, UnknownFormatError
+from no2sr.readers import find_reader
+from no2sr.readers._files import beginning
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from no2sr.readers import ReadOptions
+
+__all__ = ["READER", "Packed"]
+
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+
+
+class Packed:
+    """Reader of gzipped and zipped files."""
+
+    name = "packed"
+    product = "gzipped or zipped file"
+
+    def recognises(self, path: Path) -> bool:
+        """Tell by the first bytes whether the file is gzip or zip."""
+        return beginning(path, 2) == GZIP or beginning(path) == ZIP
+
+    def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return what the reader of the file inside returns, its values read.
+
+        Raises
+        ------
+        FileUnreadableError
+            If the archive is damaged.
+        UnknownFormatError
+            If it holds more than one file, or one that no reader recognises.
+        """
+        with TemporaryDirectory(prefix="no2sr-") as folder:
+            inside = _unpacked(path, Path(folder))
+            reader = find_reader(inside)
+            with reader.read(inside, replace(options, chunks=None)) as dataset:
+                return dataset.load()
+
+
+def _unpacked(path: Path, folder: Path) -> Path:
+    try:
+        return _unzipped(path, folder) if beginning(path) == ZIP else _gunzipped(path, folder)
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as broken:
+        raise FileUnreadableError(
+            f"{path.name} cannot be unpacked ({broken}), expected a complete archive; "
+            "it may be truncated: fetch it again"
+        ) from broken
+
+
+def _gunzipped(path: Path, folder: Path) -> Path:
+    inside = folder / (path.stem if path.suffix == ".gz" else path.name)
+    with gzip.open(path) as packed, inside.open("wb") as plain:
+        shutil.copyfileobj(packed, plain)
+    return inside
+
+
+def _unzipped(path: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(path) as archive:
+        files = [member for member in archive.infolist() if not member.is_dir()]
+        if len(files) != 1:
+            names = ", ".join(member.filename for member in files[:6])
+            raise UnknownFormatError(
+                f"{path.name} holds {len(files)} files ({names}), expected one; unpack it and give "
+                "the folder"
+            )
+        return Path(archive.extract(files[0], folder))
+
+
+READER = Packed()

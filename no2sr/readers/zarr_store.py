@@ -1,0 +1,92 @@
+"""Zarr stores, format 2 and 3, with a CF grid in their root.
+
+Recognised by the metadata in the folder. Everything else is as in CF NetCDF. Needs the ``zarr``
+extra. Source: Zarr specifications (https://zarr-specs.readthedocs.io).
+"""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from no2sr.errors import FileUnreadableError, MissingDependencyError
+from no2sr.readers._cf import gridded, only
+from no2sr.readers._fields import Field, choose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from no2sr.readers import ReadOptions
+
+__all__ = ["READER", "ZarrStore"]
+
+_METADATA = ("zarr.json", ".zmetadata", ".zgroup")
+
+
+class ZarrStore:
+    """Reader of Zarr stores."""
+
+    name = "zarr"
+    product = "CF grid in a Zarr store"
+
+    def recognises(self, path: Path) -> bool:
+        """Tell by the metadata in the folder."""
+        return path.is_dir() and any((path / name).is_file() for name in _METADATA)
+
+    def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return the column on its grid, its values unread.
+
+        Raises
+        ------
+        MissingDependencyError
+            If the ``zarr`` extra is not installed.
+        FileUnreadableError
+            If the metadata are damaged.
+        """
+        if find_spec("zarr") is None:
+            raise MissingDependencyError(
+                f"package zarr is not installed, expected for {path.name}; "
+                "pip install 'no2sr[zarr]', or convert the store to NetCDF"
+            )
+        dataset = _opened(path, options)
+        fields = gridded(_fields(dataset), path)
+        field = choose(fields, variable=options.variable, source=path.name)
+        return only(dataset, field.name)
+
+
+def _opened(path: Path, options: ReadOptions) -> xr.Dataset:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*consolidated", category=RuntimeWarning)
+            return xr.open_dataset(
+                path, engine="zarr", decode_times=False, decode_coords="all", chunks=options.chunks
+            )
+    except (KeyError, TypeError, ValueError) as broken:
+        raise FileUnreadableError(
+            f"{path.name} cannot be read as a Zarr store ({broken}), expected complete metadata; "
+            "copy it again"
+        ) from broken
+
+
+def _fields(dataset: xr.Dataset) -> list[Field]:
+    return [
+        Field(
+            name=str(name),
+            path=str(name),
+            unit=str(variable.attrs.get("units", "")),
+            dims=tuple(map(str, variable.dims)),
+            shape=variable.shape,
+            text=" ".join(
+                str(variable.attrs[key])
+                for key in ("long_name", "standard_name", "title")
+                if variable.attrs.get(key)
+            ),
+        )
+        for name, variable in dataset.data_vars.items()
+    ]
+
+
+READER = ZarrStore()
