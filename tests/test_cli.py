@@ -28,7 +28,7 @@ def _shape(path):
 
 
 def test_the_commands_are_those_of_the_documentation():
-    assert COMMANDS == ["downscale", "evaluate", "info", "models"]
+    assert COMMANDS == ["downscale", "evaluate", "grid", "info", "models", "readers"]
 
 
 def test_module_runs_as_a_program():

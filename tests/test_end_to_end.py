@@ -257,7 +257,7 @@ BAD = {
     truncated: "fetch it again",
     two_bytes: "fetch it again",
     text: "not in a format that no2sr reads",
-    a_folder: "not in a format that no2sr reads",
+    a_folder: "is a folder or pattern without a file that no2sr reads",
     without_no2: "pressure",  # the variables that are there are named
     other_species: "O3_column",
     several_no2: "--variable",

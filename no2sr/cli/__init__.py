@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import no2sr
-from no2sr.cli import downscale, evaluate, info, models
+from no2sr.cli import downscale, evaluate, grid, info, models, readers
 from no2sr.cli.messages import one_line_messages, report, wants_debug
 from no2sr.errors import No2srError
 
@@ -46,6 +46,7 @@ def main() -> None:
       no2sr downscale S5P_OFFL_L2__NO2_20231027.nc fine.tif --bbox 76 27.5 78.5 29.5
       no2sr downscale tempo.tif fine.nc --scale 2
       no2sr info S5P_OFFL_L2__NO2_20231027.nc
+      no2sr grid granules/*.nc month.nc --resolution 0.04 --bbox 76 27.5 78.5 29.5
       no2sr models
 
     A finer map is an estimate, not an observation: its block means are what was observed, the
@@ -53,5 +54,5 @@ def main() -> None:
     """
 
 
-for module in (downscale, evaluate, info, models):
+for module in (downscale, evaluate, grid, info, models, readers):
     main.add_command(module.command)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["print_table", "progress_bar"]
+    import xarray as xr
+
+__all__ = ["grid_in_words", "print_table", "progress_bar"]
 
 
 def print_table(
@@ -54,3 +56,14 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def grid_in_words(image: xr.DataArray) -> str:
+    """Say the size and spacing of a grid, rows first."""
+    from no2sr.grid import transform_of
+    from no2sr.image import crs_of
+
+    transform, crs = transform_of(image), crs_of(image)
+    unit = "degree" if crs.is_geographic else crs.axis_info[0].unit_name
+    size = " x ".join(map(str, image.shape))
+    return f"{size} cells of {-transform.e:.6g} x {transform.a:.6g} {unit}"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time as clock
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from no2sr.cli import options
-from no2sr.cli.display import print_table, progress_bar
+from no2sr.cli.display import grid_in_words, print_table, progress_bar
 from no2sr.cli.jobs import Job, check_out, plan
 from no2sr.cli.messages import report, wants_debug
-from no2sr.errors import No2srError
+from no2sr.errors import No2srError, OversampledWarning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +28,8 @@ __all__ = ["command"]
 @options.interpreting
 @options.region
 @options.refining
-@click.option("--unit", "unit_out", metavar="UNIT", help="Unit to write.  [default: mol m-2]")
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@options.native
+@options.writing
 @options.quiet
 @options.debug
 @click.pass_context
@@ -75,6 +76,7 @@ def command(
 def _run(job: Job, *, overwrite: bool, quiet: bool, unit_out: str | None, **settings: Any) -> None:
     """Do one job and say what was done."""
     import no2sr
+    from no2sr.writers import check_suffix
 
     began = clock.perf_counter()
     refining = {name: settings.pop(name) for name in ("scale", "model", "edges", "conserve")}
@@ -82,7 +84,8 @@ def _run(job: Job, *, overwrite: bool, quiet: bool, unit_out: str | None, **sett
     del reading["unit_in"]
     source = job.sources[0] if len(job.sources) == 1 else job.sources
     with progress_bar(job.out.name, quiet=quiet) as progress:
-        coarse = no2sr.open_no2(source, **reading)
+        coarse = _opened(source, **reading)
+        check_suffix(job.out, times=coarse.sizes.get("time", 1))  # before the long work
         fine = no2sr.downscale(coarse, progress=progress, **refining)
         job.out.parent.mkdir(parents=True, exist_ok=True)
         written = no2sr.write(fine, job.out, overwrite=overwrite, unit=unit_out)
@@ -91,14 +94,27 @@ def _run(job: Job, *, overwrite: bool, quiet: bool, unit_out: str | None, **sett
         click.echo(written)
 
 
+def _opened(
+    source: Path | tuple[Path, ...], *, coarsen_to_native: bool, **reading: Any
+) -> xr.DataArray:
+    """Open what is to be refined, averaged to what it resolves if that was asked for."""
+    import no2sr
+
+    if not coarsen_to_native:
+        return no2sr.open_no2(source, **reading)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OversampledWarning)  # it is being heeded
+        return no2sr.coarsen_to_native(no2sr.open_no2(source, **reading))
+
+
 def _summary(
     job: Job, coarse: xr.DataArray, fine: xr.DataArray, *, seconds: float
 ) -> list[tuple[str, str]]:
     """Return the rows of the table that ends the work."""
     return [
         ("read", "\n".join(path.name for path in job.sources)),
-        ("grid in", _grid(coarse)),
-        ("grid out", _grid(fine)),
+        ("grid in", grid_in_words(coarse)),
+        ("grid out", grid_in_words(fine)),
         ("gaps", f"{fine.attrs['no2sr_gap_share']:.1%}"),
         (
             "largest conservation residual",
@@ -106,14 +122,3 @@ def _summary(
         ),
         ("seconds", f"{seconds:.1f}"),
     ]
-
-
-def _grid(image: xr.DataArray) -> str:
-    """Say the size and spacing of a grid, rows first."""
-    from no2sr.grid import transform_of
-    from no2sr.image import crs_of
-
-    transform, crs = transform_of(image), crs_of(image)
-    unit = "degree" if crs.is_geographic else crs.axis_info[0].unit_name
-    size = " x ".join(map(str, image.shape))
-    return f"{size} cells of {-transform.e:.6g} x {transform.a:.6g} {unit}"

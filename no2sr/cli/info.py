@@ -1,4 +1,4 @@
-"""``no2sr info``: what a file holds, and how it would be read."""
+"""``no2sr info``: what a file holds, how it would be read, and what would be made of it."""
 
 from __future__ import annotations
 
@@ -9,40 +9,116 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.display import print_table
-from no2sr.errors import ReadError
+from no2sr.cli.messages import report, spoken, wants_debug
+from no2sr.errors import No2srError, ReadError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["command"]
 
+_SHOWN = 12  # variables in the table; level 2 files have two hundred
+
 
 @click.command("info", no_args_is_help=True)
-@click.argument("path", metavar="FILE", type=options.PATH)
+@click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
 @options.interpreting
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @options.debug
-def command(path: Path, *, as_json: bool, **settings: Any) -> None:
-    """Say what FILE holds and how it would be read.
+@click.pass_context
+def command(
+    ctx: click.Context, /, paths: tuple[Path, ...], *, as_json: bool, **settings: Any
+) -> None:
+    """Say what each FILE holds, how it would be read, and what downscale would make of it.
 
-    The exit code is 1, and the reason on stderr, where it cannot be read as NO2.
+    The exit code is 1, and the reason on stderr, where one cannot be read as NO2. With --json one
+    FILE gives an object, several give a list of them.
 
     \b
     Examples:
       no2sr info S5P_OFFL_L2__NO2_20231027.nc
       no2sr info tempo.tif --json
+      no2sr info granules/*.nc
       no2sr info counts.tif --unit-in "umol m-2"
     """
     from no2sr.readers import describe
 
     settings["unit"] = settings.pop("unit_in")
-    facts = describe(path, **settings)
+    all_facts = []
+    for path in paths:
+        facts = describe(path, **settings)
+        facts["downscale"] = _plan(facts)
+        all_facts.append(facts)
+        if not as_json and facts["reader"]:
+            print_table(_rows(facts))
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
-    elif facts["reader"]:
-        print_table(_rows(facts))
+        click.echo(json.dumps(all_facts if len(paths) > 1 else all_facts[0], indent=2))
+    mixed = _mixed(all_facts)
+    if mixed:
+        click.echo(f"Warning: {mixed}", err=True)
+    problems = [ReadError(facts["problem"]) for facts in all_facts if facts["problem"]]
+    if len(paths) == 1 and problems:
+        raise problems[0]
+    for problem in problems:
+        report(problem, debug=wants_debug(ctx))
+    if problems:
+        ctx.exit(1)
+
+
+def _plan(facts: dict[str, Any]) -> dict[str, Any] | None:
+    """Work out what ``no2sr downscale`` would make of the file with its default settings."""
+    from no2sr.pipeline import LEAST_CELLS
+
     if facts["problem"]:
-        raise ReadError(facts["problem"])
+        return None
+    grid = _coarse_grid(facts)
+    if grid is None:
+        return None
+    (ny, nx), (dx, dy) = grid
+    small = f"too small: {ny} x {nx} cells, expected {LEAST_CELLS} along each axis"
+    return {
+        "scale": options.SCALE,
+        "model": options.MODEL,
+        "approximate": facts["kind"] == "swath",
+        "shape": [ny * options.SCALE, nx * options.SCALE],
+        "spacing": [dx / options.SCALE, dy / options.SCALE],
+        "problem": small if min(ny, nx) < LEAST_CELLS else _missing_weights(),
+    }
+
+
+def _coarse_grid(facts: dict[str, Any]) -> tuple[tuple[int, int], tuple[float, float]] | None:
+    """Return rows and columns, and the spacing (x, y), of the grid that would be refined."""
+    if facts["kind"] == "grid":
+        ny, nx = facts["shape"][-2:]
+        return (ny, nx), tuple(facts["spacing"])
+    if facts["bounds"] is None:
+        return None
+    west, south, east, north = facts["bounds"]
+    step = options.RESOLUTION
+    return (round((north - south) / step) + 1, round((east - west) / step) + 1), (step, step)
+
+
+def _missing_weights() -> str | None:
+    from no2sr.networks import load_model
+
+    try:
+        load_model(options.MODEL, scale=options.SCALE)
+    except No2srError as missing:
+        return str(missing)
+    return None
+
+
+def _mixed(all_facts: list[dict[str, Any]]) -> str:
+    """Say so if the files were made by processors whose columns differ."""
+    versions = {str(facts["processor_version"] or "") for facts in all_facts} - {""}
+    series = sorted({".".join(version.split(".")[:2]) for version in versions})
+    if len(series) < 2:
+        return ""
+    return (
+        f"the files come from processor versions {', '.join(series)}, expected one: their columns "
+        "differ systematically; use a reprocessed collection"
+    )
 
 
 def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -50,18 +126,26 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     rows = {
         "file": facts["file"],
         "product": facts["product"],
-        "variables": "\n".join(map(_variable, facts["variables"] or [])),
+        "variables": "\n".join(_variables(facts["variables"] or [])),
         "read as": _known("{kind} of {variable}", facts, "kind"),
         "unit": facts["unit"],
+        "processor": facts["processor_version"],
         "size": " x ".join(map(str, facts["shape"] or [])),
         "CRS": facts["crs"],
         "bounds": _numbers(facts["bounds"], " "),
         "spacing": _numbers(facts["spacing"], " x "),
+        "resolves": _resolution(facts),
+        "pixels": f"{_numbers(facts['pixel_km'], ' x ', 3)} km" if facts["pixel_km"] else "",
         "time": " to ".join(dict.fromkeys(facts["time"] or [])),
         "gaps": _known("{gap_share:.1%}", facts, "gap_share"),
-        "quality": _known("above {quality_threshold}", facts, "quality_threshold"),
+        "quality": _known("{screening}", facts, "screening"),
         "values": _values(facts),
-        "warnings": "\n".join(facts["warnings"]),
+        "made by": "\n".join(
+            f"no2sr: {name.removeprefix('no2sr_')} {text}"
+            for name, text in (facts["made_by"] or {}).items()
+        ),
+        "downscale": _downscale(facts["downscale"], facts),
+        "warnings": "\n".join(map(spoken, facts["warnings"])),
     }
     return [(name, text) for name, text in rows.items() if text]
 
@@ -70,8 +154,18 @@ def _known(text: str, facts: dict[str, Any], name: str) -> str:
     return text.format(**facts) if facts[name] is not None else ""
 
 
-def _numbers(values: list[float] | None, joint: str) -> str:
-    return joint.join(f"{value:.7g}" for value in values or [])
+def _numbers(values: list[float] | None, joint: str, digits: int = 7) -> str:
+    return joint.join(f"{value:.{digits}g}" for value in values or [])
+
+
+def _resolution(facts: dict[str, Any]) -> str:
+    """Say what is resolved, and how that is known where it is not what the spacing says."""
+    if facts["effective_resolution"] is None:
+        return ""
+    there, trace = _numbers(facts["effective_resolution"], " x ", 3), facts["oversampling"]
+    if trace:
+        return f"about {there} ({trace['evidence']})"
+    return f"{there} ({'before refining' if facts['made_by'] else 'no trace of a coarser one'})"
 
 
 def _values(facts: dict[str, Any]) -> str:
@@ -79,6 +173,37 @@ def _values(facts: dict[str, Any]) -> str:
         return ""
     least, median, most = facts["range"]
     return f"{least:.3g} to {most:.3g}, median {median:.3g} {facts['range_unit']}"
+
+
+def _downscale(plan: dict[str, Any] | None, facts: dict[str, Any]) -> str:
+    """Say what would be made by default, and what would be wrong with it."""
+    if plan is None:
+        return ""
+    if plan["problem"]:
+        return f"not possible: {plan['problem']}"
+    size = " x ".join(map(str, plan["shape"]))
+    text = (
+        f"{'about ' if plan['approximate'] else ''}{size} cells of "
+        f"{_numbers(plan['spacing'], ' x ')} (scale {plan['scale']}, model {plan['model']})"
+    )
+    if facts["oversampling"]:
+        factor = facts["oversampling"]["factor"]
+        text += (
+            f"\nbut sharper in name only: add --coarsen-to-native to average {factor} x {factor} "
+            "cells first"
+        )
+    return text
+
+
+def _variables(variables: list[dict[str, Any]]) -> Iterator[str]:
+    """Word the variables, those that speak of NO2 first where there are many."""
+    from no2sr.readers._fields import mentions_no2
+
+    if len(variables) > _SHOWN:
+        variables = sorted(variables, key=lambda variable: not mentions_no2(variable["name"]))
+    yield from map(_variable, variables[:_SHOWN])
+    if len(variables) > _SHOWN:
+        yield f"and {len(variables) - _SHOWN} more; --json lists all"
 
 
 def _variable(variable: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from no2sr.errors import No2srWarning
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["one_line_messages", "report", "set_debug", "wants_debug"]
+__all__ = ["one_line_messages", "report", "set_debug", "spoken", "wants_debug"]
 
 _DEBUG = "no2sr.debug"
 # How the arguments of the Python functions are spelt here.
@@ -30,7 +30,7 @@ _OPTIONS = {
     "unit": "--unit-in",
     "variable": "--variable",
 }
-_ARGUMENT = re.compile(rf"\b({'|'.join(_OPTIONS)})=(?:'([^']*)')?")
+_ARGUMENT = re.compile(rf"(?<!\()\b({'|'.join(_OPTIONS)})=(?:'([^']*)')?")
 
 
 def set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
@@ -54,7 +54,7 @@ def report(error: Exception, *, debug: bool) -> None:
     """Print an error as one line, after its traceback if that was asked for."""
     if debug:
         traceback.print_exception(error)
-    click.echo(f"Error: {_one_line(error)}", err=True)
+    click.echo(f"Error: {spoken(error)}", err=True)
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def one_line_messages(ctx: click.Context) -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if issubclass(category, No2srWarning):
-            click.echo(f"Warning: {_one_line(message)}", err=True)
+            click.echo(f"Warning: {spoken(message)}", err=True)
         elif wants_debug(ctx):
             text = warnings.formatwarning(message, category, filename, lineno, line)
             click.echo(text, err=True, nl=False)
@@ -84,7 +84,9 @@ def one_line_messages(ctx: click.Context) -> Iterator[None]:
         yield
 
 
-def _one_line(message: object) -> str:
+def spoken(message: object) -> str:
     """Put a message on one line, its advice in the words of the command line."""
-    spoken = _ARGUMENT.sub(lambda match: f"{_OPTIONS[match[1]]} {match[2] or ''}", str(message))
-    return " ".join(spoken.split())
+    text = _ARGUMENT.sub(
+        lambda match: " ".join(filter(None, (_OPTIONS[match[1]], match[2]))), str(message)
+    )
+    return " ".join(text.split())

@@ -12,7 +12,21 @@ from no2sr.cli.messages import set_debug
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PATH", "BoxCommand", "debug", "interpreting", "quiet", "refining", "region"]
+__all__ = [
+    "MODEL",
+    "PATH",
+    "RESOLUTION",
+    "SCALE",
+    "BoxCommand",
+    "debug",
+    "gridding",
+    "interpreting",
+    "native",
+    "quiet",
+    "refining",
+    "region",
+    "writing",
+]
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -48,8 +62,15 @@ def _check_box(
 
 
 PATH = click.Path(path_type=Path)
+SCALE, MODEL = 4, "srcnn"
+RESOLUTION = 0.05  # degrees; what `no2sr.open_no2` takes
 
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
+native = click.option(
+    "--coarsen-to-native",
+    is_flag=True,
+    help="Average an oversampled grid to what it resolves first; see no2sr info.",
+)
 debug = click.option(
     "--debug",
     is_flag=True,
@@ -73,7 +94,7 @@ _INTERPRETING = (
         help="Quality that a swath pixel must exceed.",
     ),
 )
-_REGION = (
+_GRIDDING = (
     click.option(
         "--bbox",
         nargs=4,
@@ -86,18 +107,25 @@ _REGION = (
         "--resolution",
         type=click.FloatRange(min=0, min_open=True),
         metavar="DEGREES",
-        help="Cell size of the grid that swaths are put on.  [default: 0.05]",
+        help=f"Cell size of the grid that swaths are put on.  [default: {RESOLUTION}]",
     ),
+)
+_REGION = (
+    *_GRIDDING,
     click.option("--time", metavar="TIME", help="Step of a grid with several, 2023-10-31T04:00."),
+)
+_WRITING = (
+    click.option("--unit", "unit_out", metavar="UNIT", help="Unit to write.  [default: mol m-2]"),
+    click.option("--overwrite", is_flag=True, help="Replace OUT if it exists."),
 )
 _REFINING = (
     click.option(
-        "--scale", type=int, default=4, show_default=True, help="Fine cells along a coarse one."
+        "--scale", type=int, default=SCALE, show_default=True, help="Fine cells along a coarse one."
     ),
     click.option(
         "--model",
         metavar="NAME|FOLDER",
-        default="srcnn",
+        default=MODEL,
         show_default=True,
         help="Shipped network, or folder of a saved one.",
     ),
@@ -123,9 +151,19 @@ def interpreting(command: Command) -> Command:
     return _add(_INTERPRETING, command)
 
 
+def gridding(command: Command) -> Command:
+    """Add the options that say which grid swaths are put on."""
+    return _add(_GRIDDING, command)
+
+
 def region(command: Command) -> Command:
     """Add the options that say where and when to read."""
     return _add(_REGION, command)
+
+
+def writing(command: Command) -> Command:
+    """Add the options that say how the output is written."""
+    return _add(_WRITING, command)
 
 
 def refining(command: Command) -> Command:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from no2sr.writers.atomic import replacing
 from no2sr.writers.cf import cf_dataset, chunks_of
@@ -12,7 +12,7 @@ from no2sr.writers.prepare import prepare
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["write_netcdf"]
+__all__ = ["store", "write_netcdf"]
 
 
 def write_netcdf(
@@ -48,11 +48,16 @@ def write_netcdf(
     packing = {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": sizes}
     dataset[name].encoding.update(packing)
     with replacing(path, overwrite=overwrite) as temporary:
-        try:
-            dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4")
-        except RuntimeError as error:
-            # The library's word for a full disk, among others, is "NetCDF: HDF error".
-            if str(error).startswith("NetCDF:"):
-                raise OSError(str(error)) from error
-            raise
+        store(dataset, temporary)
     return Path(path)
+
+
+def store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"] = "w") -> None:
+    """Write a dataset that is ready as NetCDF-4, or add its variables to a file."""
+    try:
+        dataset.to_netcdf(path, mode=mode, engine="netcdf4", format="NETCDF4")
+    except RuntimeError as error:
+        # The library's word for a full disk, among others, is "NetCDF: HDF error".
+        if str(error).startswith("NetCDF:"):
+            raise OSError(str(error)) from error
+        raise

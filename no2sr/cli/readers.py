@@ -1,0 +1,36 @@
+"""``no2sr readers``: which products are read."""
+
+from __future__ import annotations
+
+import click
+
+from no2sr.cli import options
+from no2sr.cli.display import print_table
+
+__all__ = ["command"]
+
+
+@click.command("readers")
+@options.debug
+def command() -> None:
+    """List the readers in the order they are asked, with the product that each reads.
+
+    The structure of a file decides which of them is responsible, never its name.
+
+    \b
+    Example:
+      no2sr readers
+    """
+    from no2sr.readers import available_readers
+
+    print_table([(name, _product(name)) for name in available_readers()], head=("reader", "reads"))
+
+
+def _product(name: str) -> str:
+    """Return what a reader reads, or why a plug-in is of no use."""
+    from no2sr.readers import load_reader
+
+    try:
+        return load_reader(name).product
+    except (ImportError, AttributeError) as error:
+        return f"cannot be loaded ({error}); mend or remove the package that brings it"
