@@ -10,7 +10,7 @@ import numpy as np
 from no2sr.bootstrap import ratio_interval
 from no2sr.comparison import BASE, compare
 from no2sr.errors import SettingsError
-from no2sr.measures import MEASURES, squared_errors
+from no2sr.measures import MEASURES, reference_power, squared_errors
 from no2sr.noise import noise_floor, noise_level
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ def evaluate(
         the reference as peak. With ``rmse`` come its ratios to bicubic and to the best classical
         method, each with the ``low`` and ``high`` of a 95 % interval, and
         ``above noise / bicubic``: the ratio after the noise of the reference is taken off both.
-        ``attrs`` holds ``scale``, ``unit``, ``images``, ``best_classical``, ``noise_level`` and
-        ``noise_floor``.
+        ``above most noise / bicubic`` is the same with all power at the finest wavelength taken for
+        noise. ``attrs`` holds ``scale``, ``unit``, ``images``, ``best_classical``, ``noise_level``,
+        ``most_noise`` and ``noise_floor``, the RMSE that the level leaves to a perfect estimate.
 
     Raises
     ------
@@ -118,6 +119,7 @@ def tabulate(comparison: Comparison, *, metrics: Sequence[str] = DEFAULT_METRICS
         "images": len(comparison.scenes),
         "best_classical": judged.best_classical,
         "noise_level": judged.noise,
+        "most_noise": judged.most_noise,
         "noise_floor": noise_floor(judged.noise, comparison.scale),
     }
     return table
@@ -141,6 +143,7 @@ class _Judged:
         self.best = classical[self.best_classical]
         self.cells = sum(int(_seen(scene).sum()) for scene in scenes)
         self.noise = _noise(comparison)
+        self.most_noise = math.sqrt(reference_power(comparison)[-1])
 
 
 def _seen(scene: Scene) -> NDArray[np.bool_]:
@@ -167,11 +170,12 @@ def _ratios(judged: _Judged) -> dict[str, list[float]]:
         columns[f"rmse / {name}"] = [_root_ratio(e.sum(), total) for e in judged.errors.values()]
         columns[f"rmse / {name} low"] = [low for low, _ in spans]
         columns[f"rmse / {name} high"] = [high for _, high in spans]
-    floor = judged.cells * noise_floor(judged.noise, judged.scale) ** 2
-    columns["above noise / bicubic"] = [
-        _root_ratio(errors.sum() - floor, judged.base.sum() - floor)
-        for errors in judged.errors.values()
-    ]
+    for name, level in (("noise", judged.noise), ("most noise", judged.most_noise)):
+        floor = judged.cells * noise_floor(level, judged.scale) ** 2
+        columns[f"above {name} / bicubic"] = [
+            _root_ratio(errors.sum() - floor, judged.base.sum() - floor)
+            for errors in judged.errors.values()
+        ]
     return columns
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Measure = Callable[[Comparison, str], float]
 
-__all__ = ["MEASURES", "Spectra", "mean_spectra", "squared_errors"]
+__all__ = ["MEASURES", "Spectra", "mean_spectra", "reference_power", "squared_errors"]
 
 # Side of the squares that spectra are taken of, in fine cells.
 SPECTRUM_SIDE = 32
@@ -89,7 +89,7 @@ def mean_spectra(comparison: Comparison) -> Spectra:
     methods = comparison.methods
     return Spectra(
         frequencies=ring_frequencies(SPECTRUM_SIDE),
-        reference=_mean_power(comparison, lambda scene: scene.reference),
+        reference=reference_power(comparison),
         estimates={label: _estimate_power(comparison, label) for label in methods},
         errors={label: _error_power(comparison, label) for label in methods},
     )
@@ -105,6 +105,11 @@ def _mean_power(
         for window, _ in whole_windows(choose(scene), scene.interpolated, side=SPECTRUM_SIDE)
     ]
     return np.mean(spectra, axis=0) if spectra else np.full(SPECTRUM_SIDE // 2, np.nan)
+
+
+def reference_power(comparison: Comparison) -> NDArray[np.float64]:
+    """Return the spectrum of the reference, (n,); NaN where no window is without gap."""
+    return _mean_power(comparison, lambda scene: scene.reference)
 
 
 def _estimate_power(comparison: Comparison, label: str) -> NDArray[np.float64]:
@@ -146,7 +151,7 @@ def _full_scale_closure(comparison: Comparison, label: str) -> float:
 
 
 def _effective_resolution(comparison: Comparison, label: str) -> float:
-    power = _mean_power(comparison, lambda scene: scene.reference)
+    power = reference_power(comparison)
     if not np.isfinite(power).all():
         return float("nan")
     return effective_resolution(_error_power(comparison, label), power)

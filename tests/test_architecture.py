@@ -18,8 +18,8 @@ FLOORS = [
     "image plumes resample",
     "grid",
     (
-        "bootstrap conserve degradation detail door gaps metrics noise normalise orbit spectra "
-        "swath synthetic tiles"
+        "bootstrap conserve degradation detail door gaps metrics noise normalise orbit sampling "
+        "spectra swath synthetic tiles"
     ),
     "baselines inference networks readers writers",
     "comparison evaluation measures pipeline training",

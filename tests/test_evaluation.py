@@ -15,6 +15,7 @@ from no2sr.grid import georeference, refine
 from no2sr.measures import MEASURES
 from no2sr.networks import available_models, load_model
 from no2sr.noise import noise_floor, noise_level
+from no2sr.spectra import power_spectrum
 
 
 def _image(values):
@@ -124,6 +125,12 @@ def test_noise_is_taken_off_both(scene):
     expected = np.sqrt(mean_squares["pycnophylactic"] / mean_squares["bicubic"])
     found = table.loc["pycnophylactic", "above noise / bicubic"]
     assert found == pytest.approx(expected, rel=1e-6)
+    # The squares of 32 x 32 cells of a field of 32 x 36 are one, and so is their mean spectrum.
+    finest = power_spectrum(scene.values[:, :32])[-1]
+    assert table.attrs["most_noise"] == pytest.approx(np.sqrt(finest))
+    # Independent values are noise throughout: both are near their spread.
+    assert table.attrs["most_noise"] == pytest.approx(scene.values.std(), rel=0.3)
+    assert noise == pytest.approx(scene.values.std(), rel=0.3)
 
 
 def test_few_images_are_drawn_in_squares():
