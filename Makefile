@@ -15,7 +15,7 @@ demo: $(VENV)/.stamp-package
 	$(BIN)/no2sr downscale $(SAMPLE) out/no2_fine.tif --scale 4 --overwrite
 
 test: $(VENV)/.stamp-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .

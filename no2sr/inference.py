@@ -8,6 +8,7 @@ because every tile sees its whole receptive field, tiled and whole results are t
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -35,7 +36,7 @@ TILE = 192
 
 
 class Engine(Protocol):
-    """Run a network on one image."""
+    """Run a network on one image; called by several threads at once."""
 
     def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map ``(y, x)`` to the correction, whose outer ``card.rim`` pixels are to be cut."""
@@ -150,13 +151,19 @@ def super_resolve(
     scale, halo = card.scale, card.halo
     shape = (coarse.shape[0] - 2 * halo, coarse.shape[1] - 2 * halo)
     fine = np.empty((shape[0] * scale, shape[1] * scale), dtype=np.float32)
-    done = 0
-    for part in cut_tiles(shape, max(1, tile // scale)):
+
+    def work(part: Tile) -> int:
         window = part.refined(scale).window
         fine[window] = _estimate(prepared, part.moved(halo), engine)
-        done += fine[window].size
-        if progress is not None:
-            progress(done, fine.size)
+        return fine[window].size
+
+    done = 0
+    # A tile a core: what numpy does with one overlaps with what the network does with another.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for size in pool.map(work, cut_tiles(shape, max(1, tile // scale))):
+            done += size
+            if progress is not None:
+                progress(done, fine.size)
     return fine
 
 
@@ -209,7 +216,9 @@ def _onnx_engine(model: Model) -> Engine:
     graph = (
         to_onnx(model.network) if model.folder is None else (model.folder / ONNX_FILE).read_bytes()
     )
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # `super_resolve` keeps the cores busy with tiles
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     card = model.card
     grow, multiple = (card.scale, 1) if card.grid == "coarse" else (1, FOLD)
 

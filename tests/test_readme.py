@@ -26,8 +26,8 @@ def test_the_table_of_models_is_that_of_the_cards(readme):
     cards = {
         (card.network, card.scale): (
             card.parameters,
-            pytest.approx(card.metrics["rmse_over_bicubic"], abs=5e-4),
-            pytest.approx(card.metrics["best_classical_over_bicubic"], abs=5e-4),
+            pytest.approx(card.metrics["rmse_over_bicubic"], abs=6e-4),
+            pytest.approx(card.metrics["best_classical_over_bicubic"], abs=6e-4),
         )
         for card in available_models()
     }

@@ -283,7 +283,7 @@ def test_one_geotiff_holds_one_time(image, tmp_path):
     times = np.array(["2023-10-27T05", "2023-10-27T06"], "M8[ns]")
     both = xr.concat([image, image], xr.DataArray(times, dims="time", name="time"))
     both = both.assign_attrs(image.attrs)
-    with pytest.raises(err.DimensionError, match=r"2 times.*isel\(time=0\).*\.nc"):
+    with pytest.raises(err.DimensionError, match=r"2 times.*time=.*\.nc"):
         write(both, tmp_path / "out.tif")
     with rasterio.open(write(both.isel(time=[1]), tmp_path / "out.tif")) as file:
         assert file.tags()["time"] == "2023-10-27T06:00:00.000000000"
