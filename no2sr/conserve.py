@@ -88,8 +88,9 @@ def conserve(
     scaled = positive if kind == "multiplicative" else np.zeros_like(positive)
     gain = np.divide(target, means, out=np.ones_like(means), where=scaled)
     shift = np.where(scaled, 0, target - means)
-    corrected = fine * _spread(gain, scale) + _spread(shift, scale)
-    result = np.asarray(corrected, dtype=np.float32)
+    blocks = fine.reshape(len(coarse), scale, -1, scale)
+    corrected = blocks * gain[:, None, :, None] + shift[:, None, :, None]
+    result = np.asarray(corrected, dtype=np.float32).reshape(fine.shape)
     # What rounding to float32 left over goes into one cell of the block: there it is rounded to
     # half a last digit of that cell alone, a small part of the block. The cell is one of the
     # largest row, because rows beyond a pole have no area to take anything.
@@ -106,8 +107,3 @@ def closure(
 ) -> NDArray[np.float64]:
     """Return block mean of fine minus coarse, (y, x): zero where mass is conserved, NaN in gaps."""
     return block_mean(fine, fine.shape[0] // coarse.shape[0], areas) - coarse
-
-
-def _spread(values: NDArray[np.floating], scale: int) -> NDArray[np.floating]:
-    """Repeat block values over their cells."""
-    return np.repeat(np.repeat(values, scale, axis=0), scale, axis=1)

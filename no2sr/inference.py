@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine", "Prepared", "make_engine", "super_resolve", "trim"]
 
 # Fine pixels along a tile: throughput is flat from 128 up, memory is not.
-TILE = 192
+TILE = 256
 
 
 class Engine(Protocol):
