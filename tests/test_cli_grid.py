@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import netCDF4
@@ -233,3 +234,81 @@ def test_real_subsets_become_one_grid(no2sr_command, real_data, tmp_path):
     assert done.code == 0
     assert "is empty: it holds no variables" in done.err
     assert np.isfinite(no2sr.open_no2(tmp_path / "l3.nc")).any()
+
+
+@pytest.mark.real_data
+def test_a_real_folder_becomes_one_grid(no2sr_command, real_data, tmp_path):
+    done = no2sr_command("grid", real_data / "s5p_l2", tmp_path / "l3.nc")
+    assert done.code == 0
+    assert done.err.count("is empty: it holds no variables") == 4  # of 23
+    assert "and 16 more as s5p_l2" in " ".join(done.out.split())
+    assert np.isfinite(no2sr.open_no2(tmp_path / "l3.nc")).any()
+
+
+def test_overwrite_removes_what_belongs_to_another_column(gridded, tmp_path):
+    first = write_level3(gridded, tmp_path / "l3.tif")
+    (tmp_path / "l3_notes.tif").write_text("precious")
+    bare = gridded.drop_vars(["precision", "precision_independent"])
+    with pytest.raises(no2sr.OutputExistsError):
+        write_level3(bare, tmp_path / "l3.tif")
+    assert all(path.exists() for path in first)
+    second = write_level3(bare, tmp_path / "l3.tif", overwrite=True)
+    assert [path.name for path in second] == ["l3.tif", "l3_coverage.tif", "l3_count.tif"]
+    assert set(tmp_path.iterdir()) == {*second, tmp_path / "l3_notes.tif"}
+
+
+def test_overwrite_removes_nothing_that_others_made(gridded, tmp_path):
+    foreign, text = tmp_path / "l3_precision.tif", tmp_path / "l3_precision_independent.tif"
+    size = {"width": 2, "height": 2, "count": 1, "dtype": "float32"}
+    place = rasterio.Affine(0.5, 0, 76, 0, -0.5, 29)
+    with rasterio.open(foreign, "w", driver="GTiff", transform=place, **size) as raster:
+        raster.write(np.ones((1, 2, 2), "float32"))
+    text.write_text("precious")
+    bare = gridded.drop_vars(["precision", "precision_independent"])
+    write_level3(bare, tmp_path / "l3.tif", overwrite=True)
+    assert foreign.exists()
+    assert text.read_text() == "precious"
+
+
+def test_a_bar_is_drawn_over_the_files(no2sr_command, swath, tmp_path, monkeypatch):
+    calls, labels = [], []
+
+    @contextmanager
+    def bar(label, *, quiet):
+        labels.append((label, quiet))
+        yield lambda *call: calls.append(call)
+
+    monkeypatch.setattr("no2sr.cli.grid.progress_bar", bar)
+    out = tmp_path / "l3.nc"
+    assert no2sr_command("grid", swath, swath, out, *BOX, "--quiet").code == 0
+    assert labels == [("l3.nc", True)]
+    assert calls == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_limits_of_screens_reach_the_readers(no2sr_command, tmp_path):
+    path = tmp_path / "tempo.nc"
+    y, x = np.mgrid[40:40.4:0.05, -75:-74.6:0.05]
+    fields = {
+        "geolocation/latitude": y,
+        "geolocation/longitude": x,
+        "product/vertical_column_troposphere": np.full(y.shape, 3e15),
+        "support_data/eff_cloud_fraction": np.where(x < -74.8, 0.1, 0.4),
+    }
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("mirror_step", y.shape[0])
+        file.createDimension("xtrack", y.shape[1])
+        for name, values in fields.items():
+            file.createVariable(name, "f4", ("mirror_step", "xtrack"))[:] = values
+        file["product/vertical_column_troposphere"].units = "molecules/cm^2"
+    shares = []
+    for limits in ([], ["--limit", "eff_cloud_fraction=0.5"]):
+        out = tmp_path / f"l3{len(limits)}.nc"
+        done = no2sr_command("grid", path, out, *limits)
+        assert done.code == 0
+        with netCDF4.Dataset(out) as file:
+            shares.append(int(file["count"][...].sum()))
+            assert f"eff_cloud_fraction <= 0.{5 if limits else 2}" in file.history
+    assert shares[1] > shares[0] > 0
+    refused = no2sr_command("downscale", path, tmp_path / "x.tif", "--limit", "cloud=1")
+    assert refused.code == 1
+    assert "has no screen 'cloud', expected one of main_data_quality_flag" in refused.errors[0]

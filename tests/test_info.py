@@ -241,3 +241,63 @@ def test_an_image_read_back_after_refining_raises_no_alarm(no2sr_command, grid_f
         warnings.simplefilter("error", no2sr.OversampledWarning)
         fine = no2sr.open_no2(out)
     assert fine.shape == refine(no2sr.open_no2(grid_file), 4).shape
+
+
+def test_a_raster_without_a_crs_is_told_to_be_oversampled(no2sr_command, tmp_path):
+    path = tmp_path / "nowhere.tif"
+    cells = np.kron(RNG.normal(5e-5, 2e-5, (30, 30)), np.ones((5, 5))).astype("float32")
+    place = rasterio.Affine(0.1, 0, 20, 0, -0.1, 50)
+    size = {"width": 150, "height": 150, "count": 1, "dtype": "float32"}
+    with rasterio.open(path, "w", driver="GTiff", transform=place, **size) as raster:
+        raster.write(cells, 1)
+    facts = _facts(no2sr_command, path)
+    assert "no CRS" in facts["problem"]
+    assert facts["oversampling"] == {"factor": 5, "evidence": "copies"}
+    # 30 blocks of 5 cells of 0.1; n blocks have n - 1 borders.
+    assert facts["effective_resolution"] == pytest.approx([0.5, 0.5], rel=0.05)
+    assert facts["bounds"] == pytest.approx([20, 35, 35, 50])
+    assert (facts["crs"], facts["range"], facts["downscale"]) == (None, None, None)
+    shown = no2sr_command("info", path)
+    assert shown.code == 1
+    assert "units of its own" in " ".join(shown.out.split())
+    assert "has no CRS" in shown.errors[0]
+
+
+@pytest.mark.real_data
+def test_real_files_without_a_crs_are_told_to_be_oversampled(real_data):
+    facts = describe(real_data / "s5p_l3/czechia_mmol_no_crs.tif")
+    assert "no CRS" in facts["problem"]
+    assert facts["oversampling"] == {"factor": 4, "evidence": "interpolation"}
+    source = describe(real_data / "s5p_l3/czechia_source_0063deg.tif")
+    assert source["oversampling"] is None
+    assert facts["effective_resolution"] == pytest.approx(source["spacing"], rel=0.02)
+
+
+def test_a_folder_is_told_as_what_it_is_read_as(no2sr_command, samples, tmp_path):
+    (swath,) = samples.glob("S5P*")
+    for name in ("a.nc", "b.nc"):
+        (tmp_path / name).write_bytes(swath.read_bytes())
+    for given in (tmp_path, tmp_path / "*.nc"):
+        shown = no2sr_command("info", given)
+        assert (shown.code, shown.err) == (0, "")
+        assert "2, read as one; the rest is of a.nc" in shown.out
+        assert "Sentinel-5P TROPOMI level 2 NO2 swath" in shown.out
+    assert "read as one" not in no2sr_command("info", swath).out
+    assert no2sr_command("info", tmp_path / "*.tif").code == 1
+
+
+@pytest.mark.real_data
+def test_a_real_folder_with_empty_granules(no2sr_command, real_data):
+    facts = _facts(no2sr_command, real_data / "s5p_l2")
+    assert (facts["files"], facts["reader"], facts["problem"]) == (23, "s5p_l2", None)
+    assert facts["first"].startswith("S5P_OFFL_L2__NO2____20190808T064623")
+
+
+def test_limits_of_screens_are_told(no2sr_command, samples):
+    (swath,) = samples.glob("S5P*")
+    refused = no2sr_command("info", swath, "--limit", "cloud=0.5")
+    assert refused.code == 1
+    assert "a limit of cloud was given for Sentinel-5P" in refused.errors[0]
+    assert refused.errors[0].endswith("with --qa")
+    for wrong in ("cloud", "cloud=", "=much", "cloud=much"):
+        assert no2sr_command("info", swath, "--limit", wrong).code == 2

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from no2sr.cli import options
-from no2sr.cli.display import print_table
+from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.jobs import check_out
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ def command(
     the coverage (share of a cell that was observed), the count of pixels, and the standard error
     of the column: precision if the errors of pixels are fully correlated, precision_independent
     if they are independent; the truth lies between. As .nc it is one CF file; as .tif, which
-    holds one field, it is OUT for the column and OUT_coverage.tif and so on beside it.
+    holds one field, it is OUT for the column and OUT_coverage.tif and so on beside it; --overwrite
+    also removes those of an earlier run that this one does not write.
 
     Pixels are screened as their product advises; --qa sets the threshold where there is a quality
-    value. What was applied is in the history of OUT.
+    value, --limit moves the screens of TEMPO and GEMS. What was applied is in the history of OUT.
 
     \b
     Examples:
@@ -59,9 +60,11 @@ def command(
         canonical_unit(unit_out)
     began = clock.perf_counter()
     quiet, unit = settings.pop("quiet"), settings.pop("unit_in")
-    gridded = grid_no2(inputs if len(inputs) > 1 else inputs[0], unit=unit, **settings)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    written = write_level3(gridded, out, overwrite=overwrite, unit=unit_out)
+    source = inputs if len(inputs) > 1 else inputs[0]
+    with progress_bar(out.name, quiet=quiet) as progress:
+        gridded = grid_no2(source, unit=unit, progress=progress, **settings)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        written = write_level3(gridded, out, overwrite=overwrite, unit=unit_out)
     if not quiet:
         print_table(_summary(gridded, seconds=clock.perf_counter() - began))
         click.echo("\n".join(map(str, written)))

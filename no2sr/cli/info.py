@@ -32,14 +32,16 @@ def command(
 ) -> None:
     """Say what each FILE holds, how it would be read, and what downscale would make of it.
 
-    The exit code is 1, and the reason on stderr, where one cannot be read as NO2. With --json one
-    FILE gives an object, several give a list of them.
+    FILE may be a folder, or a quoted pattern: then of the product and the number of its files, and
+    of the first one that is not empty. The exit code is 1, and the reason on stderr, where one
+    cannot be read as NO2. With --json one FILE gives an object, several give a list of them.
 
     \b
     Examples:
       no2sr info S5P_OFFL_L2__NO2_20231027.nc
       no2sr info tempo.tif --json
       no2sr info granules/*.nc
+      no2sr info granules/
       no2sr info counts.tif --unit-in "umol m-2"
     """
     from no2sr.readers import describe
@@ -125,6 +127,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """Word the facts that are known; the problem goes to stderr instead."""
     rows = {
         "file": facts["file"],
+        "files": _files(facts),
         "product": facts["product"],
         "variables": "\n".join(_variables(facts["variables"] or [])),
         "read as": _known("{kind} of {variable}", facts, "kind"),
@@ -148,6 +151,14 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "warnings": "\n".join(map(spoken, facts["warnings"])),
     }
     return [(name, text) for name, text in rows.items() if text]
+
+
+def _files(facts: dict[str, Any]) -> str:
+    """Say how many files a folder or pattern stands for, and of which one the rest is true."""
+    if (facts["files"] or 1) == 1:
+        return ""
+    first = facts["first"]
+    return f"{facts['files']}, read as one" + (f"; the rest is of {first}" if first else "")
 
 
 def _known(text: str, facts: dict[str, Any], name: str) -> str:

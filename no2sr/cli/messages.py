@@ -23,6 +23,7 @@ _DEBUG = "no2sr.debug"
 _OPTIONS = {
     "bbox": "--bbox",
     "edges": "--edges",
+    "limits": "--limit",
     "qa_min": "--qa",
     "resolution": "--resolution",
     "scale": "--scale",

@@ -61,6 +61,21 @@ def _check_box(
     return box
 
 
+def _parse_limits(
+    _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, float] | None:
+    limits = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            limits[name.strip()] = float(value)
+        except ValueError:
+            raise click.BadParameter(
+                f"{text!r} is no limit; give a name and a number, as eff_cloud_fraction=0.5"
+            ) from None
+    return limits or None
+
+
 PATH = click.Path(path_type=Path)
 SCALE, MODEL = 4, "srcnn"
 RESOLUTION = 0.05  # degrees; what `no2sr.open_no2` takes
@@ -92,6 +107,14 @@ _INTERPRETING = (
         default=0.75,
         show_default=True,
         help="Quality that a swath pixel must exceed.",
+    ),
+    click.option(
+        "--limit",
+        "limits",
+        metavar="NAME=VALUE",
+        multiple=True,
+        callback=_parse_limits,
+        help="Other limit of a screen of TEMPO or GEMS; repeatable.",
     ),
 )
 _GRIDDING = (

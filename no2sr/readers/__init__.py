@@ -22,7 +22,7 @@ from no2sr.errors import SettingsError, UnknownFormatError
 from no2sr.readers._files import beginning, check_there
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import xarray as xr
 
@@ -84,6 +84,9 @@ class ReadOptions:
     bbox : (west, south, east, north) or None
         No value outside will be looked at, east lying east of west: a reader of large files may
         leave those out, but cells touching the box and their neighbours are to stay.
+    limits : mapping of str to float, or None
+        Limits of a product's own screens, by the name of the variable, in place of the defaults.
+        Only readers whose attribute ``criteria`` holds the name are given one.
     """
 
     variable: str | None = None
@@ -91,6 +94,7 @@ class ReadOptions:
     unit: str | None = None
     chunks: Any = None
     bbox: Box | None = None
+    limits: Mapping[str, float] | None = None
 
 
 @runtime_checkable
@@ -190,6 +194,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     variable: str | None = None,
     unit: str | None = None,
     qa_min: float = 0.75,
+    limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
     resolution: float | None = None,
     time: Moment | None = None,
@@ -216,6 +221,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         Quality, 0..1, that a pixel of Sentinel-5P level 2 must exceed; compared with the stored
         byte as ``byte > round(100 * qa_min)``. TEMPO and GEMS have screens of their own, recorded
         in ``history``; other grids carry no quality any more.
+    limits : mapping of str to float, optional
+        Other limits for the screens of TEMPO and GEMS, such as ``{"eff_cloud_fraction": 0.5}``;
+        those not named keep their defaults. An infinite limit lets every known value pass.
     bbox : (west, south, east, north), optional
         Region in degrees, whatever the CRS; every cell that it touches is kept. West greater than
         east means across the antimeridian.
@@ -238,7 +246,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     ImageError
         If its grid, CRS or unit cannot be understood.
     SettingsError
-        If an argument is out of range or does not apply, such as `resolution` to a grid.
+        If an argument is out of range or does not apply, such as `resolution` to a grid or `limits`
+        to a product that has no such screen.
 
     Warns
     -----
@@ -262,7 +271,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     from no2sr.readers._sources import is_swath, refuse, sources
 
     box = None if bbox is None else checked_box(bbox)
-    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, chunks=chunks, bbox=box)
+    options = ReadOptions(
+        variable=variable, qa_min=qa_min, unit=unit, chunks=chunks, bbox=box, limits=limits
+    )
     first, rest = sources(path_or_paths, reader, options)
     if is_swath(first.dataset):
         from no2sr.readers._swaths import merged  # compiles its kernel: no grid should wait for it
@@ -279,22 +290,26 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     return image
 
 
-def grid_no2(
+def grid_no2(  # noqa: PLR0913 - as for open_no2
     path_or_paths: Paths,
     *,
     reader: str | None = None,
     variable: str | None = None,
     unit: str | None = None,
     qa_min: float = 0.75,
+    limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
     resolution: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Grid swaths as `open_no2` does, and return all that is known of each cell.
 
     Parameters
     ----------
-    path_or_paths, reader, variable, unit, qa_min, bbox, resolution
+    path_or_paths, reader, variable, unit, qa_min, limits, bbox, resolution
         As for `open_no2`.
+    progress : callable, optional
+        Called with the number of files done and the number there are.
 
     Returns
     -------
@@ -305,15 +320,15 @@ def grid_no2(
     Raises
     ------
     SettingsError
-        If the files are grids already.
+        If the files are grids already, or as for `open_no2`.
     ReadError, ImageError
         As for `open_no2`.
     """
     from no2sr.readers._sources import is_swath, sources
     from no2sr.readers._swaths import merged
 
-    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit)
-    first, rest = sources(path_or_paths, reader, options)
+    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, limits=limits)
+    first, rest = sources(path_or_paths, reader, options, progress=progress)
     if not is_swath(first.dataset):
         first.dataset.close()
         raise SettingsError(

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
-from no2sr.errors import MissingVariableError, NoValidPixelsError
+from no2sr.errors import MissingVariableError
 from no2sr.readers._fields import listing
-from no2sr.readers._netcdf import fields_in, opened
+from no2sr.readers._netcdf import empty, fields_in, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,10 +64,7 @@ def gridded(fields: list[Field], path: Path) -> list[Field]:
         If none of them may; the message names them.
     """
     if not fields:
-        raise NoValidPixelsError(
-            f"{path.name} is empty: it holds no variables, expected an NO2 column; "
-            "fetch it again or leave it out"
-        )
+        raise empty(path)
     flat = [field for field in fields if len(field.dims) > 1 and "/" not in field.path]
     if not flat:
         raise MissingVariableError(

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.errors import No2srError, No2srWarning, UnitsError
+from no2sr.errors import MissingCRSError, No2srError, No2srWarning, UnitsError
 from no2sr.grid import bounds_of, transform_of
 from no2sr.image import crs_of
-from no2sr.readers import ReadOptions, find_reader
+from no2sr.readers import ReadOptions, find_reader, geotiff
 from no2sr.readers._bands import bands_in, is_tiff
 from no2sr.readers._bands import opened as opened_raster
 from no2sr.readers._doubts import doubt_negatives, doubt_resolution, doubt_zeros
 from no2sr.readers._grids import image_of
 from no2sr.readers._netcdf import fields_in, is_netcdf, opened
+from no2sr.readers._paths import expanded, grouped
 from no2sr.readers._sources import Source, is_swath, sources
 from no2sr.sampling import KM_PER_DEGREE
 from no2sr.units import CANONICAL
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import xarray as xr
@@ -34,64 +36,89 @@ __all__ = ["describe"]
 
 
 def describe(
-    path: Path, *, variable: str | None = None, unit: str | None = None, qa_min: float = 0.75
+    path: Path,
+    *,
+    variable: str | None = None,
+    unit: str | None = None,
+    qa_min: float = 0.75,
+    limits: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Say what a file holds and how it would be read; raise nothing over a bad file.
+
+    Of a folder or a pattern, say what `no2sr.open_no2` takes it for, and what the first file holds
+    that is not empty.
 
     Parameters
     ----------
     path : Path
-    variable, unit, qa_min
+        A file, a Zarr store, a folder, or a pattern.
+    variable, unit, qa_min, limits
         As for `no2sr.open_no2`.
 
     Returns
     -------
     dict
         Plain numbers, strings, lists and dicts, None where something is not known: ``file``,
-        ``bytes``, ``reader``, ``product``, ``variables`` (a list of ``name``, ``unit``, ``dims``,
-        ``shape``), ``kind`` (``"grid"`` or ``"swath"``), ``variable``, ``unit`` (in the file),
-        ``shape``, ``crs``, ``bounds`` (west, south, east, north), ``spacing`` (x, y),
-        ``effective_resolution`` (x, y, in units of the CRS; that of an oversampled grid is coarser
-        than its spacing), ``oversampling`` (``factor``, the side of the blocks of cells that
-        `no2sr.coarsen_to_native` averages, and ``evidence``), ``pixel_km`` (along and across the
-        scanlines of a swath: median distances of neighbours), ``time`` (first, last), ``gap_share``
-        (0..1; of a swath after screening), ``range`` (least, median, greatest), ``range_unit``,
-        ``quality_threshold``, ``screening`` (which pixels of a swath are used, in words),
-        ``processor_version``, ``made_by`` (what this package noted in its own outputs),
+        ``files`` (how many it stands for), ``first`` (of several files, the one that all else is
+        said of), ``bytes`` (of all), ``reader``, ``product``, ``variables`` (a list of ``name``,
+        ``unit``, ``dims``, ``shape``), ``kind`` (``"grid"`` or ``"swath"``), ``variable``, ``unit``
+        (in the file), ``shape``, ``crs``, ``bounds`` (west, south, east, north), ``spacing`` (x,
+        y), ``effective_resolution`` (x, y, in units of the CRS; that of an oversampled grid is
+        coarser than its spacing), ``oversampling`` (``factor``, the side of the blocks of cells
+        that `no2sr.coarsen_to_native` averages, and ``evidence``), ``pixel_km`` (along and across
+        the scanlines of a swath: median distances of neighbours), ``time`` (first, last),
+        ``gap_share`` (0..1; of a swath after screening), ``range`` (least, median, greatest),
+        ``range_unit``, ``quality_threshold``, ``screening`` (which pixels of a swath are used, in
+        words), ``processor_version``, ``made_by`` (what this package noted in its own outputs),
         ``warnings``, and ``problem``: why the file cannot be read as NO2.
     """
     facts: dict[str, Any] = dict.fromkeys(_FACTS.split())
     facts |= {"file": str(path), "warnings": []}
-    options = ReadOptions(variable=variable, unit=unit, qa_min=qa_min)
+    options = ReadOptions(variable=variable, unit=unit, qa_min=qa_min, limits=limits)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        paths = [path]
         try:
-            facts["bytes"] = path.stat().st_size if path.is_file() else None
-            reader = find_reader(path)
-            facts |= {"reader": reader.name, "product": reader.product}
-            fields = _inventory(path)
-            facts["variables"] = [_plain(field) for field in fields]
-            source, _ = sources(path, reader.name, options)
-            told = _of_swath if is_swath(source.dataset) else _of_grid
-            facts["made_by"] = _own(path, source)
-            facts |= told(source, options)
+            entries = expanded(path, None)
+            paths = [found for found, _ in entries]
+            reader = find_reader(*entries[0])
+            facts |= _collected(paths) | {"reader": reader.name, "product": reader.product}
+            facts["variables"] = [_plain(field) for field in _inventory(paths[0])]
+            source, _ = sources(paths, reader.name, options)
+            facts |= _of_first(source, paths, options)
             _judge_own(facts)
             facts["problem"] = _unseen(facts)
-            stated = [field.unit for field in fields if field.name == facts["variable"]]
-            facts["unit"] = stated[0] or None if stated else None
         except No2srError as problem:
             facts["problem"] = str(problem)
-            if isinstance(problem, UnitsError) and unit is None:
-                facts |= _without_values(path, options)
+            facts |= _all_the_same(problem, paths, options)
     facts["warnings"] = [str(w.message) for w in caught if issubclass(w.category, No2srWarning)]
     return facts
 
 
 _FACTS = """
-    file bytes reader product variables kind variable unit shape crs bounds spacing
+    file files first bytes reader product variables kind variable unit shape crs bounds spacing
     effective_resolution oversampling pixel_km time gap_share range range_unit quality_threshold
     screening processor_version made_by warnings problem
 """
+
+
+def _collected(paths: list[Path]) -> dict[str, Any]:
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    return {"files": len(paths), "bytes": sum(sizes) if sizes else None}
+
+
+def _of_first(source: Source, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+    """Return what the first file holds that is not empty; the shards of an export are one."""
+    fields = _inventory(source.path if source.path.exists() else paths[0])
+    told = _of_swath if is_swath(source.dataset) else _of_grid
+    facts = {"variables": [_plain(field) for field in fields], **told(source, options)}
+    stated = [field.unit for field in fields if field.name == facts["variable"]]
+    several = len(grouped([(path, source.reader) for path in paths])) > 1
+    return facts | {
+        "first": source.path.name if several else None,
+        "unit": stated[0] or None if stated else None,
+        "made_by": _own(source),
+    }
 
 
 def _inventory(path: Path) -> list[Field]:
@@ -124,30 +151,57 @@ def _of_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
 
 def _placed(image: xr.DataArray) -> dict[str, Any]:
     """Return what can be said of a grid whatever its values mean."""
+    return {
+        **_extended(image),
+        "crs": crs_of(image).to_string(),
+        "time": _times(image),
+        **_resolved(doubt_resolution(image)),
+    }
+
+
+def _extended(image: xr.DataArray) -> dict[str, Any]:
+    """Return what can be said of a grid wherever it lies."""
     t = transform_of(image)
     return {
         "kind": "grid",
         "variable": str(image.name),
         "shape": list(image.shape),
-        "crs": crs_of(image).to_string(),
         "bounds": list(map(float, bounds_of(image))),
         "spacing": [float(t.a), float(-t.e)],
-        "time": _times(image),
         "gap_share": float(np.isnan(image.values).mean()),
-        **_resolved(doubt_resolution(image)),
     }
 
 
-def _without_values(path: Path, options: ReadOptions) -> dict[str, Any]:
-    """Return what can be said of a grid in an unknown unit."""
+def _all_the_same(problem: No2srError, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+    """Return what can be said of a grid whose unit or place is unknown."""
     try:
-        assumed = replace(options, unit=CANONICAL)
-        source, _ = sources(path, find_reader(path).name, assumed)
-        if is_swath(source.dataset):
-            return {}
-        return _placed(image_of(source, options=assumed, time=None, bbox=None))
+        if isinstance(problem, MissingCRSError):
+            return _unplaced(paths[0], options)
+        if isinstance(problem, UnitsError) and options.unit is None:
+            return _without_values(paths, options)
     except No2srError:  # it has more than one problem, and the first was told
+        pass
+    return {}
+
+
+def _unplaced(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return the extent and the resolution of a raster, in units of its own."""
+    if not is_tiff(path):
         return {}
+    (column,) = geotiff.READER.unplaced(path, options).data_vars.values()
+    if not {"x", "y"} <= set(column.indexes):  # rotated as well
+        return {}
+    image = column.sortby("y", ascending=False).sortby("x").load()
+    return {**_extended(image), **_resolved(doubt_resolution(image))}
+
+
+def _without_values(paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+    """Return what can be said of a grid in an unknown unit."""
+    assumed = replace(options, unit=CANONICAL)
+    source, _ = sources(paths, find_reader(paths[0]).name, assumed)
+    if is_swath(source.dataset):
+        return {}
+    return _placed(image_of(source, options=assumed, time=None, bbox=None))
 
 
 def _resolved(found: Resolution | None) -> dict[str, Any]:
@@ -205,11 +259,11 @@ def _pixel_km(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | 
     return sizes
 
 
-def _own(path: Path, source: Source) -> dict[str, str] | None:
+def _own(source: Source) -> dict[str, str] | None:
     """Return what this package noted in a file that it made."""
     noted = dict(source.dataset.attrs)
-    if is_tiff(path):
-        with opened_raster(path) as raster:
+    if is_tiff(source.path):
+        with opened_raster(source.path) as raster:
             noted |= raster.tags()
     told = {str(key): str(text) for key, text in noted.items() if str(key).startswith("no2sr_")}
     return told or None

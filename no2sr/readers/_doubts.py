@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.errors import No2srWarning, OversampledWarning, RepairWarning
+from no2sr.errors import MissingCRSError, No2srWarning, OversampledWarning, RepairWarning
 from no2sr.image import crs_of
 from no2sr.sampling import effective_resolution
 
@@ -33,6 +33,11 @@ _TRACES = {
 def doubt_resolution(image: xr.DataArray) -> Resolution | None:
     """Warn if an image is oversampled, and return what it resolves.
 
+    Parameters
+    ----------
+    image : DataArray, (y, x) or (time, y, x)
+        Its CRS may be missing: the sizes are then in units of its own.
+
     Returns
     -------
     Resolution or None
@@ -47,8 +52,7 @@ def doubt_resolution(image: xr.DataArray) -> Resolution | None:
         return None
     found = effective_resolution(image)
     if found.factor > 1:
-        crs = crs_of(image)
-        unit = "degree" if crs.is_geographic else crs.axis_info[0].unit_name
+        unit = _unit_of(image)
         cells = [size / count for size, count in zip(found.size, found.cells, strict=True)]
         warnings.warn(
             f"{image.name} is oversampled: its cells of {_by(cells)} {unit} (x by y) "
@@ -59,6 +63,14 @@ def doubt_resolution(image: xr.DataArray) -> Resolution | None:
             stacklevel=3,
         )
     return found
+
+
+def _unit_of(image: xr.DataArray) -> str:
+    try:
+        crs = crs_of(image)
+    except MissingCRSError:
+        return "units of its own"
+    return "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
 
 
 def _by(sizes: tuple[float, ...] | list[float]) -> str:

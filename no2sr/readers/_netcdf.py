@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.errors import FileUnreadableError
+from no2sr.errors import FileUnreadableError, NoValidPixelsError
 from no2sr.readers._fields import Field
 from no2sr.readers._files import beginning, readable
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "attribute",
+    "check_filled",
     "check_whole",
+    "empty",
     "field_of",
     "fields_in",
     "find",
@@ -74,6 +76,28 @@ def check_whole(path: Path) -> None:
             f"{path.name} ends before its data do, at {path.stat().st_size} bytes, expected a "
             "complete NetCDF file; it is truncated: fetch it again"
         ) from short
+
+
+def check_filled(path: Path) -> None:
+    """Refuse a NetCDF or HDF5 file without any variable, as portals send for a day without data.
+
+    Raises
+    ------
+    NoValidPixelsError
+    """
+    if not is_netcdf(path):
+        return
+    with opened(path) as file:
+        if next(walk(file), None) is None:
+            raise empty(path)
+
+
+def empty(path: Path) -> NoValidPixelsError:
+    """Return the error over a file without any variable."""
+    return NoValidPixelsError(
+        f"{path.name} is empty: it holds no variables, expected an NO2 column; "
+        "fetch it again or leave it out"
+    )
 
 
 def walk(group: netCDF4.Dataset | netCDF4.Group) -> Iterator[netCDF4.Variable[Any]]:

@@ -12,7 +12,7 @@ from no2sr.errors import DimensionError, MissingVariableError
 from no2sr.readers._column import in_mol
 from no2sr.readers._fields import choose, listing, mentions_no2
 from no2sr.readers._netcdf import attribute, field_of, find, walk
-from no2sr.readers._screens import FILL, Criterion, failing
+from no2sr.readers._screens import FILL, Criterion, failing, limited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +74,8 @@ def swath_of(
             f"{column.name} of {path.name} lies on {column.dimensions}, expected the pixels, "
             f"{places['latitude'].dimensions}; name a variable with one value a pixel"
         )
-    bad, screening = failing(layout.criteria, lambda name: _screen(file, name))
+    criteria = limited(layout.criteria, options.limits)
+    bad, screening = failing(criteria, lambda name: _screen(file, name))
     swath = xr.Dataset({"column": _screened(column, bad, options, path)})
     swath.attrs = {"variable": column.name, "screening": screening}
     error = find(file, f"{field_of(column).path}{layout.error}") if layout.error else None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from no2sr.errors import SettingsError
 
-__all__ = ["FILL", "Criterion", "failing"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from no2sr.readers import Reader
+
+__all__ = ["FILL", "Criterion", "check_limits", "failing", "limited"]
 
 FILL = 1e29  # what lies beyond is a fill, whether the file says so or not
 _RELATIONS = {"==": operator.eq, "<=": operator.le, "<": operator.lt}
@@ -26,12 +32,62 @@ class Criterion:
     limit: float
 
     def __str__(self) -> str:
-        return f"{self.path.rpartition('/')[2]} {self.relation} {self.limit:g}"
+        return f"{self.name} {self.relation} {self.limit:g}"
+
+    @property
+    def name(self) -> str:
+        """The variable's name without its group."""
+        return self.path.rpartition("/")[2]
 
     def fails(self, values: Any) -> Any:
         """Tell where the condition does not hold, or nothing is known."""
         unknown = ~(abs(values) < FILL)
         return unknown | ~_RELATIONS[self.relation](values, self.limit)
+
+
+def check_limits(reader: Reader, limits: Mapping[str, float] | None) -> None:
+    """Refuse limits that the screens of a reader do not have, rather than ignore them.
+
+    Raises
+    ------
+    SettingsError
+        If its product has no screens, or none of a name; the message lists those it has.
+    """
+    criteria: Sequence[Criterion] | None = getattr(reader, "criteria", ())
+    if not limits or criteria is None:
+        return
+    given = ", ".join(limits)
+    if not criteria:
+        raise SettingsError(
+            f"a limit of {given} was given for {reader.product}, expected a product with screens "
+            "that can be moved, such as TEMPO or GEMS; leave it out, or give the quality of a "
+            "Sentinel-5P pixel with qa_min="
+        )
+    known = {criterion.name for criterion in criteria}
+    unknown = [name for name in limits if name not in known]
+    if unknown:
+        raise SettingsError(
+            f"{reader.product} has no screen {', '.join(map(repr, unknown))}, expected one of "
+            f"{', '.join(map(str, criteria))}; limit one of these"
+        )
+    unfit = [name for name, limit in limits.items() if not _is_limit(limit)]
+    if unfit:
+        raise SettingsError(
+            f"the limit of {unfit[0]} is {limits[unfit[0]]!r}, expected a number; give one, or inf "
+            "to let every known value pass"
+        )
+
+
+def _is_limit(limit: object) -> bool:
+    return isinstance(limit, Real) and not math.isnan(limit)
+
+
+def limited(
+    criteria: Sequence[Criterion], limits: Mapping[str, float] | None
+) -> tuple[Criterion, ...]:
+    """Return the criteria, those that the caller named with the limits given."""
+    moved = limits or {}
+    return tuple(replace(c, limit=float(moved.get(c.name, c.limit))) for c in criteria)
 
 
 def failing(
@@ -54,7 +110,7 @@ def failing(
     """
     found = [(criterion, find(criterion.path)) for criterion in criteria]
     applied = [(criterion, values) for criterion, values in found if values is not None]
-    absent = [c.path.rpartition("/")[2] for c, values in found if values is None]
+    absent = [c.name for c, values in found if values is None]
     bad = None
     for criterion, values in applied:
         fails = criterion.fails(values)

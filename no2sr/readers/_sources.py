@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from no2sr.errors import ManyGapsWarning, NoValidPixelsError, SettingsError
 from no2sr.readers import find_reader
 from no2sr.readers._files import readable
+from no2sr.readers._netcdf import check_filled
 from no2sr.readers._paths import expanded, grouped
+from no2sr.readers._screens import check_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     import xarray as xr
@@ -38,7 +40,11 @@ def is_swath(dataset: xr.Dataset) -> bool:
 
 
 def sources(
-    path_or_paths: str | Path | Iterable[str | Path], reader: str | None, options: ReadOptions
+    path_or_paths: str | Path | Iterable[str | Path],
+    reader: str | None,
+    options: ReadOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Source, Iterator[Source]]:
     """Read the first file, and promise the others; the shards of an export count as one.
 
@@ -59,7 +65,7 @@ def sources(
             f"the quality threshold is {options.qa_min!r}, expected 0 to 1; "
             "give 0.75, the product's advice, or 0.5 to keep cloudy scenes"
         )
-    found = _read(paths, options)
+    found = _read(_counted(paths, progress), options, alone=len(paths) == 1)
     first = next(found, None)
     if first is None:
         raise NoValidPixelsError(
@@ -68,7 +74,19 @@ def sources(
     return first, found
 
 
-def _read(groups: list[list[Entry]], options: ReadOptions) -> Iterator[Source]:
+def _counted(
+    groups: list[list[Entry]], progress: Callable[[int, int], None] | None
+) -> Iterator[list[Entry]]:
+    """Tell how many were done whenever the next is asked for."""
+    for done, group in enumerate(groups):
+        if progress is not None:
+            progress(done, len(groups))
+        yield group
+    if progress is not None:
+        progress(len(groups), len(groups))
+
+
+def _read(groups: Iterator[list[Entry]], options: ReadOptions, *, alone: bool) -> Iterator[Source]:
     for group in groups:
         if len(group) > 1:
             from no2sr.readers._mosaic import mosaicked
@@ -78,7 +96,7 @@ def _read(groups: list[list[Entry]], options: ReadOptions) -> Iterator[Source]:
         try:
             yield _one(*group[0], options)
         except NoValidPixelsError as empty:
-            if len(groups) == 1:
+            if alone:
                 raise
             warnings.warn(f"{empty}; it is left out", ManyGapsWarning, stacklevel=4)
 
@@ -86,6 +104,9 @@ def _read(groups: list[list[Entry]], options: ReadOptions) -> Iterator[Source]:
 def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
     with readable(path):
         chosen = find_reader(path, reader)
+        if reader is not None or options.limits:  # no product's reader expects an empty file
+            check_filled(path)
+        check_limits(chosen, options.limits)
         return Source(path, chosen.name, chosen.read(path, options))
 
 

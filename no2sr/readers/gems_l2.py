@@ -3,10 +3,10 @@
 Recognised by ``Data Fields`` beside ``Geolocation Fields/Latitude``. The column is
 ``Data Fields/ColumnAmountNO2Trop``. Pixels are used if ``FinalAlgorithmFlags == 0``,
 ``CloudFraction <= 0.3``, ``RootMeanSquareError <= 0.005`` (detector rows with a poor fit pass the
-flag) and both zenith angles lie below 70 degrees, as far as the file holds these; `qa_min` says
-nothing here. There are no corners, so they are built from the centres. Latitude and longitude are
-missing beyond the scan, and the scan window moves from hour to hour. Source: GEMS level 2 NO2
-product user guide (NIER).
+flag) and both zenith angles lie below 70 degrees, as far as the file holds these;
+`limits` moves them, `qa_min` says nothing here. There are no corners, so they are built from the
+centres. Latitude and longitude are missing beyond the scan, and the scan window moves from hour to
+hour. Source: GEMS level 2 NO2 product user guide (NIER).
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class GemsLevel2:
 
     name = "gems_l2"
     product = "GEMS level 2 NO2 swath"
+    criteria = _LAYOUT.criteria
 
     def recognises(self, path: Path) -> bool:
         """Tell whether the file has the groups of a GEMS level 2 product."""

@@ -68,10 +68,15 @@ class GeoTiff:
         UnitsError
             If it holds integers of unknown scale.
         """
+        with opened(path) as raster:
+            _check_place(raster, path)
+        return self.unplaced(path, options)
+
+    def unplaced(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return the band of a raster wherever it lies, if it lies anywhere; else as `read`."""
         import rioxarray
 
         with opened(path) as raster:
-            _check_place(raster, path)
             fields = bands_in(raster)
             mask = _mask_in(raster, fields)
             field = _chosen(fields, mask, variable=options.variable, source=path.name)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from no2sr.errors import FileUnreadableError, UnknownFormatError
 from no2sr.readers import find_reader
 from no2sr.readers._files import beginning
+from no2sr.readers._screens import check_limits
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,6 +35,7 @@ class Packed:
 
     name = "packed"
     product = "gzipped or zipped file"
+    criteria = None  # those of the file inside
 
     def recognises(self, path: Path) -> bool:
         """Tell by the first bytes whether the file is gzip or zip."""
@@ -52,6 +54,7 @@ class Packed:
         with TemporaryDirectory(prefix="no2sr-") as folder:
             inside = _unpacked(path, Path(folder))
             reader = find_reader(inside)
+            check_limits(reader, options.limits)
             with reader.read(inside, replace(options, chunks=None)) as dataset:
                 return dataset.load()
 

@@ -3,7 +3,8 @@
 Recognised by the groups ``product`` and ``geolocation`` with 2-D centres in the latter. The column
 is ``product/vertical_column_troposphere`` in molecules cm-2. Pixels are used if
 ``main_data_quality_flag == 0`` (normal), ``eff_cloud_fraction <= 0.2`` and
-``solar_zenith_angle < 70``, as far as the file holds these; `qa_min` says nothing here. Subsets may
+``solar_zenith_angle < 70``, as far as the file holds these; `limits` moves them, `qa_min` says
+nothing here. Subsets may
 lack the corners, which are then built from the centres; fills of -1e30 and NaN are both met.
 Granules of a scan run from east to west. Source: TEMPO level 2 and 3 trace gas user guide (SAO).
 """
@@ -45,6 +46,7 @@ class TempoLevel2:
 
     name = "tempo_l2"
     product = "TEMPO level 2 NO2 swath"
+    criteria = CRITERIA
 
     def recognises(self, path: Path) -> bool:
         """Tell whether the file has a product group and 2-D centres in geolocation."""

@@ -3,9 +3,9 @@
 Recognised by the group ``product`` beside 1-D ``latitude`` and ``longitude`` in the root. Cells are
 0.02 degree means of level 2 pixels by area, to which no quality mask was applied, so the masks of
 level 2 are applied to the cells: flag 0, cloud fraction up to 0.2, sun higher than 20 degrees, as
-far as the file holds these. A scan is some 640 MB, so only a box that was asked for is read. Opened
-by group alone, such a file has no coordinates. Source: TEMPO
-level 2 and 3 trace gas user guide (SAO).
+far as the file holds these; `limits` moves them. A scan is some 640 MB, so only a box that was
+asked for is read. Opened by group alone, such a file has no coordinates. Source: TEMPO level 2 and
+3 trace gas user guide (SAO).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from no2sr.errors import MissingVariableError
 from no2sr.image import regular_axis
 from no2sr.readers._fields import choose, listing
 from no2sr.readers._netcdf import fields_in, find, is_netcdf, opened
-from no2sr.readers._screens import failing
+from no2sr.readers._screens import failing, limited
 from no2sr.readers.tempo_l2 import CRITERIA, origin
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class TempoLevel3:
 
     name = "tempo_l3"
     product = "TEMPO level 3 NO2 grid"
+    criteria = CRITERIA
 
     def recognises(self, path: Path) -> bool:
         """Tell whether the file has a product group and 1-D axes in the root."""
@@ -78,7 +79,7 @@ def _screened(
     root = tree.to_dataset()
     cells = {name: _window(root[name], name, options.bbox) for name in AXES}
     there = {f.path: tree[f.path].isel(cells, missing_dims="ignore") for f in fields}
-    bad, screening = failing(CRITERIA, there.get)
+    bad, screening = failing(limited(CRITERIA, options.limits), there.get)
     column = there[field.path] if bad is None else there[field.path].where(~bad)
     grid = column.rename(field.name).to_dataset()
     grid.set_close(tree.close)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +64,8 @@ def write_level3(
         GIS programs draw several bands as a colour picture: the column under the name given, the
         others with ``_coverage`` and so on added.
     overwrite : bool
+        Replace what is there. GeoTIFFs that this function wrote under one of the names of `outputs`
+        are removed where this dataset has no such variable: they belong to another column.
     unit : str, optional
         Column unit of the column and its precision.
 
@@ -95,7 +98,26 @@ def write_level3(
         }
         for name, temporary in free.items():
             write_geotiff(_field(gridded, name, unit), temporary)
+    if overwrite:
+        for stale in set(outputs(final)) - set(places.values()):
+            if _made_here(stale):
+                stale.unlink()
     return list(places.values())
+
+
+def _made_here(path: Path) -> bool:
+    """Tell a raster of ours by its history: what somebody else put there is not ours to remove."""
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            raster = rasterio.open(path)
+        with raster:
+            return "no2sr: " in raster.tags().get("history", "")
+    except RasterioIOError:
+        return False
 
 
 def _field(gridded: xr.Dataset, name: str, unit: str | None) -> xr.DataArray:

@@ -120,3 +120,12 @@ def test_another_gas(gems):
     path = gems(leave=(COLUMN, f"{DATA}/ColumnAmountNO2"))
     with pytest.raises(no2sr.MissingVariableError, match=r"ColumnAmountNO2Trop\), it has "):
         open_no2(path)
+
+
+def test_limits_move_the_screens(gems):
+    path = gems(replace={f"{DATA}/CloudFraction": np.array([0, 0.3, 0.4, 0.5, 0.6, 1, 1, 1])})
+    swath = _read(path, limits={"CloudFraction": 0.5})
+    np.testing.assert_array_equal(np.isfinite(swath["column"][0]), [True] * 4 + [False] * 4)
+    assert "CloudFraction <= 0.5 and RootMeanSquareError <= 0.005" in swath.attrs["screening"]
+    with pytest.raises(no2sr.SettingsError, match=r"'cloud', expected one of FinalAlgorithmFlags"):
+        open_no2(path, limits={"cloud": 0.5})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import netCDF4
 import numpy as np
 import pytest
 from affine import Affine
 
 import no2sr
 from no2sr.image import check_image
-from no2sr.readers import open_no2
+from no2sr.readers import describe, open_no2
 
 DAYS = np.array(["2023-10-30", "2023-10-31"], dtype="M8[ns]")
 BAND = "tropospheric_NO2_column_number_density"
@@ -155,3 +156,57 @@ def test_shards_that_do_not_fit(shards):
 def test_two_exports_are_not_one(shards):
     with pytest.raises(no2sr.DimensionError, match="no time"):
         open_no2([*shards(), *shards(name="no2_2024")])
+
+
+# ------------------------------------------------------------------------------- empty files
+
+
+def _empty(path):
+    netCDF4.Dataset(path, "w").close()
+    return path
+
+
+def test_empty_files_of_a_folder_are_left_out(make_s5p, tmp_path):
+    _empty(tmp_path / "a.nc"), make_s5p("b.nc"), _empty(tmp_path / "c.nc")
+    with pytest.warns(no2sr.ManyGapsWarning, match=r"[ac]\.nc is empty.*left out") as caught:
+        image = open_no2(tmp_path, resolution=0.0625)
+    ours = [str(w.message) for w in caught if issubclass(w.category, no2sr.No2srWarning)]
+    assert [text[:4] for text in ours] == ["a.nc", "c.nc"]
+    assert image.equals(open_no2(tmp_path / "b.nc", resolution=0.0625))
+
+
+def test_a_folder_of_empty_files(tmp_path):
+    _empty(tmp_path / "a.nc"), _empty(tmp_path / "b.nc")
+    with (
+        pytest.warns(no2sr.ManyGapsWarning, match="is empty"),
+        pytest.raises(no2sr.NoValidPixelsError, match="all 2 files are empty"),
+    ):
+        open_no2(tmp_path)
+
+
+@pytest.mark.parametrize("pattern", ["", "*.nc"])
+def test_a_folder_or_a_pattern_described(make_s5p, tmp_path, pattern):
+    _empty(tmp_path / "a.nc"), make_s5p("b.nc"), make_s5p("c.nc", west=77.375)
+    facts = describe(tmp_path / pattern)
+    alone = describe(tmp_path / "b.nc")
+    assert (facts["problem"], facts["reader"]) == (None, "s5p_l2")
+    assert (facts["files"], facts["first"]) == (3, "b.nc")
+    assert (alone["files"], alone["first"]) == (1, None)
+    assert facts["bytes"] == sum(path.stat().st_size for path in tmp_path.iterdir())
+    for name in ("variables", "kind", "bounds", "range", "screening", "unit"):
+        assert facts[name] == alone[name], name
+    (warning,) = facts["warnings"]
+    assert warning.startswith("a.nc is empty")
+
+
+def test_shards_described_are_one(shards):
+    paths = shards()
+    facts = describe(paths[0].parent)
+    assert (facts["files"], facts["first"], facts["shape"]) == (4, None, [7, 9])
+    assert facts["variables"][0]["shape"] == [4, 5]  # of the first shard
+
+
+def test_folders_that_cannot_be_opened_described(make_s5p, make_grid, tmp_path):
+    make_s5p(), make_grid()
+    assert "mixes products" in describe(tmp_path)["problem"]
+    assert "no file matches" in describe(tmp_path / "*.tif")["problem"]

@@ -213,6 +213,22 @@ def test_arguments_that_do_not_apply_are_refused(make_s5p, make_grid):
         grid_no2(make_grid())
 
 
+@pytest.mark.parametrize("kind", ["grid", "raster", "swath"])
+def test_limits_of_a_product_without_screens(make_s5p, make_grid, make_tiff, kind):
+    path = {"grid": make_grid, "raster": make_tiff, "swath": make_s5p}[kind]()
+    with pytest.raises(no2sr.SettingsError, match=r"a limit of cloud was given for .*; leave it"):
+        open_no2(path, limits={"cloud": 0.5})
+    assert "limit of cloud" in describe(path, limits={"cloud": 0.5})["problem"]
+    assert open_no2(path, limits={}).equals(open_no2(path))
+
+
+def test_progress_counts_the_files(make_s5p):
+    paths = [make_s5p("a.nc", west=77.0), make_s5p("b.nc", west=77.375)]
+    calls = []
+    grid_no2(paths, progress=lambda *call: calls.append(call))
+    assert calls == [(0, 2), (1, 2), (2, 2)]
+
+
 def test_grids_and_swaths_do_not_mix(make_s5p, make_grid):
     swath, grid = make_s5p(), make_grid()
     with pytest.raises(no2sr.SettingsError, match="files of one kind"):
@@ -273,7 +289,9 @@ def test_a_file_that_cannot_be_read_described(make_tiff, tmp_path):
     assert facts["variables"] == [
         {"name": "band_1", "unit": "umol m-2", "dims": ["y", "x"], "shape": [4, 5]}
     ]
-    assert facts["kind"] is None
+    # Where it lies is unknown, not how it is made up.
+    assert (facts["kind"], facts["shape"], facts["crs"]) == ("grid", [4, 5], None)
+    assert facts["range"] is None
     absent = describe(tmp_path / "absent.nc")
     assert "does not exist" in absent["problem"]
     assert absent["reader"] is None

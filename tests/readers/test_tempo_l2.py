@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+
 import netCDF4
 import numpy as np
 import pytest
 
 import no2sr
 from no2sr.image import check_image
-from no2sr.readers import ReadOptions, find_reader, grid_no2, open_no2
+from no2sr.readers import ReadOptions, describe, find_reader, grid_no2, open_no2
 
 STEP = 0.0625  # degrees; a power of two, so that float32 holds every corner exactly
 PER_MOL = 6.02214076e19
@@ -222,3 +225,58 @@ def test_granules_of_a_scan_are_merged(tempo):
     np.testing.assert_allclose(
         gridded["column"], np.broadcast_to(1e14 * gridded["x"] / PER_MOL, (4, 12)), rtol=1e-6
     )
+
+
+# ------------------------------------------------------------------------------- limits
+
+CLOUD = "support_data/eff_cloud_fraction"
+CLOUDS = np.array([0.0, 0.2, 0.5, 0.9])  # one for each pixel of a mirror step
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept", "said"),
+    [
+        (None, [True, True, False, False], "eff_cloud_fraction <= 0.2"),
+        ({}, [True, True, False, False], "eff_cloud_fraction <= 0.2"),
+        ({"eff_cloud_fraction": 0.5}, [True, True, True, False], "eff_cloud_fraction <= 0.5"),
+        ({"eff_cloud_fraction": np.float32(0)}, [True] + 3 * [False], "eff_cloud_fraction <= 0 "),
+        ({"eff_cloud_fraction": np.inf}, 4 * [True], "eff_cloud_fraction <= inf"),
+        ({"solar_zenith_angle": 40}, 4 * [False], "solar_zenith_angle < 40"),
+    ],
+)
+def test_limits_move_the_screens(tempo, limits, kept, said):
+    swath = _read(tempo(replace={CLOUD: CLOUDS}), limits=limits)
+    np.testing.assert_array_equal(np.isfinite(swath["column"][0]), kept)
+    assert said in swath.attrs["screening"]
+
+
+def test_limits_reach_every_way_of_opening(tempo):
+    path = tempo(replace={CLOUD: 0.3})
+    with pytest.raises(no2sr.NoValidPixelsError):
+        open_no2(path)
+    limits = {"eff_cloud_fraction": 0.5}
+    assert "eff_cloud_fraction <= 0.5" in open_no2(path, limits=limits).attrs["history"]
+    column = grid_no2([path], limits=limits)["column"]
+    assert "eff_cloud_fraction <= 0.5" in column.attrs["history"]
+    assert "<= 0.5" in describe(path, limits=limits)["screening"]
+    packed = path.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert np.isfinite(open_no2(packed, limits=limits)).all()
+    with pytest.raises(no2sr.SettingsError, match="has no screen 'cloud'"):
+        open_no2(packed, limits={"cloud": 1})
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (
+            {"eff_cloud_fraction": 0.5, "CloudFraction": 0.5},
+            "no screen 'CloudFraction', expected one of main_data_quality_flag == 0, eff_cloud_f",
+        ),
+        ({"eff_cloud_fraction": np.nan}, "the limit of eff_cloud_fraction is nan, expected a num"),
+        ({"eff_cloud_fraction": "much"}, "the limit of eff_cloud_fraction is 'much', expected a"),
+    ],
+)
+def test_limits_that_are_none(tempo, limits, said):
+    with pytest.raises(no2sr.SettingsError, match=re.escape(said)):
+        open_no2(tempo(), limits=limits)

@@ -124,3 +124,14 @@ def test_a_box_is_what_cropping_the_whole_leaves(tempo, north_first, turn):
     assert read.sizes["latitude"] * read.sizes["longitude"] <= 7 * 8
     with pytest.raises(no2sr.SettingsError, match="outside the image"):
         open_no2(path, bbox=(0, 0, 10, 10))
+
+
+def test_limits_move_the_screens(tempo):
+    clouds = np.array([0.0, 0.2, 0.3, 0.5, 0.6, 0.9, np.nan])
+    path = tempo(replace={"support_data/eff_cloud_fraction": clouds})
+    image = open_no2(path, limits={"eff_cloud_fraction": 0.5})
+    expected = np.broadcast_to([True, True, True, True, False, False, False], image.shape)
+    np.testing.assert_array_equal(np.isfinite(image), expected)
+    assert "eff_cloud_fraction <= 0.5" in image.attrs["history"]
+    with pytest.raises(no2sr.SettingsError, match="no screen 'qa_value', expected one of main_d"):
+        open_no2(path, limits={"qa_value": 0.5})
