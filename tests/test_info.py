@@ -213,7 +213,7 @@ def test_readers_are_listed_with_what_they_read(no2sr_command, monkeypatch):
     assert shown.code == 0
     for name in no2sr.available_readers():
         assert f" {name} " in shown.out
-    assert "Sentinel-5P TROPOMI level 2 NO2 swath" in shown.out
+    assert "Sentinel-5P TROPOMI level 2 swath" in shown.out
     monkeypatch.setattr(
         "no2sr.readers._registry", lambda: {"lost": "no_such_package:READER"}, raising=True
     )
@@ -281,7 +281,7 @@ def test_a_folder_is_told_as_what_it_is_read_as(no2sr_command, samples, tmp_path
         shown = no2sr_command("info", given)
         assert (shown.code, shown.err) == (0, "")
         assert "2, read as one; the rest is of a.nc" in shown.out
-        assert "Sentinel-5P TROPOMI level 2 NO2 swath" in shown.out
+        assert "Sentinel-5P TROPOMI level 2 swath" in shown.out
     assert "read as one" not in no2sr_command("info", swath).out
     assert no2sr_command("info", tmp_path / "*.tif").code == 1
 
@@ -301,3 +301,12 @@ def test_limits_of_screens_are_told(no2sr_command, samples):
     assert refused.errors[0].endswith("with --qa")
     for wrong in ("cloud", "cloud=", "=much", "cloud=much"):
         assert no2sr_command("info", swath, "--limit", wrong).code == 2
+
+
+def test_a_reader_that_is_named_is_taken(samples, capsys):
+    grid = samples / "simulated_no2_l3_monthly.nc"
+    facts = describe(grid, reader="s5p_l2")
+    assert facts["reader"] == "s5p_l2"
+    assert facts["problem"]
+    assert describe(grid, reader="cf_grid")["problem"] is None
+    assert "expected one of s5p_l2" in describe(grid, reader="nobody")["problem"]

@@ -25,6 +25,7 @@ _OPTIONS = {
     "edges": "--edges",
     "limits": "--limit",
     "qa_min": "--qa",
+    "reader": "--reader",
     "resolution": "--resolution",
     "scale": "--scale",
     "time": "--time",

@@ -183,7 +183,8 @@ def find_reader(path: str | Path, name: str | None = None) -> Reader:
     what = f"begins with {beginning(path, 8)!r}" if path.is_file() else "is a folder"
     raise UnknownFormatError(
         f"{path.name} is not in a format that no2sr reads (it {what}), expected one of "
-        f"{', '.join(available_readers())}; convert it to CF NetCDF or GeoTIFF"
+        f"{', '.join(available_readers())}; convert it to CF NetCDF or GeoTIFF, "
+        "or name the one that can read it with reader="
     )
 
 

@@ -38,6 +38,7 @@ __all__ = ["describe"]
 def describe(
     path: Path,
     *,
+    reader: str | None = None,
     variable: str | None = None,
     unit: str | None = None,
     qa_min: float = 0.75,
@@ -52,7 +53,7 @@ def describe(
     ----------
     path : Path
         A file, a Zarr store, a folder, or a pattern.
-    variable, unit, qa_min, limits
+    reader, variable, unit, qa_min, limits
         As for `no2sr.open_no2`.
 
     Returns
@@ -79,12 +80,12 @@ def describe(
         warnings.simplefilter("always")
         paths = [path]
         try:
-            entries = expanded(path, None)
-            paths = [found for found, _ in entries]
-            reader = find_reader(*entries[0])
-            facts |= _collected(paths) | {"reader": reader.name, "product": reader.product}
+            entries = expanded(path, reader)
+            paths = [entry[0] for entry in entries]
+            found = find_reader(*entries[0])
+            facts |= _collected(paths) | {"reader": found.name, "product": found.product}
             facts["variables"] = [_plain(field) for field in _inventory(paths[0])]
-            source, _ = sources(paths, reader.name, options)
+            source, _ = sources(paths, found.name, options)
             facts |= _of_first(source, paths, options)
             _judge_own(facts)
             facts["problem"] = _unseen(facts)

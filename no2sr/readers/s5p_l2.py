@@ -40,7 +40,7 @@ class S5PLevel2:
     """Reader of Sentinel-5P level 2 files; those of other gases are known and refused by name."""
 
     name = "s5p_l2"
-    product = "Sentinel-5P TROPOMI level 2 NO2 swath"
+    product = "Sentinel-5P TROPOMI level 2 swath"
 
     def recognises(self, path: Path) -> bool:
         """Tell whether the file has the group and dimensions of a Sentinel-5P level 2 product."""
