@@ -307,6 +307,6 @@ def test_a_reader_that_is_named_is_taken(samples, capsys):
     grid = samples / "simulated_no2_l3_monthly.nc"
     facts = describe(grid, reader="s5p_l2")
     assert facts["reader"] == "s5p_l2"
-    assert facts["problem"]
+    assert "is not what the reader 's5p_l2' reads" in facts["problem"]
     assert describe(grid, reader="cf_grid")["problem"] is None
     assert "expected one of s5p_l2" in describe(grid, reader="nobody")["problem"]

@@ -95,7 +95,7 @@ debug = click.option(
 )
 
 _INTERPRETING = (
-    click.option("--reader", metavar="NAME", help="Reader to use, whatever the file looks like."),
+    click.option("--reader", metavar="NAME", help="Reader to use, whichever would be asked first."),
     click.option("--variable", metavar="NAME", help="Variable or band to read."),
     click.option(
         "--unit-in", metavar="UNIT", help="Unit of the values in the file, where it says none."

@@ -157,7 +157,7 @@ def find_reader(path: str | Path, name: str | None = None) -> Reader:
     ----------
     path : str or Path
     name : str, optional
-        Take this reader, whatever the file looks like.
+        Take this reader, whichever would be asked first.
 
     Raises
     ------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
-from no2sr.errors import ManyGapsWarning, NoValidPixelsError, SettingsError
+from no2sr.errors import ManyGapsWarning, NoValidPixelsError, SettingsError, UnknownFormatError
 from no2sr.readers import find_reader
 from no2sr.readers._files import readable
 from no2sr.readers._netcdf import check_filled
@@ -106,6 +106,11 @@ def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
         chosen = find_reader(path, reader)
         if reader is not None or options.limits:  # no product's reader expects an empty file
             check_filled(path)
+        if reader is not None and not chosen.recognises(path):
+            raise UnknownFormatError(
+                f"{path.name} is not what the reader {reader!r} reads, expected a file of the kind "
+                f"{chosen.product!r}; leave reader= out to let the file decide"
+            )
         check_limits(chosen, options.limits)
         return Source(path, chosen.name, chosen.read(path, options))
 
