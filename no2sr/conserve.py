@@ -89,7 +89,8 @@ def conserve(
     gain = np.divide(target, means, out=np.ones_like(means), where=scaled)
     shift = np.where(scaled, 0, target - means)
     blocks = fine.reshape(len(coarse), scale, -1, scale)
-    corrected = blocks * gain[:, None, :, None] + shift[:, None, :, None]
+    scaled_blocks = blocks * gain[:, None, :, None] if scaled.any() else blocks
+    corrected = scaled_blocks + shift[:, None, :, None]
     result = np.asarray(corrected, dtype=np.float32).reshape(fine.shape)
     # What rounding to float32 left over goes into one cell of the block: there it is rounded to
     # half a last digit of that cell alone, a small part of the block. The cell is one of the

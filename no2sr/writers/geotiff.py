@@ -37,6 +37,7 @@ _COG = {
     "overviews": "IGNORE_EXISTING",
     "overview_resampling": "AVERAGE",  # of the observed cells: GDAL leaves nodata out
     "bigtiff": "IF_SAFER",
+    "num_threads": "ALL_CPUS",  # a third quicker, and the bytes are the same
 }
 
 
