@@ -99,22 +99,8 @@ def downscale(
     chosen = _choose(model, check_scale(scale, least=2))
     card = chosen.card
     _check_size(image, 2 * card.halo + 1 if edges == "shave" else LEAST_CELLS, edges)
-    engine = make_engine(chosen)
-    around = spans_globe(image)
-    layers = image.values.reshape(-1, *image.shape[-2:])
-    if not np.isfinite(layers).any():
-        raise NoValidPixelsError(
-            f"all {layers.size} cells are gaps, expected observed ones; choose another region"
-        )
-    estimates = [
-        super_resolve(
-            _pad(layer, card.halo, around=around),
-            card,
-            engine,
-            progress=_part(progress, index, len(layers)),
-        )
-        for index, layer in enumerate(layers)
-    ]
+    layers = _layers_of(image)
+    estimates = _estimates(layers, chosen, around=spans_globe(image), progress=progress)
     areas = cell_areas(image, refined=scale)
     results = [
         _conserve(estimate, layer, areas, kind=conserve)
@@ -158,6 +144,36 @@ def _check_size(image: xr.DataArray, least: int, edges: str) -> None:
             f"with edges={edges!r}; choose a larger region"
             + (" or edges='pad'" if edges == "shave" else "")
         )
+
+
+def _layers_of(image: xr.DataArray) -> NDArray[np.float32]:
+    """Return the values as (layers, y, x), and refuse what holds none."""
+    layers: NDArray[np.float32] = image.to_numpy().reshape(-1, *image.shape[-2:])
+    if not np.isfinite(layers).any():
+        raise NoValidPixelsError(
+            f"all {layers.size} cells are gaps, expected observed ones; choose another region"
+        )
+    return layers
+
+
+def _estimates(
+    layers: NDArray[np.float32],
+    model: Model,
+    *,
+    around: bool,
+    progress: Callable[[int, int], None] | None,
+) -> list[NDArray[np.float32]]:
+    """Enlarge every layer by the network; nothing is conserved yet and no gap is back."""
+    engine = make_engine(model)
+    return [
+        super_resolve(
+            _pad(layer, model.card.halo, around=around),
+            model.card,
+            engine,
+            progress=_part(progress, index, len(layers)),
+        )
+        for index, layer in enumerate(layers)
+    ]
 
 
 def _pad(layer: NDArray[np.float32], halo: int, *, around: bool) -> NDArray[np.float32]:

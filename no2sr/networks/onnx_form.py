@@ -75,25 +75,25 @@ def to_onnx(network: keras.Model) -> bytes:
 class _Graph:
     """An ONNX graph under construction, one node after another."""
 
-    def __init__(self, library: Any) -> None:
-        self.library = library
+    def __init__(self, package: Any) -> None:
+        self.onnx = package
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
     def add(self, kind: str, inputs: list[str], *, output: str = "", **attributes: Any) -> str:
         """Append a node and return the name of its output."""
         name = output or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(self.library.helper.make_node(kind, inputs, [name], **attributes))
+        self.nodes.append(self.onnx.helper.make_node(kind, inputs, [name], **attributes))
         return name
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """Store an array and return its name."""
-        self.constants.append(self.library.numpy_helper.from_array(values, name))
+        self.constants.append(self.onnx.numpy_helper.from_array(values, name))
         return name
 
     def serialised(self) -> bytes:
         """Check the graph and return its bytes."""
-        helper = self.library.helper
+        helper = self.onnx.helper
         ends = [
             helper.make_tensor_value_info(name, 1, [None, None, None, 1])
             for name in ("image", "correction")
@@ -102,7 +102,7 @@ class _Graph:
         model = helper.make_model(
             graph, ir_version=FORMAT, opset_imports=[helper.make_opsetid("", OPSET)]
         )
-        self.library.checker.check_model(model, full_check=True)
+        self.onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString())
 
 
