@@ -44,7 +44,9 @@ def block_mean(
     array, (y, x), float64
     """
     ny, nx = fine.shape[0] // scale, fine.shape[1] // scale
-    across = fine.reshape(ny, scale, nx, scale).mean(axis=3, dtype=np.float64)
+    # A matrix product sums short rows several times quicker than a reduction does.
+    flat = fine.astype(np.float64).reshape(-1, scale)
+    across = (flat @ np.full(scale, 1 / scale)).reshape(ny, scale, nx)
     weights = areas.reshape(ny, scale, 1)
     means: NDArray[np.float64] = (across * weights).sum(axis=1) / weights.sum(axis=1)
     return means
