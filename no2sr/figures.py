@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from no2sr.colours import shown_unit
 from no2sr.errors import MissingDependencyError
 from no2sr.measures import mean_spectra
-from no2sr.units import CANONICAL
 from no2sr.writers.atomic import replacing
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = [
     "draw_maps",
     "draw_spectra",
     "save_figures",
-    "shown_unit",
 ]
 
 # Panels side by side, and their size in inches.
@@ -151,11 +150,6 @@ def draw_spectra(comparison: Comparison) -> Figure:
 
 
 FIGURES = {"maps.png": draw_maps, "errors.png": draw_errors, "spectra.png": draw_spectra}
-
-
-def shown_unit(unit: str) -> tuple[float, str]:
-    """Return the factor and the name of the unit that people read: umol m-2 for mol m-2."""
-    return (1e6, "µmol m-2") if unit == CANONICAL else (1.0, unit)
 
 
 def _most_contrast(comparison: Comparison) -> Scene:

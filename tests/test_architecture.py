@@ -15,7 +15,7 @@ PACKAGE = Path(no2sr.__file__).parent
 
 FLOORS = [
     "errors units",
-    "image plumes resample",
+    "colours image plumes resample",
     "grid",
     (
         "bootstrap conserve degradation detail door gaps metrics noise normalise orbit sampling "

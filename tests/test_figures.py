@@ -80,8 +80,3 @@ def test_without_matplotlib_one_is_told_what_to_install(comparison, tmp_path, mo
     with pytest.raises(MissingDependencyError, match=r"pip install 'no2sr\[plot\]'"):
         figures.save_figures(comparison, tmp_path / "figures")
     assert not list(tmp_path.iterdir())
-
-
-def test_people_read_micromoles():
-    assert figures.shown_unit("mol m-2") == (1e6, "µmol m-2")
-    assert figures.shown_unit("ug m-3") == (1, "ug m-3")

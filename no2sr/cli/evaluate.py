@@ -147,7 +147,7 @@ def _finite(value: Any) -> Any:
 
 def _show(table: pd.DataFrame) -> None:
     """Print the table in three, each as wide as a terminal."""
-    from no2sr.figures import shown_unit
+    from no2sr.colours import shown_unit
 
     factor, unit = shown_unit(table.attrs["unit"])
     # Labels in lines, so that all columns fit on 80 characters.
