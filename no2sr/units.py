@@ -11,7 +11,7 @@ import re
 
 from no2sr.errors import UnitsError
 
-__all__ = ["CANONICAL", "canonical_unit", "factor", "is_column", "known_units"]
+__all__ = ["CANONICAL", "asked_unit", "canonical_unit", "factor", "is_column", "known_units"]
 
 CANONICAL = "mol m-2"
 AVOGADRO = 6.02214076e23  # mol-1, exact (BIPM, SI brochure, 9th edition)
@@ -42,6 +42,13 @@ _ALIASES = {
     "dobson": "DU",
     "dobson units": "DU",
     "du": "DU",
+}
+# What people type when they ask for a unit; in a file, such a word would say too little.
+_SHORT = {
+    "mol": "mol m-2",
+    "umol": "umol m-2",
+    "molecules": "molecules cm-2",
+    "pmolec": "1e15 molecules cm-2",
 }
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻µμ", "0123456789-uu")
 
@@ -80,6 +87,32 @@ def canonical_unit(text: str) -> str:
         f"{', '.join(known_units())}; set the right one in "
         "attrs['units']"
     )
+
+
+def asked_unit(text: str) -> str:
+    """Spell a unit that somebody asks for, who may be brief.
+
+    Parameters
+    ----------
+    text : str
+        ``mol``, ``umol``, ``molec``, ``Pmolec``, or any spelling that `canonical_unit` takes.
+
+    Returns
+    -------
+    str
+        The table's spelling.
+
+    Raises
+    ------
+    UnitsError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> asked_unit("Pmolec")
+    '1e15 molecules cm-2'
+    """
+    return canonical_unit(_SHORT.get(_plain(text), text))
 
 
 def _plain(text: str) -> str:

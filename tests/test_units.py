@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from no2sr.errors import UnitsError
-from no2sr.units import CANONICAL, canonical_unit, factor, is_column, known_units
+from no2sr.units import CANONICAL, asked_unit, canonical_unit, factor, is_column, known_units
 
 EXAMPLES = settings(max_examples=100, deadline=None)  # a busy machine is no failure
 
@@ -42,6 +42,24 @@ ALL = [(text, known) for known, texts in SPELLINGS.items() for text in texts]
 def test_usual_spellings_are_understood(text, known):
     assert canonical_unit(text) == known
     assert is_column(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("mol", "mol m-2"), ("umol", "umol m-2"), ("µmol", "umol m-2"), ("molec", "molecules cm-2"),
+        ("Pmolec", "1e15 molecules cm-2"), (" UMOL ", "umol m-2"),
+    ],
+)  # fmt: skip
+def test_who_asks_may_be_brief_and_a_file_may_not(text, known):
+    assert asked_unit(text) == known
+    with pytest.raises(UnitsError, match="not a column unit"):
+        canonical_unit(text)
+
+
+@pytest.mark.parametrize(("text", "known"), ALL)
+def test_who_asks_may_spell_it_out(text, known):
+    assert asked_unit(text) == known
 
 
 def test_every_unit_of_the_table_is_spelt_and_stands_for_itself():

@@ -46,8 +46,8 @@ def write(
     overwrite : bool
         Whether to replace an existing file.
     unit : str, optional
-        Column unit of the values in the file, in any spelling of `no2sr.units`; by default that
-        of the image.
+        Column unit of the values in the file, in any spelling of `no2sr.units`, or briefly
+        ``umol``, ``mol``, ``molec`` or ``Pmolec``; by default that of the image.
 
     Returns
     -------

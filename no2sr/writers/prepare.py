@@ -8,7 +8,7 @@ import xarray as xr
 
 from no2sr.door import enter
 from no2sr.image import STANDARD_NAME
-from no2sr.units import canonical_unit, factor, is_column
+from no2sr.units import asked_unit, canonical_unit, factor, is_column
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -27,7 +27,7 @@ def prepare(image: xr.DataArray | xr.Dataset, unit: str | None) -> xr.DataArray:
     image : DataArray or Dataset
         The provenance attributes of a Dataset are taken over where its variable has none.
     unit : str or None
-        A column unit; None keeps that of the image.
+        A column unit as `no2sr.units.asked_unit` takes it; None keeps that of the image.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def prepare(image: xr.DataArray | xr.Dataset, unit: str | None) -> xr.DataArray:
     found = str(strict.attrs["units"])
     if unit is None and not is_column(found):
         return strict
-    wanted = canonical_unit(unit or found)
+    wanted = asked_unit(unit) if unit else canonical_unit(found)
     ratio = factor(found, wanted)
     converted = strict if ratio == 1 else strict.copy(data=strict.data * strict.dtype.type(ratio))
     return converted.assign_attrs(units=wanted)
