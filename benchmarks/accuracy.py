@@ -22,9 +22,10 @@ import xarray as xr
 
 import no2sr
 from no2sr.bootstrap import ratio_interval
+from no2sr.colours import shown_unit
 from no2sr.comparison import compare
 from no2sr.evaluation import tabulate
-from no2sr.figures import save_figures, shown_unit
+from no2sr.figures import save_figures
 from no2sr.grid import bounds_of
 from no2sr.measures import squared_errors
 from no2sr.writers.atomic import replacing
