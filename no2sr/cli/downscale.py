@@ -10,6 +10,7 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.display import grid_in_words, print_table, progress_bar
+from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import Job, check_out, plan
 from no2sr.cli.messages import report, wants_debug
 from no2sr.errors import No2srError, OversampledWarning
@@ -101,10 +102,10 @@ def _opened(
     import no2sr
 
     if not coarsen_to_native:
-        return no2sr.open_no2(source, **reading)
+        return guarded(no2sr.open_no2, source, **reading)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OversampledWarning)  # it is being heeded
-        return no2sr.coarsen_to_native(no2sr.open_no2(source, **reading))
+        return no2sr.coarsen_to_native(guarded(no2sr.open_no2, source, **reading))
 
 
 def _summary(

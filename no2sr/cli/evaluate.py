@@ -11,6 +11,7 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
+from no2sr.cli.guard import guarded
 from no2sr.errors import OutputExistsError
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
     _check_outputs(outputs, overwrite=overwrite)
     asked = {name: settings.pop(name) for name in ("scale", "methods", "psf", "full_scale")}
     settings["unit"] = settings.pop("unit_in")
-    images = [no2sr.open_no2(path, **settings) for path in inputs]
+    images = [guarded(no2sr.open_no2, path, **settings) for path in inputs]
     with progress_bar("evaluate", quiet=quiet) as progress:
         comparison = compare(images, progress=progress, **asked)
     metrics = (*DEFAULT_METRICS, "full_scale_closure") if asked["full_scale"] else DEFAULT_METRICS

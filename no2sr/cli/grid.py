@@ -9,6 +9,7 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
+from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_out
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def command(
     quiet, unit = settings.pop("quiet"), settings.pop("unit_in")
     source = inputs if len(inputs) > 1 else inputs[0]
     with progress_bar(out.name, quiet=quiet) as progress:
-        gridded = grid_no2(source, unit=unit, progress=progress, **settings)
+        gridded = guarded(grid_no2, source, unit=unit, progress=progress, **settings)
         out.parent.mkdir(parents=True, exist_ok=True)
         written = write_level3(gridded, out, overwrite=overwrite, unit=unit_out)
     if not quiet:

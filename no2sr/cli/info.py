@@ -9,6 +9,7 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.display import print_table
+from no2sr.cli.guard import guarded
 from no2sr.cli.messages import report, spoken, wants_debug
 from no2sr.errors import No2srError, ReadError
 
@@ -49,7 +50,7 @@ def command(
     settings["unit"] = settings.pop("unit_in")
     all_facts = []
     for path in paths:
-        facts = describe(path, **settings)
+        facts = guarded(describe, path, **settings)
         facts["downscale"] = _plan(facts)
         all_facts.append(facts)
         if not as_json and facts["reader"]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from no2sr.cli.guard import set_guard
 from no2sr.cli.messages import set_debug
 
 if TYPE_CHECKING:
@@ -116,6 +117,14 @@ _INTERPRETING = (
         multiple=True,
         callback=_parse_limits,
         help="Other limit of a screen of TEMPO or GEMS; repeatable.",
+    ),
+    click.option(
+        "--guard/--no-guard",
+        default=None,
+        expose_value=False,
+        callback=set_guard,
+        help="Read in a process of its own, which alone a malformed file can crash.  "
+        "[default: on Linux, where it costs next to nothing]",
     ),
 )
 _GRIDDING = (

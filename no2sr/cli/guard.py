@@ -1,0 +1,175 @@
+"""A guard around reading: what a malformed file breaks, it breaks in a child process.
+
+The C libraries under NetCDF, HDF5 and GeoTIFF can crash on malformed files, and no Python code can
+catch that. So the command line reads in a child: it does all that reading takes, hands back the
+image, and is the only one that such a file can bring down. The child is forked, which costs some
+hundredths of a second; where it would have to be started anew, which takes a second or two, the
+guard is off unless ``--guard`` asks for it.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import traceback
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from no2sr.cli.messages import wants_debug
+from no2sr.errors import FileUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
+
+__all__ = ["guarded", "set_guard"]
+
+Result = TypeVar("Result")
+
+_GUARD = "no2sr.guard"
+_FORKS = sys.platform == "linux"  # forked children of other systems may not use their libraries
+_STOPPED = (signal.SIGKILL, signal.SIGXCPU) if _FORKS else ()
+
+
+def set_guard(ctx: click.Context, _option: click.Parameter, value: bool | None) -> None:
+    """Note whether files are to be read in a child process."""
+    ctx.meta[_GUARD] = _FORKS if value is None else value
+
+
+def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Result:
+    """Call a function that reads files in a child process, unless ``--no-guard`` was given.
+
+    Parameters
+    ----------
+    function : callable
+        Called as ``function(source, **settings)``; what it returns is pickled. A setting
+        `progress` is called here, not in the child.
+    source : path or sequence of paths
+        Named in the message, should the child crash.
+
+    Raises
+    ------
+    FileUnreadableError
+        If the child crashed, or was killed.
+    Exception
+        Whatever the function raised, with its traceback as a note.
+
+    Warns
+    -----
+    Warning
+        Whatever the function warned of.
+    """
+    ctx = click.get_current_context()
+    if not ctx.meta.get(_GUARD, False):
+        return function(source, **settings)
+    if _FORKS:
+        _preload()
+    receiver, child = _started(function, source, settings, quiet=not wants_debug(ctx))
+    try:
+        while True:
+            kind, content = receiver.recv()
+            if kind == "step":
+                settings["progress"](*content)
+                continue
+            _repeat(content["warnings"])
+            if kind == "failure":
+                raise content["error"]
+            result: Result = content["result"]
+            return result
+    except EOFError:
+        _complain(child, source)
+    finally:
+        receiver.close()
+        child.kill()
+        child.join()
+
+
+def _preload() -> None:
+    """Import what the child and, afterwards, its parent need: once is enough."""
+    import no2sr.readers._grids  # noqa: F401
+
+
+def _started(
+    function: Callable[..., Any], source: Any, settings: dict[str, Any], *, quiet: bool
+) -> tuple[Connection, BaseProcess]:
+    """Start the child and return the end of the pipe that it answers through."""
+    from multiprocessing import get_context
+
+    context: Any = get_context("fork" if _FORKS else "spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    how = {"reports": settings.get("progress") is not None, "quiet": quiet}
+    kept = {key: value for key, value in settings.items() if key != "progress"}
+    child = context.Process(target=_answer, args=(sender, function, source, kept), kwargs=how)
+    with warnings.catch_warnings():
+        # Python warns of threads that the child might wait for; they are idle ones of libraries
+        # that reading does not use.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child.start()
+    sender.close()
+    return receiver, child
+
+
+def _answer(
+    sender: Connection,
+    function: Callable[..., Any],
+    source: Any,
+    settings: dict[str, Any],
+    *,
+    reports: bool,
+    quiet: bool,
+) -> None:
+    """Do the work of the child."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, too, and ends us
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _crash_cleanly(quiet=quiet)
+    if reports:
+        settings["progress"] = lambda *step: sender.send(("step", step))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            kind, content = "result", {"result": function(source, **settings)}
+        except BaseException as error:  # noqa: BLE001 - it is raised again, in the parent
+            error.add_note("".join(traceback.format_exception(error)))
+            kind, content = "failure", {"error": error}
+    content["warnings"] = [(str(w.message), w.category, w.filename, w.lineno) for w in caught]
+    sender.send((kind, content))
+
+
+def _crash_cleanly(*, quiet: bool) -> None:
+    """Let a crash write no image of the memory to the disk, and libraries write no last words."""
+    if _FORKS:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if quiet:
+        faulthandler.disable()
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
+            os.dup2(nowhere.fileno(), 2)
+
+
+def _repeat(caught: list[tuple[str, type[Warning], str, int]]) -> None:
+    """Warn again, here, where the filters of the caller hold."""
+    for text, category, filename, line in caught:
+        warnings.warn_explicit(category(text), category, filename, line)
+
+
+def _complain(child: BaseProcess, source: Any) -> NoReturn:
+    """Say what became of a child that did not answer."""
+    child.join()
+    name = source[0] if isinstance(source, tuple) and len(source) == 1 else source
+    code = child.exitcode or 0
+    cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    if code < 0 and -code in _STOPPED:
+        raise FileUnreadableError(
+            f"reading {name} was stopped from outside ({cause}), probably for want of memory, "
+            "expected room for its values; choose a smaller region"
+        )
+    raise FileUnreadableError(
+        f"{name} crashed the library that reads it ({cause}), expected a sound file; it is damaged "
+        "or made to do harm: fetch it again, from its origin"
+    )
