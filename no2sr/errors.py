@@ -20,6 +20,7 @@
       MissingDependencyError(ImportError)
     No2srWarning(UserWarning)
       UnverifiedUnitsWarning    OversampledWarning    ManyGapsWarning    RepairWarning
+      RefinedInputWarning
 
 Each message says what was found, what was needed and what to do.
 """
@@ -44,6 +45,7 @@ __all__ = [
     "OutputExistsError",
     "OversampledWarning",
     "ReadError",
+    "RefinedInputWarning",
     "RepairWarning",
     "SettingsError",
     "TooSmallError",
@@ -153,3 +155,7 @@ class ManyGapsWarning(No2srWarning):
 
 class RepairWarning(No2srWarning):
     """Pixels were set missing or coordinates mended on the way in."""
+
+
+class RefinedInputWarning(No2srWarning):
+    """The input was made finer by no2sr before: its detail is an estimate already."""

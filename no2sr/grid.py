@@ -22,6 +22,7 @@ from pyproj import CRS
 
 from no2sr.errors import SettingsError, TooSmallError
 from no2sr.image import crs_of, is_geographic, regular_axis
+from no2sr.provenance import coarsened
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -235,12 +236,14 @@ def coarsen(image: xr.DataArray, scale: int, *, least_valid: float = 1.0) -> xr.
     enough = (seen >= least_valid * area * (1 - 1e-9)) & (seen > 0)
     means = np.where(enough, total / np.where(seen > 0, seen, 1), np.nan)
     t = transform_of(image)
-    return _rebuild(
+    coarse = _rebuild(
         image,
         means.astype(image.dtype),
         Affine(t.a * scale, 0, t.c, 0, t.e * scale, t.f),
         crs_of(image),
     )
+    coarse.attrs = coarsened(image.attrs, scale)
+    return coarse
 
 
 def _block_sum(values: NDArray[np.floating], scale: int) -> NDArray[np.floating]:

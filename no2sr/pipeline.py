@@ -21,6 +21,7 @@ from no2sr.grid import cell_areas, check_scale, refine, shave, spans_globe, with
 from no2sr.image import with_history
 from no2sr.inference import make_engine, super_resolve
 from no2sr.networks import Model, ModelCard, load_model
+from no2sr.provenance import doubt_refined
 from no2sr.resample import KERNEL_REACH
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ def downscale(
     SettingsError
         If an argument is out of range.
 
+    Warns
+    -----
+    RefinedInputWarning
+        If the dataset was made by this function before.
+
     Notes
     -----
     A finer map is an estimate and no observation: the method puts structure where structure of
@@ -96,6 +102,7 @@ def downscale(
     if edges not in ("pad", "shave"):
         raise SettingsError(f"edges is {edges!r}, expected 'pad' or 'shave'")
     image = enter(dataset, variable=variable)
+    before = doubt_refined(str(image.name), image.attrs, dataset.attrs)
     chosen = _choose(model, check_scale(scale, least=2))
     card = chosen.card
     _check_size(image, 2 * card.halo + 1 if edges == "shave" else LEAST_CELLS, edges)
@@ -116,6 +123,7 @@ def downscale(
         conserve=conserve,
         closure_max=max(result[1] for result in results) / (spread or 1.0),
         gap_share=float(np.isnan(layers).mean()),
+        **({"earlier_scale": before} if before > 1 else {}),
     )
     if edges == "shave":
         fine = shave(fine, card.halo * scale)

@@ -15,7 +15,7 @@ PACKAGE = Path(no2sr.__file__).parent
 
 FLOORS = [
     "errors units",
-    "colours image plumes resample",
+    "colours image plumes provenance resample",
     "grid",
     (
         "bootstrap conserve degradation detail door gaps metrics noise normalise orbit sampling "

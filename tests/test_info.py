@@ -126,7 +126,9 @@ def test_an_own_output_says_what_was_done(no2sr_command, grid_file, tmp_path, su
     assert facts["effective_resolution"] == pytest.approx([0.1, 0.1])
     assert facts["oversampling"] is None
     assert "4 times finer by no2sr" in facts["warnings"][0]
-    assert "no2sr: scale 4" in no2sr_command("info", out).out
+    shown = no2sr_command("info", out).out
+    for told in ("scale: 4", "model: srcnn", "edges: pad", "share of gaps: 1.9%"):
+        assert told in shown
 
 
 def test_a_unit_that_contradicts_the_values(no2sr_command, grid, tmp_path):

@@ -12,6 +12,7 @@ from no2sr.cli.display import print_table
 from no2sr.cli.guard import guarded
 from no2sr.cli.messages import report, spoken, wants_debug
 from no2sr.errors import No2srError, ReadError
+from no2sr.provenance import readable, refined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,6 +131,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "file": facts["file"],
         "files": _files(facts),
         "product": facts["product"],
+        "source": facts["source"],
         "variables": "\n".join(_variables(facts["variables"] or [])),
         "read as": _known("{kind} of {variable}", facts, "kind"),
         "unit": facts["unit"],
@@ -144,9 +146,8 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "gaps": _known("{gap_share:.1%}", facts, "gap_share"),
         "quality": _known("{screening}", facts, "screening"),
         "values": _values(facts),
-        "made by": "\n".join(
-            f"no2sr: {name.removeprefix('no2sr_')} {text}"
-            for name, text in (facts["made_by"] or {}).items()
+        "noted by no2sr": "\n".join(
+            f"{name}: {text}" for name, text in readable(facts["made_by"] or {})
         ),
         "downscale": _downscale(facts["downscale"], facts),
         "warnings": "\n".join(map(spoken, facts["warnings"])),
@@ -177,7 +178,9 @@ def _resolution(facts: dict[str, Any]) -> str:
     there, trace = _numbers(facts["effective_resolution"], " x ", 3), facts["oversampling"]
     if trace:
         return f"about {there} ({trace['evidence']})"
-    return f"{there} ({'before refining' if facts['made_by'] else 'no trace of a coarser one'})"
+    if refined(facts["made_by"] or {}) > 1:
+        return f"{there} (before refining)"
+    return f"{there} (no trace of a coarser one)"
 
 
 def _values(facts: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from no2sr.errors import MissingCRSError, No2srError, No2srWarning, UnitsError
 from no2sr.grid import bounds_of, transform_of
 from no2sr.image import crs_of
+from no2sr.provenance import doubt_refined, noted
 from no2sr.readers import ReadOptions, find_reader, geotiff
 from no2sr.readers._bands import bands_in, is_tiff
 from no2sr.readers._bands import opened as opened_raster
@@ -61,17 +62,18 @@ def describe(
     dict
         Plain numbers, strings, lists and dicts, None where something is not known: ``file``,
         ``files`` (how many it stands for), ``first`` (of several files, the one that all else is
-        said of), ``bytes`` (of all), ``reader``, ``product``, ``variables`` (a list of ``name``,
-        ``unit``, ``dims``, ``shape``), ``kind`` (``"grid"`` or ``"swath"``), ``variable``, ``unit``
-        (in the file), ``shape``, ``crs``, ``bounds`` (west, south, east, north), ``spacing`` (x,
-        y), ``effective_resolution`` (x, y, in units of the CRS; that of an oversampled grid is
-        coarser than its spacing), ``oversampling`` (``factor``, the side of the blocks of cells
-        that `no2sr.coarsen_to_native` averages, and ``evidence``), ``pixel_km`` (along and across
-        the scanlines of a swath: median distances of neighbours), ``time`` (first, last),
-        ``gap_share`` (0..1; of a swath after screening), ``range`` (least, median, greatest),
-        ``range_unit``, ``quality_threshold``, ``screening`` (which pixels of a swath are used, in
-        words), ``processor_version``, ``made_by`` (what this package noted in its own outputs),
-        ``warnings``, and ``problem``: why the file cannot be read as NO2.
+        said of), ``bytes`` (of all), ``reader``, ``product``, ``source`` (in the words of the
+        file), ``variables`` (a list of ``name``, ``unit``, ``dims``, ``shape``), ``kind``
+        (``"grid"`` or ``"swath"``), ``variable``, ``unit`` (in the file), ``shape``, ``crs``,
+        ``bounds`` (west, south, east, north), ``spacing`` (x, y), ``effective_resolution`` (x, y,
+        in units of the CRS; that of an oversampled grid is coarser than its spacing),
+        ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
+        averages, and ``evidence``), ``pixel_km`` (along and across the scanlines of a swath: median
+        distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
+        screening), ``range`` (least, median, greatest), ``range_unit``, ``quality_threshold``,
+        ``screening`` (which pixels of a swath are used, in words), ``processor_version``,
+        ``made_by`` (what this package noted in its own outputs), ``warnings``, and ``problem``: why
+        the file cannot be read as NO2.
     """
     facts: dict[str, Any] = dict.fromkeys(_FACTS.split())
     facts |= {"file": str(path), "warnings": []}
@@ -97,9 +99,9 @@ def describe(
 
 
 _FACTS = """
-    file files first bytes reader product variables kind variable unit shape crs bounds spacing
-    effective_resolution oversampling pixel_km time gap_share range range_unit quality_threshold
-    screening processor_version made_by warnings problem
+    file files first bytes reader product source variables kind variable unit shape crs bounds
+    spacing effective_resolution oversampling pixel_km time gap_share range range_unit
+    quality_threshold screening processor_version made_by warnings problem
 """
 
 
@@ -111,14 +113,16 @@ def _collected(paths: list[Path]) -> dict[str, Any]:
 def _of_first(source: Source, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
     """Return what the first file holds that is not empty; the shards of an export are one."""
     fields = _inventory(source.path if source.path.exists() else paths[0])
-    told = _of_swath if is_swath(source.dataset) else _of_grid
-    facts = {"variables": [_plain(field) for field in fields], **told(source, options)}
+    found = _of_swath(source) if is_swath(source.dataset) else _of_grid(source, options)
+    facts = {"variables": [_plain(field) for field in fields], **found}
     stated = [field.unit for field in fields if field.name == facts["variable"]]
     several = len(grouped([(path, source.reader) for path in paths])) > 1
+    told = source.dataset.attrs
     return facts | {
         "first": source.path.name if several else None,
         "unit": stated[0] or None if stated else None,
-        "made_by": _own(source),
+        "source": str(told.get("source") or "") or None,
+        "made_by": {key: str(text) for key, text in noted(told).items()} or None,
     }
 
 
@@ -213,10 +217,9 @@ def _resolved(found: Resolution | None) -> dict[str, Any]:
     return {"effective_resolution": [found.size[1], found.size[0]], "oversampling": there}
 
 
-def _of_swath(source: Source, options: ReadOptions) -> dict[str, Any]:
+def _of_swath(source: Source) -> dict[str, Any]:
     swath = source.dataset
     span = [swath.attrs.get(f"time_coverage_{end}") for end in ("start", "end")]
-    screening = swath.attrs.get("screening")
     if swath["column"].attrs.get("units", CANONICAL) == CANONICAL:
         doubt_zeros(swath["column"])
         doubt_negatives(swath["column"])
@@ -228,8 +231,8 @@ def _of_swath(source: Source, options: ReadOptions) -> dict[str, Any]:
         "bounds": _extent(swath["longitude"].values, swath["latitude"].values),
         "time": span if all(span) else None,
         "pixel_km": _pixel_km(swath["longitude"].values, swath["latitude"].values),
-        "quality_threshold": options.qa_min if "qa_value" in str(screening) else None,
-        "screening": screening,
+        "quality_threshold": swath.attrs.get("quality_threshold"),
+        "screening": swath.attrs.get("screening"),
         "processor_version": swath.attrs.get("processor_version"),
         **_values(swath["column"]),
     }
@@ -260,29 +263,11 @@ def _pixel_km(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | 
     return sizes
 
 
-def _own(source: Source) -> dict[str, str] | None:
-    """Return what this package noted in a file that it made."""
-    noted = dict(source.dataset.attrs)
-    if is_tiff(source.path):
-        with opened_raster(source.path) as raster:
-            noted |= raster.tags()
-    told = {str(key): str(text) for key, text in noted.items() if str(key).startswith("no2sr_")}
-    return told or None
-
-
 def _judge_own(facts: dict[str, Any]) -> None:
     """Say of a grid that was refined here that only its blocks were observed."""
-    scale = (facts["made_by"] or {}).get("no2sr_scale")
-    if scale is None or facts["spacing"] is None:
-        return
-    facts["effective_resolution"] = [float(scale) * step for step in facts["spacing"]]
-    warnings.warn(
-        f"{facts['variable']} was made {scale} times finer by no2sr: only the means over "
-        f"{scale} x {scale} cells were observed, expected an observed grid; refine what it was "
-        "made from instead",
-        No2srWarning,
-        stacklevel=2,
-    )
+    scale = doubt_refined(str(facts["variable"]), facts["made_by"] or {})
+    if scale > 1 and facts["spacing"] is not None:
+        facts["effective_resolution"] = [scale * step for step in facts["spacing"]]
 
 
 def _unseen(facts: dict[str, Any]) -> str | None:

@@ -20,6 +20,8 @@ from no2sr.errors import (
 )
 from no2sr.grid import bounds_of, crop, georeference, spans_globe, transform_of
 from no2sr.image import COLUMN_ATTRS, crs_of, with_history
+from no2sr.provenance import origin
+from no2sr.readers import load_reader
 from no2sr.readers._column import in_mol
 from no2sr.readers._fields import Field, choose, is_total, mentions_no2
 from no2sr.readers._files import readable
@@ -68,11 +70,14 @@ def image_of(
     image = _within_poles(enter(dataset.assign({name: column}), variable=name), source)
     image = image if bbox is None else cropped(image, bbox)
     _check_seen(image, source)
-    origin = {"source": str(source.dataset.attrs.get("source") or source.path.name)}
-    earlier = source.dataset.attrs.get("history")
-    attrs = _attrs(image, field, no2=no2) | origin | ({"history": str(earlier)} if earlier else {})
-    image.attrs = attrs
-    screening = source.dataset.attrs.get("screening")
+    told = source.dataset.attrs
+    image.attrs = {
+        **_attrs(image, field, no2=no2),
+        "source": str(told.get("source") or source.path.name),
+        **({"history": str(told["history"])} if told.get("history") else {}),
+        **origin(load_reader(source.reader).product, told),
+    }
+    screening = told.get("screening")
     step = f"read {field.path} of {source.path.name} as {source.reader}"
     return with_history(image, f"{step}, {screening}" if screening else step)
 

@@ -6,6 +6,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from no2sr.errors import No2srWarning, NoValidPixelsError, SettingsError
+from no2sr.provenance import origin
+from no2sr.readers import load_reader
 from no2sr.readers._grids import checked_box
 from no2sr.readers._sources import is_swath
 from no2sr.swath import grid_swaths
@@ -55,8 +57,7 @@ class _Merge:
             )
         self.attrs = self.attrs or {**attrs, "units": unit}
         self.names.append(source.path.name)
-        version = str(source.dataset.attrs.get("processor_version", ""))
-        self.versions.add(".".join(version.split(".")[:2]))  # 1.4 of Sentinel-5P raised columns
+        self.versions.add(str(source.dataset.attrs.get("processor_version", "")))
         told = {"source": source.path.name, **source.dataset.attrs}
         named = source.dataset.assign_attrs(told)
         if unit != CANONICAL:
@@ -88,7 +89,8 @@ def merged(
         dataset = grid_swaths(merge, bounds=bounds, resolution=spacing)
     except NoValidPixelsError as none:
         raise NoValidPixelsError(f"{_listed(merge.names)}: {none}") from none
-    _check_versions(merge.versions - {""})
+    versions = sorted(merge.versions - {""})
+    _check_versions(versions)
     column = dataset["column"]
     if merge.attrs["units"] != CANONICAL or options.variable is not None:
         general = {k: column.attrs[k] for k in ("cell_methods", "source", "history")}
@@ -96,13 +98,17 @@ def merged(
     screening = first.dataset.attrs.get("screening", "all pixels")
     step = f"no2sr: read {_listed(merge.names)} as {first.reader}, {screening}"
     earlier = f"{column.attrs['history']}\n{step}"  # reading went before gridding
-    return dataset.assign(column=column.assign_attrs(history=earlier))
+    told = first.dataset.attrs | {"processor_version": ", ".join(versions)}
+    noted = origin(load_reader(first.reader).product, told)
+    return dataset.assign(column=column.assign_attrs(history=earlier, **noted))
 
 
-def _check_versions(versions: set[str]) -> None:
-    if len(versions) > 1:
+def _check_versions(versions: list[str]) -> None:
+    # Major and minor: 1.4 of Sentinel-5P raised columns.
+    series = sorted({".".join(version.split(".")[:2]) for version in versions})
+    if len(series) > 1:
         warnings.warn(
-            f"the files come from processor versions {', '.join(sorted(versions))}, expected one: "
+            f"the files come from processor versions {', '.join(series)}, expected one: "
             "their columns differ systematically; use a reprocessed collection",
             No2srWarning,
             stacklevel=4,

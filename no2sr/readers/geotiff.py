@@ -23,6 +23,7 @@ from no2sr.errors import (
     UnitsError,
     UnknownFormatError,
 )
+from no2sr.provenance import noted
 from no2sr.readers._bands import bands_in, is_tiff, opened
 from no2sr.readers._column import is_surely_mol
 from no2sr.readers._fields import choose, listing, mentions_no2, speaks_of_another
@@ -180,7 +181,7 @@ def _implied_unit(field: Field, column: xr.DataArray) -> str:
 
 def _with_origin(dataset: xr.Dataset, tags: dict[str, str]) -> xr.Dataset:
     """Take over the time and the provenance that this package writes as tags."""
-    told = {key: tags[key] for key in ("source", "history") if key in tags}
+    told = {key: tags[key] for key in ("source", "history") if key in tags} | noted(tags)
     try:
         moment = np.datetime64(tags["time"], "ns")
     except (KeyError, ValueError):

@@ -70,7 +70,10 @@ class Haqast:
         if "time" not in placed.variables and not pd.isna(moment):
             placed = placed.assign_coords(time=np.datetime64(moment.date(), "ns"))
         if "QA75" in path.name:
-            placed.attrs["screening"] = "cells of pixels with qa_value above 0.75, by the product"
+            placed.attrs |= {
+                "screening": "cells of pixels with qa_value above 0.75, by the product",
+                "quality_threshold": 0.75,
+            }
         placed.set_close(dataset.close)
         return placed
 

@@ -74,6 +74,7 @@ class S5PLevel2:
             swath.attrs |= {
                 "variable": column.name,
                 "screening": f"pixels with qa_value above {options.qa_min:g}",
+                "quality_threshold": options.qa_min,
             }
             error = find(product, f"{column.name}_precision")
             if error is not None and options.unit is None:

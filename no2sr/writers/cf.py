@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from no2sr.image import STANDARD_NAME, is_geographic
+from no2sr.provenance import PREFIX, UNSTATED, refined
 from no2sr.writers.prepare import PROVENANCE, label
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _STANDARD_NAMES = re.compile(
     r"((tropo|strato|atmo)sphere_(mole|mass)_content|(mole|mass)_(concentration|fraction))"
     r"_of_[a-z0-9_]+"
 )
-_UNSTATED = "not stated by the input"
 
 
 def cf_dataset(image: xr.DataArray) -> xr.Dataset:
@@ -101,24 +101,25 @@ def _field_attrs(image: xr.DataArray) -> dict[str, Any]:
 def _global_attrs(image: xr.DataArray) -> dict[str, Any]:
     """Return the attributes of the file; CF recommends all six of the provenance."""
     attrs = image.attrs
-    refined = f", {attrs['no2sr_scale']} times refined" if "no2sr_scale" in attrs else ""
+    times = refined(attrs)
     told = {
         "Conventions": "CF-1.11",
-        "title": f"{attrs.get('long_name') or label(image)}{refined}",
-        "institution": _UNSTATED,
-        "source": _UNSTATED,
+        "title": f"{attrs.get('long_name') or label(image)}"
+        + (f", {times} times refined" if times > 1 else ""),
+        "institution": UNSTATED,
+        "source": UNSTATED,
         "history": "no2sr: write",
-        "references": _UNSTATED,
+        "references": UNSTATED,
         "comment": "Values of a refined grid are estimates, not observations."
-        if refined
-        else _UNSTATED,
+        if times > 1
+        else UNSTATED,
     }
     stated = {k: v for k, v in attrs.items() if (k in PROVENANCE and v) or _is_ours(k)}
     return _storable({**told, **stated})
 
 
 def _is_ours(key: Any) -> bool:
-    return str(key).startswith("no2sr_")
+    return str(key).startswith(PREFIX)
 
 
 def _storable(attrs: dict[str, Any]) -> dict[str, Any]:

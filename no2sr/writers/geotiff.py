@@ -18,6 +18,7 @@ from rasterio.windows import Window
 from no2sr.errors import DimensionError
 from no2sr.grid import transform_of
 from no2sr.image import crs_of
+from no2sr.provenance import PREFIX
 from no2sr.writers.atomic import replacing
 from no2sr.writers.prepare import PROVENANCE, label, prepare
 
@@ -145,7 +146,7 @@ def _describe(file: DatasetWriter, image: xr.DataArray) -> None:
     file.units = (units,)
     band = {k: str(attrs[k]) for k in ("units", "long_name", "standard_name") if attrs.get(k)}
     file.update_tags(1, **band)
-    told = {k: str(v) for k, v in attrs.items() if k in PROVENANCE or k.startswith("no2sr_")}
+    told = {k: str(v) for k, v in attrs.items() if k in PROVENANCE or k.startswith(PREFIX)}
     if "time" in image.coords and image["time"].ndim == 0:
         told["time"] = str(image["time"].values)
     file.update_tags(**told)

@@ -8,6 +8,7 @@ import xarray as xr
 
 from no2sr.door import enter
 from no2sr.image import STANDARD_NAME
+from no2sr.provenance import noted
 from no2sr.units import asked_unit, canonical_unit, factor, is_column
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def prepare(image: xr.DataArray | xr.Dataset, unit: str | None) -> xr.DataArray:
 
 def _provenance(image: xr.DataArray, dataset: xr.Dataset) -> dict[Hashable, Any]:
     """Return the provenance of a dataset where its variable has none, and both histories."""
-    told = {k: v for k, v in dataset.attrs.items() if k in PROVENANCE}
+    told = {k: v for k, v in dataset.attrs.items() if k in PROVENANCE} | noted(dataset.attrs)
     own = {k: v for k, v in image.attrs.items() if k in told and v}
     both = "history" in own and told["history"] not in own["history"]
     history = {"history": f"{own['history']}\n{told['history']}"} if both else {}
