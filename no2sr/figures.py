@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.colours import shown_unit
+from no2sr.colours import GAP, HIGH, RAMP, ramp, robust_limits, shown_unit
 from no2sr.errors import MissingDependencyError
 from no2sr.measures import mean_spectra
 from no2sr.writers.atomic import replacing
 
 if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "check_matplotlib",
+    "colour_map",
     "draw_errors",
     "draw_maps",
+    "draw_panels",
     "draw_spectra",
     "save_figures",
 ]
 
 # Panels side by side, and their size in inches.
 PANELS, PANEL = 4, 3.0
-# Colours end where all but so few of the reference's cells are (percentiles).
-LOW, HIGH = 0.2, 99.8
 DOTS_PER_INCH = 110
 WAVELENGTHS = np.array([32, 16, 8, 4, 2])
 # Where the error has more power than this times the reference's, how much more tells nothing.
@@ -98,12 +99,12 @@ def draw_maps(comparison: Comparison) -> Figure:
     scene = _most_contrast(comparison)
     panels = {"reference": scene.reference, "coarse": scene.coarse, **scene.estimates}
     factor, unit = shown_unit(comparison.unit)
-    low, high = factor * np.nanpercentile(scene.reference, [LOW, HIGH])
-    return _panels(
+    low, high = robust_limits(factor * scene.reference)
+    return draw_panels(
         {title: factor * values for title, values in panels.items()},
-        scene,
+        scene.bounds,
         label=unit,
-        cmap="magma_r",
+        cmap=colour_map(),
         vmin=low,
         vmax=high,
     )
@@ -117,8 +118,13 @@ def draw_errors(comparison: Comparison) -> Figure:
         title: factor * (values - scene.reference) for title, values in scene.estimates.items()
     }
     size = factor * float(np.nanpercentile(np.abs(scene.interpolated - scene.reference), HIGH))
-    return _panels(
-        errors, scene, label=f"estimate - reference / {unit}", cmap="RdBu_r", vmin=-size, vmax=size
+    return draw_panels(
+        errors,
+        scene.bounds,
+        label=f"estimate - reference / {unit}",
+        cmap="RdBu_r",
+        vmin=-size,
+        vmax=size,
     )
 
 
@@ -157,23 +163,50 @@ def _most_contrast(comparison: Comparison) -> Scene:
     return max(comparison.scenes, key=lambda scene: float(np.nanstd(scene.reference)))
 
 
-def _panels(
-    images: dict[str, NDArray[np.floating]], scene: Scene, *, label: str, **colours: Any
+def colour_map(name: str = RAMP) -> Colormap:
+    """Return a ramp of `no2sr.colours` as matplotlib takes it."""
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(ramp(name) / 255, name=name)
+
+
+def draw_panels(
+    images: dict[str, NDArray[np.floating]],
+    bounds: tuple[float, float, float, float],
+    *,
+    label: str,
+    **colours: Any,
 ) -> Figure:
-    """Draw images of one scene as panels with one colour bar; gaps are grey."""
+    """Draw images of one place as panels with one colour bar; gaps are grey.
+
+    Parameters
+    ----------
+    images : dict of str to array, (y, x)
+        By title; each covers the bounds at a resolution of its own.
+    bounds : (west, south, east, north)
+    label : str
+        Of the colour bar.
+    **colours
+        ``cmap``, ``vmin`` and ``vmax`` of `matplotlib.axes.Axes.imshow`.
+
+    Returns
+    -------
+    Figure
+        Its first axes are the panels, in the order given.
+    """
     from matplotlib.figure import Figure
 
     across = min(PANELS, len(images))
     down = math.ceil(len(images) / across)
-    west, south, east, north = scene.bounds
-    ny, nx = scene.reference.shape
+    west, south, east, north = bounds
+    ny, nx = next(iter(images.values())).shape
     figure = Figure(
         figsize=(PANEL * across + 1, PANEL * down * min(max(ny / nx, 0.5), 2) + 0.4 * down),
         layout="constrained",
     )
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for axis, (title, values) in zip(axes.flat, images.items(), strict=False):
-        axis.set_facecolor("0.8")
+        axis.set_facecolor([part / 255 for part in GAP])
         axis.set_title(title, fontsize="medium")
         drawn = axis.imshow(
             values,
