@@ -134,11 +134,17 @@ def downscale(
 def _choose(model: str | Path | Model | None, scale: int) -> Model:
     """Return the model for the scale."""
     if not isinstance(model, Model):
-        return load_model(model or "srcnn", scale=scale)
-    if model.card.scale != scale:
+        model = load_model(model or "srcnn", scale=scale)
+    card = model.card
+    if card.scale != scale:
         raise CardMismatchError(
-            f"the model was trained for scale {model.card.scale}, expected scale {scale}; "
-            f"use scale={model.card.scale} or another model"
+            f"the model was trained for scale {card.scale}, expected scale {scale}; "
+            f"use scale={card.scale} or another model"
+        )
+    if card.domain != "column":
+        raise CardMismatchError(
+            f"model {card.name} was trained on pictures, expected one trained on columns; "
+            "choose srcnn or another network that no2sr models lists, or train your own"
         )
     return model
 

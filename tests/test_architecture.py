@@ -21,7 +21,7 @@ FLOORS = [
         "bootstrap conserve degradation detail door gaps metrics noise normalise orbit sampling "
         "spectra swath synthetic tiles"
     ),
-    "baselines inference networks readers writers",
+    "baselines inference luminance networks readers writers",
     "comparison evaluation measures pipeline training",
     "__main__ cli figures plotting rendering report",
 ]
@@ -32,6 +32,7 @@ SAME_FLOOR = {
     "comparison": {"pipeline"},
     "evaluation": {"comparison", "measures"},
     "inference": {"networks"},
+    "luminance": {"inference", "networks"},
     "measures": {"comparison"},
     "units": {"errors"},
 }

@@ -38,6 +38,11 @@ class ModelCard:
         Receptive radius in pixels of that grid: an output depends on inputs this far away.
     shrink : int
         Pixels of that grid that the network's own ``valid`` layers cut off each side.
+    domain : {"column", "luminance"}
+        What it was trained for: fields of columns, normalised locally and conserved, or the
+        luminance of pictures, divided by 255.
+    predicts : {"correction", "image"}
+        What is added to the bicubic image, or all of it, as the first SRCNN did.
     window : int
         Side of the normalisation window in coarse cells.
     parameters : int
@@ -58,6 +63,8 @@ class ModelCard:
     shrink: int
     grid: Literal["fine", "coarse"] = "fine"
     hyperparameters: dict[str, Any] = field(default_factory=dict)
+    domain: Literal["column", "luminance"] = "column"
+    predicts: Literal["correction", "image"] = "correction"
     window: int = 9
     parameters: int = 0
     training: dict[str, Any] = field(default_factory=dict)
@@ -65,6 +72,11 @@ class ModelCard:
     version: str = ""
     files: dict[str, str] = field(default_factory=dict)
     format: int = CARD_FORMAT
+
+    @property
+    def name(self) -> str:
+        """Name under which the model is shipped and loaded."""
+        return self.network if self.domain == "column" else self.domain
 
     @property
     def reach(self) -> int:

@@ -31,7 +31,7 @@ def available_models() -> list[ModelCard]:
     """Return the cards of all shipped models, sorted by network and scale."""
     folders = (Path(str(entry)) for entry in files("no2sr").joinpath("weights").iterdir())
     cards = [_read_card(folder) for folder in folders if (folder / CARD).is_file()]
-    return sorted(cards, key=lambda card: (card.network, card.scale))
+    return sorted(cards, key=lambda card: (card.name, card.scale))
 
 
 def load_model(name_or_path: str | Path, *, scale: int | None = None) -> Model:
@@ -57,7 +57,7 @@ def load_model(name_or_path: str | Path, *, scale: int | None = None) -> Model:
         If a file is missing, damaged, or made for another scale.
     """
     path = Path(name_or_path)
-    known = {card.network for card in available_models()}
+    known = {card.name for card in available_models()}
     if str(name_or_path) in known or not path.exists():
         return _load_folder(shipped(str(name_or_path), scale))
     model = _load_folder(path)
@@ -78,8 +78,8 @@ def shipped(name: str, scale: int | None) -> Path:
         Naming what there is.
     """
     cards = available_models()
-    there = ", ".join(f"{card.network} (scale {card.scale})" for card in cards) or "none"
-    scales = sorted(card.scale for card in cards if card.network == name)
+    there = ", ".join(f"{card.name} (scale {card.scale})" for card in cards) or "none"
+    scales = sorted(card.scale for card in cards if card.name == name)
     if not scales:
         raise UnknownModelError(
             f"no model {name!r}; expected the name of a shipped network or the folder of a "

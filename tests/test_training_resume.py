@@ -1,0 +1,102 @@
+"""Checkpoints: a run that was killed and continued ends as one that was not."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from no2sr.errors import CardMismatchError
+from no2sr.synthetic import scene
+from no2sr.training import TrainSettings, train
+
+SETTINGS = TrainSettings(
+    steps=40,
+    batch=4,
+    samples=12,
+    reuse=2,
+    window_size=32,
+    check_every=5,
+    held_out=0.3,
+    average=0.9,
+    weight_decay=0.01,
+    noise=0.1,
+    gaps=0.3,
+    amplitude=2.0,
+    hyperparameters={"filters": (8, 4)},
+)
+SCRIPT = """
+import sys, dataclasses
+sys.path.insert(0, {folder!r})
+import test_training_resume as case
+case.run(sys.argv[1])
+"""
+
+
+def run(checkpoint=None, **changed):
+    """Train on two simulated scenes."""
+    images = [scene((96, 96), seed=k) for k in range(2)]
+    settings = dataclasses.replace(SETTINGS, **changed)
+    return train(images, scale=4, settings=settings, checkpoint=checkpoint)
+
+
+def test_a_killed_run_continued_gives_the_same_weights(tmp_path, request):
+    checkpoint = tmp_path / "run.npz"
+    script = SCRIPT.format(folder=str(request.path.parent))
+    killed = subprocess.Popen([sys.executable, "-c", script, str(checkpoint)])
+    while not checkpoint.exists() and killed.poll() is None:
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    with np.load(checkpoint) as file:
+        assert '"step": 40' not in str(file["facts"])
+    whole, continued = run(), run(checkpoint)
+    for a, b in zip(whole.network.get_weights(), continued.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert whole.card.training == continued.card.training
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    checkpoint = tmp_path / "run.npz"
+    run(checkpoint, steps=5)
+    with pytest.raises(CardMismatchError, match="made with other images or settings"):
+        run(checkpoint, steps=6)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
+    with pytest.raises(CardMismatchError, match="is no checkpoint of a training"):
+        run(checkpoint, steps=5)
+
+
+def test_training_stops_early_and_keeps_the_best(monkeypatch):
+    # From the second look on every look is worse than the first.
+    from no2sr.training import fitting
+
+    seen = iter([1.0, 2.0, 3.0, 4.0, 5.0])
+    kept = []
+
+    def worse(network, *_):
+        kept.append(network.get_weights())
+        return next(seen)
+
+    monkeypatch.setattr(fitting, "_loss_on", worse)
+    model = run(patience=2)
+    assert model.card.training["steps_done"] == 15
+    assert model.card.training["curve"]["held_out"] == [1.0, 2.0, 3.0]
+    for a, b in zip(model.network.get_weights(), kept[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_can_start_from_another():
+    first = run(steps=1, learning_rate=1e-12)
+    other = train(
+        [scene((96, 96), seed=9)],
+        scale=4,
+        settings=dataclasses.replace(SETTINGS, steps=1, learning_rate=1e-12, seed=3),
+        start=first,
+    )
+    for a, b in zip(first.network.get_weights(), other.network.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
