@@ -10,6 +10,7 @@ import sys
 import warnings
 
 import click
+import netCDF4
 import numpy as np
 import pytest
 import rasterio
@@ -133,12 +134,45 @@ def test_shave_cuts_the_rim(no2sr_command, grid_file, tmp_path):
 
 
 def test_unit_is_that_of_the_file_written(no2sr_command, grid_file, tmp_path):
-    plain, micro = tmp_path / "plain.tif", tmp_path / "micro.tif"
-    no2sr_command("downscale", grid_file, plain)
-    assert no2sr_command("downscale", grid_file, micro, "--unit", "µmol/m2").code == 0
-    with rasterio.open(plain) as first, rasterio.open(micro) as second:
-        assert (first.units, second.units) == (("mol m-2",), ("umol m-2",))
-        assert np.allclose(second.read(), 1e6 * first.read(), rtol=1e-6, equal_nan=True)
+    files = {}
+    for unit in (None, "mol", "umol", "µmol/m2", "molec", "Pmolec"):
+        out = tmp_path / f"{len(files)}.tif"
+        option = [] if unit is None else ["--unit", unit]
+        assert no2sr_command("downscale", grid_file, out, *option).code == 0
+        with rasterio.open(out) as raster:
+            files[unit] = raster.read(1).astype(float), raster.units[0], raster.descriptions[0]
+            assert raster.tags(1)["units"] == raster.units[0]
+    for unit, spelt, ratio in (
+        (None, "umol m-2", 1e6),  # GIS programs show few decimals
+        ("umol", "umol m-2", 1e6),
+        ("µmol/m2", "umol m-2", 1e6),
+        ("molec", "molecules cm-2", 6.02214076e19),
+        ("Pmolec", "1e15 molecules cm-2", 6.02214076e4),
+    ):
+        values, told, description = files[unit]
+        assert (told, description) == (spelt, f"NO2 troposphere [{spelt}]")
+        assert np.allclose(values, ratio * files["mol"][0], rtol=1e-6, atol=0, equal_nan=True)
+
+
+def test_other_formats_keep_the_unit_of_science(no2sr_command, grid_file, tmp_path):
+    out = tmp_path / "fine.nc"
+    assert no2sr_command("downscale", grid_file, out).code == 0
+    with netCDF4.Dataset(out) as file:
+        assert file["tropospheric_NO2_column"].units == "mol m-2"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["fine.nc"]
+
+
+def test_a_style_is_put_beside_a_geotiff_unless_it_is_not_wanted(
+    no2sr_command, grid_file, tmp_path
+):
+    styled, bare = tmp_path / "styled.tif", tmp_path / "bare.tif"
+    assert no2sr_command("downscale", grid_file, styled).code == 0
+    assert no2sr_command("downscale", grid_file, bare, "--no-style").code == 0
+    made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
+    assert made == ["bare.tif", "styled.qml", "styled.tif"]
+    assert "µmol m⁻²" in styled.with_suffix(".qml").read_text()
+    assert no2sr_command("downscale", grid_file, styled, "--no-style", "--overwrite").code == 0
+    assert not styled.with_suffix(".qml").exists()
 
 
 def test_unit_in_states_what_the_file_does_not(no2sr_command, grid, tmp_path):
@@ -169,7 +203,7 @@ def test_bad_granule_does_not_stop_a_folder(no2sr_command, grid_file, tmp_path):
     assert done.code == 1
     assert len(done.errors) == 1
     assert "absent.nc does not exist" in done.errors[0]
-    assert [path.name for path in out.iterdir()] == ["india_x4.tif"]
+    assert sorted(path.name for path in out.iterdir()) == ["india_x4.qml", "india_x4.tif"]
 
 
 def test_outputs_of_one_name_are_refused(no2sr_command, tmp_path):

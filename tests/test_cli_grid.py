@@ -72,11 +72,11 @@ def test_netcdf_is_read_back_as_the_column(no2sr_command, swath, gridded, tmp_pa
 
 def test_geotiff_is_one_file_a_variable(no2sr_command, swath, gridded, tmp_path):
     out = tmp_path / "deep" / "l3.tif"
-    options = ["--resolution", "0.1", "--unit", "umol m-2"]
-    done = no2sr_command("grid", swath, out, *BOX, *options)
+    done = no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1")
     names = ["l3.tif", *(f"l3_{name}.tif" for name in ALL)]
     assert done.out.splitlines()[-5:] == [str(out.with_name(name)) for name in names]
-    assert sorted(path.name for path in out.parent.iterdir()) == sorted(names)
+    styles = [name.replace(".tif", ".qml") for name in names]
+    assert sorted(path.name for path in out.parent.iterdir()) == sorted([*names, *styles])
     for name, variable in zip(names, ("column", *ALL), strict=True):
         values, units, count, bounds, tags = _raster(out.with_name(name))
         micro = variable not in {"coverage", "count"}

@@ -11,7 +11,7 @@ import click
 from no2sr.cli import options
 from no2sr.cli.display import grid_in_words, print_table, progress_bar
 from no2sr.cli.guard import guarded
-from no2sr.cli.jobs import Job, check_out, plan
+from no2sr.cli.jobs import Job, check_out, plan, unit_to_write
 from no2sr.cli.messages import report, wants_debug
 from no2sr.errors import No2srError, OversampledWarning
 
@@ -47,18 +47,15 @@ def command(
     Examples:
       no2sr downscale S5P_OFFL_L2__NO2_20231027.nc fine.tif
       no2sr downscale orbit1.nc orbit2.nc merged.tif --bbox 76 27.5 78.5 29.5
-      no2sr downscale tempo.tif fine.nc --scale 2 --unit "umol m-2"
+      no2sr downscale tempo.tif fine.nc --scale 2 --unit umol
       no2sr downscale granules/*.nc fine/ --qa 0.5 --resolution 0.04
     """
     from no2sr.networks import load_model
-    from no2sr.units import canonical_unit
 
     jobs = plan(inputs, out, scale=settings["scale"])
     # What can be refused at once is refused before the long work.
     for job in jobs:
         check_out(job.out, overwrite=overwrite)
-    if settings["unit_out"] is not None:
-        canonical_unit(settings["unit_out"])
     settings["model"] = load_model(settings["model"], scale=settings["scale"])
     failed = 0
     for job in jobs:
@@ -74,13 +71,15 @@ def command(
         ctx.exit(1)
 
 
-def _run(job: Job, *, overwrite: bool, quiet: bool, unit_out: str | None, **settings: Any) -> None:
+def _run(job: Job, *, quiet: bool, **settings: Any) -> None:
     """Do one job and say what was done."""
     import no2sr
     from no2sr.writers import check_suffix
 
     began = clock.perf_counter()
     refining = {name: settings.pop(name) for name in ("scale", "model", "edges", "conserve")}
+    writing = {name: settings.pop(name) for name in ("overwrite", "style")}
+    unit = settings.pop("unit_out")
     reading = {**settings, "unit": settings["unit_in"]}
     del reading["unit_in"]
     source = job.sources[0] if len(job.sources) == 1 else job.sources
@@ -89,7 +88,8 @@ def _run(job: Job, *, overwrite: bool, quiet: bool, unit_out: str | None, **sett
         check_suffix(job.out, times=coarse.sizes.get("time", 1))  # before the long work
         fine = no2sr.downscale(coarse, progress=progress, **refining)
         job.out.parent.mkdir(parents=True, exist_ok=True)
-        written = no2sr.write(fine, job.out, overwrite=overwrite, unit=unit_out)
+        writing["unit"] = unit_to_write(fine, job.out, asked=unit)
+        written = no2sr.write(fine, job.out, **writing)
     if not quiet:
         print_table(_summary(job, coarse, fine, seconds=clock.perf_counter() - began))
         click.echo(written)

@@ -10,7 +10,7 @@ import click
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
-from no2sr.cli.jobs import check_out
+from no2sr.cli.jobs import check_out, unit_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ __all__ = ["command"]
 @options.quiet
 @options.debug
 def command(
-    inputs: tuple[Path, ...], out: Path, *, overwrite: bool, unit_out: str | None, **settings: Any
+    inputs: tuple[Path, ...], out: Path, *, overwrite: bool, style: bool, **settings: Any
 ) -> None:
     """Put many swaths on one grid, by the areas that pixels and cells share.
 
@@ -46,10 +46,9 @@ def command(
     \b
     Examples:
       no2sr grid S5P_OFFL_L2__NO2_*.nc month.nc --bbox 76 27.5 78.5 29.5
-      no2sr grid granules/ l3.tif --resolution 0.1 --qa 0.5 --unit "umol m-2"
+      no2sr grid granules/ l3.tif --resolution 0.1 --qa 0.5 --unit Pmolec
     """
     from no2sr.readers import grid_no2
-    from no2sr.units import canonical_unit
     from no2sr.writers.level3 import outputs, write_level3
 
     for path in outputs(out):  # what can be refused at once is refused before the long work
@@ -57,15 +56,14 @@ def command(
     taken = {path.resolve() for path in inputs}
     if any(path.resolve() in taken for path in outputs(out)):
         raise click.UsageError(f"{out.name} is also an input; give one of them another name")
-    if unit_out is not None:
-        canonical_unit(unit_out)
     began = clock.perf_counter()
-    quiet, unit = settings.pop("quiet"), settings.pop("unit_in")
+    quiet, unit, asked = (settings.pop(name) for name in ("quiet", "unit_in", "unit_out"))
     source = inputs if len(inputs) > 1 else inputs[0]
     with progress_bar(out.name, quiet=quiet) as progress:
         gridded = guarded(grid_no2, source, unit=unit, progress=progress, **settings)
         out.parent.mkdir(parents=True, exist_ok=True)
-        written = write_level3(gridded, out, overwrite=overwrite, unit=unit_out)
+        unit_out = unit_to_write(gridded["column"], out, asked=asked)
+        written = write_level3(gridded, out, overwrite=overwrite, unit=unit_out, style=style)
     if not quiet:
         print_table(_summary(gridded, seconds=clock.perf_counter() - began))
         click.echo("\n".join(map(str, written)))

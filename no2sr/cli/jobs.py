@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from no2sr.errors import OutputExistsError, WriteError
 
-__all__ = ["Job", "check_out", "plan"]
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Job", "check_out", "plan", "unit_to_write"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +73,16 @@ def check_out(out: Path, *, overwrite: bool) -> None:
             f"{there} is no folder that can be written to, expected one for {out.name}; "
             "write elsewhere"
         )
+
+
+def unit_to_write(image: xr.DataArray, out: Path, *, asked: str | None) -> str | None:
+    """Return the unit of an output: what was asked for, else what its readers read well.
+
+    GIS programs show a few decimals: 3e-05 mol m-2 is 0 in some, and 30 umol m-2 in all. Science
+    programs expect the SI unit of the product, which is that of the image.
+    """
+    from no2sr.units import is_column
+
+    if asked or out.suffix.lower() not in (".tif", ".tiff"):
+        return asked
+    return "umol m-2" if is_column(str(image.attrs["units"])) else None

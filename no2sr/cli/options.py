@@ -77,6 +77,12 @@ def _parse_limits(
     return limits or None
 
 
+def _check_unit(_ctx: click.Context, _option: click.Parameter, unit: str | None) -> str | None:
+    from no2sr.units import asked_unit
+
+    return None if unit is None else asked_unit(unit)
+
+
 PATH = click.Path(path_type=Path)
 SCALE, MODEL = 4, "srcnn"
 RESOLUTION = 0.05  # degrees; what `no2sr.open_no2` takes
@@ -148,7 +154,20 @@ _REGION = (
     click.option("--time", metavar="TIME", help="Step of a grid with several, 2023-10-31T04:00."),
 )
 _WRITING = (
-    click.option("--unit", "unit_out", metavar="UNIT", help="Unit to write.  [default: mol m-2]"),
+    click.option(
+        "--unit",
+        "unit_out",
+        metavar="UNIT",
+        callback=_check_unit,
+        help="Unit to write: umol, mol, molec, Pmolec, or spelt out.  [default: umol m-2 in a "
+        "GeoTIFF, mol m-2 in other files]",
+    ),
+    click.option(
+        "--style/--no-style",
+        default=True,
+        show_default=True,
+        help="Put a style for QGIS (.qml) beside a GeoTIFF.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace OUT if it exists."),
 )
 _REFINING = (

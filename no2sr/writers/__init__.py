@@ -33,6 +33,7 @@ def write(
     *,
     overwrite: bool = False,
     unit: str | None = None,
+    style: bool = False,
 ) -> Path:
     """Write an image in the format that the suffix names.
 
@@ -48,6 +49,8 @@ def write(
     unit : str, optional
         Column unit of the values in the file, in any spelling of `no2sr.units`, or briefly
         ``umol``, ``mol``, ``molec`` or ``Pmolec``; by default that of the image.
+    style : bool
+        Whether a GeoTIFF gets a style for QGIS beside it; the other formats have none.
 
     Returns
     -------
@@ -66,6 +69,8 @@ def write(
         If the image cannot be converted to `unit`.
     """
     writer = _WRITERS[check_suffix(path)]
+    if writer is write_geotiff:
+        return write_geotiff(image, path, overwrite=overwrite, unit=unit, style=style)
     return writer(image, path, overwrite=overwrite, unit=unit)
 
 

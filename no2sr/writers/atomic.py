@@ -14,7 +14,7 @@ from no2sr.errors import OutputExistsError, WriteError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["replacing"]
+__all__ = ["check_free", "replacing"]
 
 # What GDAL keeps beside a raster: after an overwrite it would describe the file that was.
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
@@ -44,11 +44,11 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
         If the folder is missing, or the system refuses to write.
     """
     final = Path(path)
-    _check_free(final, overwrite=overwrite)
+    check_free(final, overwrite=overwrite)
     temporary = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}.partial{final.suffix}")
     try:
         yield temporary
-        _check_free(final, overwrite=overwrite)
+        check_free(final, overwrite=overwrite)
         _move(temporary, final)
     except OSError as error:
         if isinstance(error, WriteError):
@@ -63,8 +63,16 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
             _remove(scratch)
 
 
-def _check_free(final: Path, *, overwrite: bool) -> None:
-    """Refuse a missing folder and a taken name."""
+def check_free(final: Path, *, overwrite: bool) -> None:
+    """Refuse a missing folder and a taken name.
+
+    Raises
+    ------
+    OutputExistsError
+        If the name is taken and `overwrite` is false.
+    WriteError
+        If the folder is missing.
+    """
     if not final.parent.is_dir():
         raise WriteError(
             f"folder {final.parent} is not there, expected an existing one for {final.name}; "

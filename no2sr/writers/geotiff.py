@@ -19,8 +19,8 @@ from no2sr.errors import DimensionError
 from no2sr.grid import transform_of
 from no2sr.image import crs_of
 from no2sr.provenance import PREFIX
-from no2sr.writers.atomic import replacing
 from no2sr.writers.prepare import PROVENANCE, label, prepare
+from no2sr.writers.qgis_style import replacing_styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,6 +48,7 @@ def write_geotiff(
     *,
     overwrite: bool = False,
     unit: str | None = None,
+    style: bool = False,
 ) -> Path:
     """Write an image as a cloud-optimised GeoTIFF.
 
@@ -58,6 +59,8 @@ def write_geotiff(
         written row by row of tiles and never held as a whole.
     path, overwrite, unit
         As for `no2sr.write`.
+    style : bool
+        Whether to put a style for QGIS beside it, which has its name and ends in ``.qml``.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def write_geotiff(
     tags ``units``, ``long_name``, ``standard_name``. File: tags with provenance, all ``no2sr_*``.
     """
     ready = _one_field(prepare(image, unit))
-    with replacing(path, overwrite=overwrite) as temporary:
+    with replacing_styled(path, overwrite=overwrite, style=style) as temporary:
         plain = temporary.with_name(f"{temporary.name}.plain.tif")
         _write_plain(ready, plain)
         copy(plain, temporary, **_COG)

@@ -15,6 +15,7 @@ from no2sr.writers.cf import cf_dataset, chunks_of
 from no2sr.writers.geotiff import write_geotiff
 from no2sr.writers.netcdf import store
 from no2sr.writers.prepare import prepare
+from no2sr.writers.qgis_style import remove_styled, replacing_styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,7 +51,12 @@ def _beside(path: Path, name: str) -> Path:
 
 
 def write_level3(
-    gridded: xr.Dataset, path: str | Path, *, overwrite: bool = False, unit: str | None = None
+    gridded: xr.Dataset,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    unit: str | None = None,
+    style: bool = False,
 ) -> list[Path]:
     """Write what `no2sr.readers.grid_no2` returns.
 
@@ -68,6 +74,8 @@ def write_level3(
         are removed where this dataset has no such variable: they belong to another column.
     unit : str, optional
         Column unit of the column and its precision.
+    style : bool
+        Whether every GeoTIFF gets a style for QGIS beside it.
 
     Returns
     -------
@@ -93,7 +101,7 @@ def write_level3(
     places = {name: _beside(final, name) for name in names}
     with ExitStack() as stack:
         free = {
-            name: stack.enter_context(replacing(place, overwrite=overwrite))
+            name: stack.enter_context(replacing_styled(place, overwrite=overwrite, style=style))
             for name, place in places.items()
         }
         for name, temporary in free.items():
@@ -101,7 +109,7 @@ def write_level3(
     if overwrite:
         for stale in set(outputs(final)) - set(places.values()):
             if _made_here(stale):
-                stale.unlink()
+                remove_styled(stale)
     return list(places.values())
 
 

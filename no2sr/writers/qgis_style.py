@@ -1,0 +1,220 @@
+"""Styles for QGIS: ``name.qml`` beside ``name.tif``, which QGIS applies when it opens the raster.
+
+A floating point band cannot carry colours itself, and without a style QGIS draws it grey. The style
+is worked out from the finished raster, so that every writer of rasters can have one: the colours
+and limits of `no2sr.colours`, labels in the unit that people read, gaps transparent, cells drawn as
+they are.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import rasterio
+
+from no2sr.colours import RAMP, ramp, robust_limits, shown_unit
+from no2sr.writers.atomic import check_free, replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+__all__ = ["remove_styled", "replacing_styled", "style_of"]
+
+# Says that a style is ours to replace. QGIS leaves it out when a user saves a style of their own.
+_OURS = "<!-- a style by no2sr; one that is saved in QGIS instead is kept -->"
+_DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
+_STOPS = 17  # straight lines between so many colours follow the ramps closely enough
+_SHARES = "viridis"  # of what is no column: coverage, and counts of pixels
+# As a label may have it, which is not read by programs.
+_TYPESET = {
+    "µmol m-2": "µmol m⁻²",
+    "1e15 molecules cm-2": "\N{MULTIPLICATION SIGN} 10¹⁵ molecules cm⁻²",
+}
+_LOOK_AT = 2_000_000  # cells that tell the limits well enough
+
+
+class _Scale(NamedTuple):
+    """Where the colours end, and in which words."""
+
+    ramp: str
+    low: float
+    high: float
+    factor: float
+    unit: str
+
+    def label(self, value: float) -> str:
+        """Word a value in the unit that is shown."""
+        return f"{self.factor * value:.4g} {self.unit}".rstrip()
+
+
+@contextmanager
+def replacing_styled(path: str | Path, *, overwrite: bool, style: bool) -> Iterator[Path]:
+    """Lend a temporary path for a raster as `replacing` does, and put a style beside the result.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the raster; its style has the same name with the suffix ``.qml``.
+    overwrite : bool
+    style : bool
+        Whether there is to be one. An earlier style of ours is removed or replaced, because it is
+        that of another raster; a style that a user saved is kept.
+
+    Yields
+    ------
+    Path
+        Where to write the raster.
+
+    Raises
+    ------
+    OutputExistsError, WriteError
+        As for `replacing`. Neither raster nor style is left behind.
+    """
+    final = Path(path)
+    place = final.with_suffix(".qml")
+    if not style or (place.exists() and not _is_ours(place)):
+        with replacing(final, overwrite=overwrite) as temporary:
+            yield temporary
+        _remove_ours(place)
+        return
+    check_free(final, overwrite=overwrite)  # a refusal names the raster, not its style
+    # The one entered last is placed first: the raster, and only then its style.
+    with (
+        replacing(place, overwrite=True) as draft,
+        replacing(final, overwrite=overwrite) as temporary,
+    ):
+        yield temporary
+        draft.write_text(style_of(temporary), encoding="utf-8")
+
+
+def remove_styled(path: Path) -> None:
+    """Remove a raster, and its style if that is ours."""
+    path.unlink()
+    _remove_ours(path.with_suffix(".qml"))
+
+
+def _remove_ours(style: Path) -> None:
+    if _is_ours(style):
+        style.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return _OURS.encode() in stream.read(500)
+
+
+def style_of(path: str | Path) -> str:
+    """Return the QGIS style of the first band of a raster, as XML.
+
+    Parameters
+    ----------
+    path : str or Path
+        A raster whose band states its unit, as those of `no2sr.write_geotiff` do.
+
+    Returns
+    -------
+    str
+        Of columns, the robust limits of the values; of shares and counts, from 0. Of a large
+        raster, the values of an overview are looked at.
+    """
+    scale = _scale(*_looked_at(Path(path)))
+    root = ET.Element("qgis", version="3.22.0", styleCategories="AllStyleCategories")
+    pipe = ET.SubElement(root, "pipe")
+    pipe.append(_renderer(scale))
+    ET.SubElement(pipe, "brightnesscontrast", brightness="0", contrast="0", gamma="1")
+    ET.SubElement(pipe, "huesaturation", saturation="0", grayscaleMode="0")
+    # No resampler is named: the nearest cell is drawn, so that what is seen is what is there.
+    ET.SubElement(pipe, "rasterresampler", maxOversampling="2")
+    ET.SubElement(root, "blendMode").text = "0"
+    ET.indent(root, " ")
+    return f"{_DOCTYPE}\n{_OURS}\n{ET.tostring(root, encoding='unicode')}\n"
+
+
+def _looked_at(path: Path) -> tuple[NDArray[np.floating], str]:
+    """Return enough values of the first band, and its unit."""
+    with rasterio.open(path) as raster:
+        step = max(1, int(np.ceil(np.sqrt(raster.width * raster.height / _LOOK_AT))))
+        shape = tuple(max(1, size // step) for size in raster.shape)
+        return raster.read(1, out_shape=shape), raster.units[0] or ""
+
+
+def _scale(values: NDArray[np.floating], unit: str) -> _Scale:
+    """Choose colours, limits and the unit of the labels."""
+    seen = values[np.isfinite(values)]
+    if unit == "1":  # a share of the cell, or a number of pixels
+        return _Scale(_SHARES, 0.0, max(1.0, float(seen.max(initial=0))), 1.0, "")
+    low, high = robust_limits(seen) if seen.size else (0.0, 1.0)
+    factor, shown = shown_unit(unit)
+    return _Scale(RAMP, low, high, factor, _TYPESET.get(shown, shown))
+
+
+def _renderer(scale: _Scale) -> ET.Element:
+    """Return the element that says how values become colours."""
+    low, high = repr(scale.low), repr(scale.high)
+    renderer = ET.Element(
+        "rasterrenderer",
+        type="singlebandpseudocolor",
+        band="1",
+        opacity="1",
+        alphaBand="-1",
+        classificationMin=low,
+        classificationMax=high,
+        nodataColor="",
+    )
+    ET.SubElement(renderer, "rasterTransparency")
+    origin = ET.SubElement(renderer, "minMaxOrigin")
+    for name, value in (("limits", "None"), ("extent", "WholeRaster"), ("statAccuracy", "Exact")):
+        ET.SubElement(origin, name).text = value
+    shader = ET.SubElement(
+        ET.SubElement(renderer, "rastershader"),
+        "colorrampshader",
+        colorRampType="INTERPOLATED",
+        classificationMode="1",
+        clip="0",
+        minimumValue=low,
+        maximumValue=high,
+    )
+    colours = [tuple(map(int, colour)) for colour in ramp(scale.ramp, _STOPS)]
+    shader.append(_ramp(colours))
+    for value, colour in zip(np.linspace(scale.low, scale.high, _STOPS), colours, strict=True):
+        ET.SubElement(
+            shader,
+            "item",
+            value=repr(float(value)),
+            label=scale.label(float(value)),
+            color="#{:02x}{:02x}{:02x}".format(*colour),
+            alpha="255",
+        )
+    ET.SubElement(
+        shader,
+        "rampLegendSettings",
+        useContinuousLegend="1",
+        minimumLabel=scale.label(scale.low),
+        maximumLabel=scale.label(scale.high),
+        prefix="",
+        suffix="",
+        direction="0",
+        orientation="2",
+    )
+    return renderer
+
+
+def _ramp(colours: list[tuple[int, ...]]) -> ET.Element:
+    """Return the ramp as such, from which QGIS makes new classes when a user asks for them."""
+    words = ["{},{},{},255".format(*colour) for colour in colours]
+    stops = [f"{n / (len(words) - 1):.6g};{words[n]}" for n in range(1, len(words) - 1)]
+    element = ET.Element("colorramp", name="[source]", type="gradient")
+    options = ET.SubElement(element, "Option", type="Map")
+    values = {"color1": words[0], "color2": words[-1], "discrete": "0", "rampType": "gradient"}
+    for name, value in {**values, "stops": ":".join(stops)}.items():
+        ET.SubElement(options, "Option", name=name, value=value, type="QString")
+        ET.SubElement(element, "prop", k=name, v=value)
+    return element
