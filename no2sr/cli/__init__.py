@@ -11,7 +11,7 @@ import click
 
 import no2sr
 from no2sr.cli import downscale, evaluate, grid, info, models, readers
-from no2sr.cli.messages import one_line_messages, report, wants_debug
+from no2sr.cli.messages import foreign, one_line_messages, report, wants_debug
 from no2sr.errors import No2srError
 
 __all__ = ["main"]
@@ -28,6 +28,11 @@ class _Main(click.Group):
                 return super().invoke(ctx)
             except No2srError as error:
                 report(error, debug=wants_debug(ctx))
+                ctx.exit(1)
+            except (click.ClickException, click.exceptions.Exit, click.Abort):
+                raise
+            except Exception as error:  # noqa: BLE001 - nobody should have to read a traceback
+                report(foreign(error, str(ctx.invoked_subcommand)), debug=wants_debug(ctx))
                 ctx.exit(1)
             except KeyboardInterrupt:
                 click.echo("Interrupted.", err=True)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import time as clock
 import warnings
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from no2sr.cli import options
+from no2sr.cli.batch import LOG, Log, Outcome, attempt, run_batch
 from no2sr.cli.display import grid_in_words, print_table, progress_bar
 from no2sr.cli.guard import guarded
-from no2sr.cli.jobs import Job, check_out, plan, unit_to_write
-from no2sr.cli.messages import report, wants_debug
-from no2sr.errors import No2srError, OversampledWarning
+from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
+from no2sr.cli.messages import wants_debug
+from no2sr.errors import OversampledWarning
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import xarray as xr
+
+    from no2sr.cli.batch import Work
 
 __all__ = ["command"]
 
@@ -31,17 +33,20 @@ __all__ = ["command"]
 @options.refining
 @options.native
 @options.writing
+@options.skip
+@options.log
 @options.quiet
 @options.debug
 @click.pass_context
 def command(
-    ctx: click.Context, /, inputs: tuple[Path, ...], out: str, *, overwrite: bool, **settings: Any
+    ctx: click.Context, /, inputs: tuple[Path, ...], out: str, *, log: Path | None, **settings: Any
 ) -> None:
     """Make each input SCALE times finer.
 
     IN is a Sentinel-5P L2 swath, a gridded NetCDF or a GeoTIFF. OUT is a file (.tif, .nc or
     .zarr): several swaths are then merged on one grid. Where OUT is a folder, or ends in /, each
-    input is worked on alone and written there as <name>_x<SCALE>.tif.
+    input is worked on alone and written there as <name>_x<SCALE>.tif; one that fails does not stop
+    the others. The exit code is 1 if any failed.
 
     \b
     Examples:
@@ -52,31 +57,42 @@ def command(
     """
     from no2sr.networks import load_model
 
-    jobs = plan(inputs, out, scale=settings["scale"])
+    jobs = plan(inputs, out, scale=settings["scale"], log=log)
+    batch, skip = is_folder(out), settings.pop("skip_existing")
     # What can be refused at once is refused before the long work.
-    for job in jobs:
-        check_out(job.out, overwrite=overwrite)
-    settings["model"] = load_model(settings["model"], scale=settings["scale"])
-    failed = 0
-    for job in jobs:
-        try:
-            _run(job, overwrite=overwrite, **settings)
-        except No2srError as error:
-            if len(jobs) == 1:
-                raise
-            # One bad granule must not stop a folder of good ones.
-            report(error, debug=wants_debug(ctx))
-            failed += 1
-    if failed:
+    if batch:
+        check_folder(jobs[0].out)
+    elif not (skip and jobs[0].out.exists()):
+        check_out(jobs[0].out, overwrite=settings["overwrite"])
+    model = load_model(settings["model"], scale=settings["scale"])
+    notes = Log(log or (Path(out) / LOG if batch else None), settings)
+    work = partial(_run, **{**settings, "model": model})
+    how = {"log": notes, "skip": skip, "quiet": settings["quiet"]}
+    if not batch:
+        _run_one(jobs[0], work, **how)
+    elif run_batch(jobs, work, debug=wants_debug(ctx), **how):
         ctx.exit(1)
 
 
-def _run(job: Job, *, quiet: bool, **settings: Any) -> None:
-    """Do one job and say what was done."""
+def _run_one(job: Job, work: Work, *, log: Log, skip: bool, quiet: bool) -> None:
+    """Do a job that stands alone and say what was done."""
+    outcome = attempt(job, work, skip=skip)
+    log.note(outcome)
+    if outcome.error is not None:
+        raise outcome.error
+    if not quiet:
+        if outcome.facts:
+            print_table(_summary(outcome))
+        click.echo(job.out)
+
+
+def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
+    """Do one job and return what is to be said of it."""
     import no2sr
+    from no2sr.provenance import noted
     from no2sr.writers import check_suffix
 
-    began = clock.perf_counter()
+    check_out(job.out, overwrite=settings["overwrite"])
     refining = {name: settings.pop(name) for name in ("scale", "model", "edges", "conserve")}
     writing = {name: settings.pop(name) for name in ("overwrite", "style")}
     unit = settings.pop("unit_out")
@@ -89,10 +105,9 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> None:
         fine = no2sr.downscale(coarse, progress=progress, **refining)
         job.out.parent.mkdir(parents=True, exist_ok=True)
         writing["unit"] = unit_to_write(fine, job.out, asked=unit)
-        written = no2sr.write(fine, job.out, **writing)
-    if not quiet:
-        print_table(_summary(job, coarse, fine, seconds=clock.perf_counter() - began))
-        click.echo(written)
+        no2sr.write(fine, job.out, **writing)
+    grids = {"grid_in": grid_in_words(coarse), "grid_out": grid_in_words(fine)}
+    return {**grids, "source": fine.attrs.get("source"), **noted(fine.attrs)}
 
 
 def _opened(
@@ -108,18 +123,17 @@ def _opened(
         return no2sr.coarsen_to_native(guarded(no2sr.open_no2, source, **reading))
 
 
-def _summary(
-    job: Job, coarse: xr.DataArray, fine: xr.DataArray, *, seconds: float
-) -> list[tuple[str, str]]:
+def _summary(outcome: Outcome) -> list[tuple[str, str]]:
     """Return the rows of the table that ends the work."""
+    facts = outcome.facts
     return [
-        ("read", "\n".join(path.name for path in job.sources)),
-        ("grid in", grid_in_words(coarse)),
-        ("grid out", grid_in_words(fine)),
-        ("gaps", f"{fine.attrs['no2sr_gap_share']:.1%}"),
+        ("read", "\n".join(path.name for path in outcome.job.sources)),
+        ("grid in", facts["grid_in"]),
+        ("grid out", facts["grid_out"]),
+        ("gaps", f"{facts['no2sr_gap_share']:.1%}"),
         (
             "largest conservation residual",
-            f"{fine.attrs['no2sr_closure_max']:.1e} standard deviations of the input",
+            f"{facts['no2sr_closure_max']:.1e} standard deviations of the input",
         ),
-        ("seconds", f"{seconds:.1f}"),
+        ("seconds", f"{outcome.seconds:.1f}"),
     ]

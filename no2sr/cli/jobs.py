@@ -14,7 +14,7 @@ from no2sr.errors import OutputExistsError, WriteError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Job", "check_out", "plan", "unit_to_write"]
+__all__ = ["Job", "check_folder", "check_out", "is_folder", "plan", "unit_to_write"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,17 +25,16 @@ class Job:
     out: Path
 
 
-def plan(inputs: tuple[Path, ...], out: str, *, scale: int) -> list[Job]:
+def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = None) -> list[Job]:
     """Decide what is read together and where it goes.
 
     Raises
     ------
     click.UsageError
-        If two outputs would have the same name, or an output is also an input.
+        If two outputs would have the same name, or an output or the log is also an input.
     """
     target = Path(out)
-    # A Zarr store is a folder, too, but one that is an output.
-    if out.endswith("/") or (target.is_dir() and target.suffix != ".zarr"):
+    if is_folder(out):
         jobs = [Job(sources=(path,), out=target / f"{path.stem}_x{scale}.tif") for path in inputs]
     else:
         jobs = [Job(sources=inputs, out=target)]
@@ -45,7 +44,15 @@ def plan(inputs: tuple[Path, ...], out: str, *, scale: int) -> list[Job]:
         if path in taken or path in outs[:number]:
             also = "an input" if path in taken else "the output of another input"
             raise click.UsageError(f"{path.name} is also {also}; give one of them another name")
+    if log is not None and log.resolve() in taken | set(outs):
+        raise click.UsageError(f"the log {log} is also an input or output; give it another name")
     return jobs
+
+
+def is_folder(out: str) -> bool:
+    """Tell whether each input is to have an output of its own, in this folder."""
+    # A Zarr store is a folder, too, but one that is an output.
+    return out.endswith("/") or (Path(out).is_dir() and Path(out).suffix != ".zarr")
 
 
 def check_out(out: Path, *, overwrite: bool) -> None:
@@ -58,7 +65,7 @@ def check_out(out: Path, *, overwrite: bool) -> None:
     OutputExistsError
         If it is there and may not be replaced.
     WriteError
-        If its folder cannot be written to.
+        As for `check_folder`.
     """
     from no2sr.writers import check_suffix
 
@@ -67,6 +74,17 @@ def check_out(out: Path, *, overwrite: bool) -> None:
         raise OutputExistsError(
             f"{out} exists already, expected a free name; choose another, or pass --overwrite"
         )
+    check_folder(out)
+
+
+def check_folder(out: Path) -> None:
+    """Refuse an output whose folder cannot be written to, or made.
+
+    Raises
+    ------
+    WriteError
+        If that is so.
+    """
     there = next(path for path in out.absolute().parents if path.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise WriteError(

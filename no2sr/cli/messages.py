@@ -7,16 +7,24 @@ import re
 import traceback
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from no2sr.errors import No2srWarning
+from no2sr.errors import No2srError, No2srWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["one_line_messages", "report", "set_debug", "spoken", "wants_debug"]
+__all__ = [
+    "foreign",
+    "keeping_warnings",
+    "one_line_messages",
+    "report",
+    "set_debug",
+    "spoken",
+    "wants_debug",
+]
 
 _DEBUG = "no2sr.debug"
 # How the arguments of the Python functions are spelt here.
@@ -52,11 +60,77 @@ def wants_debug(ctx: click.Context) -> bool:
     return bool(ctx.meta.get(_DEBUG))
 
 
-def report(error: Exception, *, debug: bool) -> None:
-    """Print an error as one line, after its traceback if that was asked for."""
+def report(error: Exception, *, debug: bool, about: str = "") -> None:
+    """Print an error as one line, after its traceback if that was asked for.
+
+    Parameters
+    ----------
+    error : Exception
+    debug : bool
+    about : str
+        The file in question, should the message not name it.
+    """
     if debug:
         traceback.print_exception(error)
-    click.echo(f"Error: {spoken(error)}", err=True)
+    click.echo(f"Error: {_about(about, spoken(error))}", err=True)
+
+
+def foreign(error: Exception, name: str) -> No2srError:
+    """Return an error that no part of the package raised on purpose as one that can be told.
+
+    Parameters
+    ----------
+    error : Exception
+        Becomes the cause.
+    name : str
+        What was worked on.
+    """
+    if isinstance(error, MemoryError):
+        text = (
+            f"memory ran out while working on {name}, expected room for its values; choose a "
+            "smaller region, or free memory"
+        )
+    else:
+        text = (
+            f"{type(error).__name__} while working on {name} ({error}), expected no such thing: a "
+            "fault of no2sr; please report it with what --debug shows"
+        )
+    told = No2srError(text)
+    told.__cause__ = error
+    return told
+
+
+@contextmanager
+def keeping_warnings(about: str) -> Iterator[list[str]]:
+    """Keep the warnings of the block besides showing them, also those shown before.
+
+    Parameters
+    ----------
+    about : str
+        The file in question, should a message not name it.
+
+    Yields
+    ------
+    list of str
+        What was warned of.
+    """
+    kept: list[str] = []
+    show = warnings.showwarning
+
+    def keep(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, No2srWarning):
+            kept.append(spoken(message))
+            message = _about(about, kept[-1])
+        show(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = keep
+        yield kept
+
+
+def _about(name: str, text: str) -> str:
+    return text if name in text else f"{name}: {text}"
 
 
 @contextmanager

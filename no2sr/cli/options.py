@@ -22,10 +22,12 @@ __all__ = [
     "debug",
     "gridding",
     "interpreting",
+    "log",
     "native",
     "quiet",
     "refining",
     "region",
+    "skip",
     "writing",
 ]
 
@@ -87,6 +89,15 @@ PATH = click.Path(path_type=Path)
 SCALE, MODEL = 4, "srcnn"
 RESOLUTION = 0.05  # degrees; what `no2sr.open_no2` takes
 
+log = click.option(
+    "--log",
+    type=PATH,
+    metavar="FILE",
+    help="Append one line of JSON a file.  [default: no2sr-log.jsonl in OUT, if OUT is a folder]",
+)
+skip = click.option(
+    "--skip-existing", is_flag=True, help="Leave inputs alone whose output is there already."
+)
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
 native = click.option(
     "--coarsen-to-native",
