@@ -18,8 +18,8 @@ FLOORS = [
     "colours image plumes provenance resample",
     "grid",
     (
-        "bootstrap conserve degradation detail door gaps metrics noise normalise orbit sampling "
-        "spectra swath synthetic tiles"
+        "bootstrap conserve degradation detail door gaps metrics noise normalise orbit pairs "
+        "sampling spectra swath synthetic tiles"
     ),
     "baselines inference luminance networks readers writers",
     "comparison evaluation measures pipeline training",
@@ -34,6 +34,7 @@ SAME_FLOOR = {
     "inference": {"networks"},
     "luminance": {"inference", "networks"},
     "measures": {"comparison"},
+    "plotting": {"figures"},
     "units": {"errors"},
 }
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts.split()}

@@ -29,7 +29,7 @@ def _shape(path):
 
 
 def test_the_commands_are_those_of_the_documentation():
-    assert COMMANDS == ["downscale", "evaluate", "grid", "info", "models", "readers"]
+    assert COMMANDS == ["downscale", "evaluate", "grid", "info", "models", "plot", "readers"]
 
 
 def test_module_runs_as_a_program():

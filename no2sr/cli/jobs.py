@@ -14,7 +14,7 @@ from no2sr.errors import OutputExistsError, WriteError
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Job", "check_folder", "check_out", "is_folder", "plan", "unit_to_write"]
+__all__ = ["Job", "check_folder", "check_free", "check_out", "is_folder", "plan", "unit_to_write"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,19 @@ def check_out(out: Path, *, overwrite: bool) -> None:
     from no2sr.writers import check_suffix
 
     check_suffix(out)
+    check_free(out, overwrite=overwrite)
+
+
+def check_free(out: Path, *, overwrite: bool) -> None:
+    """Refuse a name that is taken, or in a folder that cannot be written to.
+
+    Raises
+    ------
+    OutputExistsError
+        If it is there and may not be replaced.
+    WriteError
+        If its folder cannot be written to.
+    """
     if out.exists() and not overwrite:
         raise OutputExistsError(
             f"{out} exists already, expected a free name; choose another, or pass --overwrite"

@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 __all__ = [
     "MODEL",
     "PATH",
+    "RAMPS",
     "RESOLUTION",
     "SCALE",
     "BoxCommand",
+    "colouring",
     "debug",
     "gridding",
     "interpreting",
     "log",
     "native",
+    "overwriting",
     "quiet",
     "refining",
     "region",
@@ -87,6 +90,8 @@ def _check_unit(_ctx: click.Context, _option: click.Parameter, unit: str | None)
 
 PATH = click.Path(path_type=Path)
 SCALE, MODEL = 4, "srcnn"
+# Those of no2sr.colours, which imports numpy.
+RAMPS = ("cividis", "cividis_r", "magma", "magma_r", "viridis", "viridis_r")
 RESOLUTION = 0.05  # degrees; what `no2sr.open_no2` takes
 
 log = click.option(
@@ -99,6 +104,7 @@ skip = click.option(
     "--skip-existing", is_flag=True, help="Leave inputs alone whose output is there already."
 )
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
+overwriting = click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
 native = click.option(
     "--coarsen-to-native",
     is_flag=True,
@@ -179,7 +185,24 @@ _WRITING = (
         show_default=True,
         help="Put a style for QGIS (.qml) beside a GeoTIFF.",
     ),
-    click.option("--overwrite", is_flag=True, help="Replace OUT if it exists."),
+    overwriting,
+)
+_COLOURING = (
+    click.option(
+        "--ramp",
+        type=click.Choice(RAMPS),
+        default="magma_r",
+        show_default=True,
+        help="Colours, from low to high.",
+    ),
+    click.option(
+        "--range",
+        "colour_limits",
+        nargs=2,
+        type=float,
+        metavar="LOW HIGH",
+        help="Where the colours end, in the unit shown.  [default: 0.5 % are beyond either]",
+    ),
 )
 _REFINING = (
     click.option(
@@ -222,6 +245,11 @@ def gridding(command: Command) -> Command:
 def region(command: Command) -> Command:
     """Add the options that say where and when to read."""
     return _add(_REGION, command)
+
+
+def colouring(command: Command) -> Command:
+    """Add the options that say how values are coloured."""
+    return _add(_COLOURING, command)
 
 
 def writing(command: Command) -> Command:

@@ -1,0 +1,42 @@
+"""Open a file, and the one that was made of it, on the same cells."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xarray as xr
+
+__all__ = ["opened"]
+
+
+def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.DataArray]:
+    """Open one image, or two of which the second tells the region of the first.
+
+    Parameters
+    ----------
+    path, fine : Path
+    **reading
+        Options of `no2sr.cli.options.interpreting` and ``region``; they hold for `path`.
+
+    Returns
+    -------
+    list of DataArray
+    """
+    import no2sr
+    from no2sr.errors import OversampledWarning
+    from no2sr.grid import bounds_of
+    from no2sr.image import is_geographic
+
+    reading["unit"] = reading.pop("unit_in")
+    if fine is None:
+        return [no2sr.open_no2(path, **reading)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OversampledWarning)  # that is what is being looked at
+        second = no2sr.open_no2(fine)
+        if reading["bbox"] is None and is_geographic(second):
+            reading["bbox"] = bounds_of(second)
+        return [no2sr.open_no2(path, **reading), second]

@@ -1,0 +1,88 @@
+"""``no2sr plot``: figures of a file, or of a file and what was made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from no2sr.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["command"]
+
+# Those of no2sr.plotting, which costs too much to import for a help text.
+KINDS = ("map", "before-after", "difference", "histogram", "spectra")
+SUFFIXES = (".png", ".pdf", ".svg")
+
+
+@click.command("plot", cls=options.BoxCommand, no_args_is_help=True)
+@click.argument("inputs", metavar="IN [FINE]", nargs=-1, required=True, type=options.PATH)
+@click.argument("out", metavar="OUT", type=options.PATH)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    help="What to draw.  [default: map; before-after with FINE]",
+)
+@options.colouring
+@click.option("--no-zoom", is_flag=True, help="Leave out the inset of before-after.")
+@click.option(
+    "--dpi",
+    type=click.IntRange(30, 1200),
+    default=150,
+    show_default=True,
+    help="Pixels along an inch of a .png.",
+)
+@options.interpreting
+@options.region
+@options.overwriting
+@options.quiet
+@options.debug
+def command(inputs: tuple[Path, ...], out: Path, **settings: Any) -> None:
+    """Draw a map of IN, or compare IN with the FINE image made of it.
+
+    OUT is a .png, .pdf or .svg. Maps have axes with units, a graticule and a scale bar; gaps are
+    grey; images side by side share one colour scale.
+
+    \b
+    Examples:
+      no2sr plot fine.tif map.png
+      no2sr plot coarse.nc fine.tif before_after.png
+      no2sr plot coarse.nc fine.tif added.png --kind difference
+      no2sr plot coarse.nc fine.tif spectra.pdf --kind spectra
+      no2sr plot tempo.tif map.png --range 0 150 --ramp viridis
+    """
+    from no2sr.cli.jobs import check_free
+    from no2sr.cli.pairs import opened
+    from no2sr.figures import check_matplotlib
+    from no2sr.plotting import KINDS as DRAWN
+    from no2sr.writers.atomic import replacing
+
+    kind = settings.pop("kind") or ("map" if len(inputs) == 1 else "before-after")
+    draw, least, most = DRAWN[kind]
+    if not least <= len(inputs) <= most:
+        wanted = "IN and FINE" if least == 2 else "IN alone" if most == 1 else "IN, or IN and FINE"
+        raise click.UsageError(f"{kind} is drawn of {wanted}, not of {len(inputs)} files")
+    if out.suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"OUT is {out.name}; its suffix must be one of {' '.join(SUFFIXES)}")
+    check_free(out, overwrite=settings["overwrite"])
+    check_matplotlib()
+    drawing = _drawing(kind, settings)
+    dpi, overwrite, quiet = (settings.pop(name) for name in ("dpi", "overwrite", "quiet"))
+    figure = draw(*opened(*inputs, **settings), **drawing)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out, overwrite=overwrite) as temporary:
+        figure.savefig(temporary, dpi=dpi)
+    if not quiet:
+        click.echo(out)
+
+
+def _drawing(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Take out of the settings what the function that draws is told."""
+    colours = {"limits": settings.pop("colour_limits"), "ramp": settings.pop("ramp")}
+    zoom = {"zoom": not settings.pop("no_zoom")}
+    if kind == "map":
+        return colours
+    return colours | zoom if kind == "before-after" else {}
