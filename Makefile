@@ -1,5 +1,6 @@
 # make demo   environment, then one simulated Sentinel-5P file made four times finer
 # make test   environment, then the whole test suite
+# make fuzz N=10000   feed mutants of good files to the command line
 # make benchmark-accuracy   judge all networks on real fields and write docs/accuracy.md
 # make lint   ruff and numpydoc;  make types   mypy;  make clean   remove what make made
 
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo test lint types clean benchmark-accuracy
+.PHONY: demo test fuzz lint types clean benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -16,6 +17,10 @@ demo: $(VENV)/.stamp-package
 
 test: $(VENV)/.stamp-dev
 	$(BIN)/python -m pytest -n auto
+
+# Mutants of good files through the command line; failing ones are kept in out/fuzz.
+fuzz: $(VENV)/.stamp-dev
+	$(BIN)/python tests/hostile/fuzz.py --number $(or $(N),300) --seed $(or $(SEED),1)
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .

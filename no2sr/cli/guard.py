@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import pickle
 import signal
 import sys
 import traceback
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from no2sr.cli.messages import wants_debug
-from no2sr.errors import FileUnreadableError
+from no2sr.errors import FileUnreadableError, No2srError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +56,10 @@ def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Re
     Raises
     ------
     FileUnreadableError
-        If the child crashed, or was killed.
-    Exception
-        Whatever the function raised, with its traceback as a note.
+        If the child crashed, or was killed, or the function failed over something that no reader
+        foresaw.
+    No2srError
+        What the function raised, with its traceback as a note.
 
     Warns
     -----
@@ -66,7 +68,10 @@ def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Re
     """
     ctx = click.get_current_context()
     if not ctx.meta.get(_GUARD, False):
-        return function(source, **settings)
+        try:
+            return function(source, **settings)
+        except Exception as error:
+            raise _expected(error, source) from error
     if _FORKS:
         _preload()
     receiver, child = _started(function, source, settings, quiet=not wants_debug(ctx))
@@ -78,7 +83,7 @@ def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Re
                 continue
             _repeat(content["warnings"])
             if kind == "failure":
-                raise content["error"]
+                raise _expected(content["error"], source)
             result: Result = content["result"]
             return result
     except EOFError:
@@ -134,10 +139,40 @@ def _answer(
         try:
             kind, content = "result", {"result": function(source, **settings)}
         except BaseException as error:  # noqa: BLE001 - it is raised again, in the parent
-            error.add_note("".join(traceback.format_exception(error)))
-            kind, content = "failure", {"error": error}
+            kind, content = "failure", {"error": _portable(error)}
     content["warnings"] = [(str(w.message), w.category, w.filename, w.lineno) for w in caught]
     sender.send((kind, content))
+
+
+def _portable(error: BaseException) -> BaseException:
+    """Return an error that survives pickling, with its traceback as a note."""
+    note = "".join(traceback.format_exception(error))
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    try:
+        copied: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - constructors of other packages raise what they like
+        copied = RuntimeError(f"{type(error).__name__}: {error}")
+    copied.add_note(note)
+    return copied
+
+
+def _expected(error: Exception, source: Any) -> Exception:
+    """Return an error that the command line reports in one line."""
+    if isinstance(error, No2srError | KeyboardInterrupt):
+        return error
+    told = FileUnreadableError(
+        f"{_name(source)} holds something that its reader did not foresee "
+        f"({type(error).__name__}: {error}), expected a sound file; if it is sound, report this "
+        "with what --debug shows"
+    )
+    for note in getattr(error, "__notes__", ()):
+        told.add_note(note)
+    return told
+
+
+def _name(source: Any) -> str:
+    """Name what was read."""
+    return str(source if not isinstance(source, tuple) else ", ".join(map(str, source[:3])))
 
 
 def _crash_cleanly(*, quiet: bool) -> None:
@@ -161,7 +196,7 @@ def _repeat(caught: list[tuple[str, type[Warning], str, int]]) -> None:
 def _complain(child: BaseProcess, source: Any) -> NoReturn:
     """Say what became of a child that did not answer."""
     child.join()
-    name = source[0] if isinstance(source, tuple) and len(source) == 1 else source
+    name = _name(source)
     code = child.exitcode or 0
     cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     if code < 0 and -code in _STOPPED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["beginning", "check_there", "readable"]
+__all__ = ["beginning", "check_room", "check_there", "readable"]
 
 
 def beginning(path: Path, count: int = 4) -> bytes:
@@ -23,17 +24,52 @@ def beginning(path: Path, count: int = 4) -> bytes:
 
 
 def check_there(path: Path) -> None:
-    """Refuse what is missing, or too short to be anything.
+    """Refuse what is missing, no file, or too short to be anything.
 
     Raises
     ------
     FileUnreadableError
     """
-    if not path.exists():
+    try:
+        found = path.exists()
+    except (OSError, ValueError) as unusable:  # a loop of links, a name too long, a zero in it
+        raise FileUnreadableError(
+            f"{path} cannot be looked up ({unusable}), expected a file; check the path"
+        ) from unusable
+    if not found:
         raise FileUnreadableError(f"{path} does not exist, expected a file; check the path")
+    if not (path.is_file() or path.is_dir()):  # to open a pipe would be to wait
+        raise FileUnreadableError(
+            f"{path} is a pipe, a socket or a device, expected a file; write it to a file first"
+        )
     if path.is_file() and path.stat().st_size < 8:
         raise FileUnreadableError(
             f"{path.name} is {path.stat().st_size} bytes long, expected a data file; fetch it again"
+        )
+
+
+def check_room(size: int, path: Path) -> None:
+    """Refuse values that would fill the memory: a few bytes can declare any number of them.
+
+    Parameters
+    ----------
+    size : int
+        In bytes.
+    path : Path
+
+    Raises
+    ------
+    FileUnreadableError
+        If it is more than half of what the machine has: working on values takes more than them.
+    """
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # not said by every system
+        return
+    if size > memory / 2:
+        raise FileUnreadableError(
+            f"{path.name} declares values of {size / 1e9:.3g} GB, expected less than half of the "
+            f"{memory / 1e9:.3g} GB of memory; read a part of it with bbox=, or lazily with chunks="
         )
 
 
@@ -44,10 +80,25 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except No2srError:
         raise
-    except (OSError, RuntimeError) as broken:
-        if isinstance(broken, RuntimeError) and "NetCDF" not in str(broken):
-            raise  # netCDF4 raises bare RuntimeError over bad data; any other is a bug
+    except MemoryError as large:
+        raise FileUnreadableError(
+            f"{path.name} needs more memory than there is ({str(large) or 'none is left'}), expected "
+            "values that fit; read a part of it with bbox=, or lazily with chunks="
+        ) from large
+    except Exception as broken:
+        if not _is_of_data(broken):
+            raise
         raise FileUnreadableError(
             f"{path.name} cannot be read ({broken}), expected a complete file; "
             "it may be truncated: fetch it again"
         ) from broken
+
+
+def _is_of_data(error: Exception) -> bool:
+    """Tell whether a library raised an error over bad data; any other is a bug."""
+    if isinstance(error, RuntimeError):  # netCDF4 raises it bare
+        return "NetCDF" in str(error)
+    # The errors of GDAL derive from nothing but Exception, and not all are turned into OSError.
+    return isinstance(error, OSError | UnicodeError | OverflowError) or type(
+        error
+    ).__module__.startswith("rasterio.")

@@ -24,7 +24,7 @@ from no2sr.provenance import origin
 from no2sr.readers import load_reader
 from no2sr.readers._column import in_mol
 from no2sr.readers._fields import Field, choose, is_total, mentions_no2
-from no2sr.readers._files import readable
+from no2sr.readers._files import check_room, readable
 from no2sr.readers._sources import is_swath
 from no2sr.readers._time import select_time, with_time
 from no2sr.units import CANONICAL
@@ -56,6 +56,7 @@ def image_of(
         dataset = select_time(with_time(source.dataset), time, source=source.path.name)
         name = _variable(dataset, options, source)
         if options.chunks is None:
+            check_room(dataset.nbytes, source.path)
             dataset = dataset.load()
             source.dataset.close()
     field = _field(dataset[name])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from no2sr.errors import FileUnreadableError, NoValidPixelsError
 from no2sr.readers._fields import Field
-from no2sr.readers._files import beginning, readable
+from no2sr.readers._files import beginning, check_room, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import netCDF4
     from numpy.typing import NDArray
@@ -71,10 +71,10 @@ def check_whole(path: Path) -> None:
     try:
         with netcdf_file(path, mmap=True):  # maps every variable, and so needs every byte
             pass
-    except (TypeError, ValueError) as short:
+    except (TypeError, ValueError, LookupError, OverflowError, MemoryError) as short:
         raise FileUnreadableError(
-            f"{path.name} ends before its data do, at {path.stat().st_size} bytes, expected a "
-            "complete NetCDF file; it is truncated: fetch it again"
+            f"{path.name} ends before its data do, at {path.stat().st_size} bytes, or its header "
+            "is damaged, expected a complete NetCDF file; it may be truncated: fetch it again"
         ) from short
 
 
@@ -151,6 +151,7 @@ def attribute(holder: Any, key: str) -> str:
 
 def floats(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     """Read decoded values, NaN where the file says missing."""
+    check_room(variable.size * variable.dtype.itemsize, Path(variable.group().filepath()))
     values = variable[...]
     kind = values.dtype if values.dtype.kind == "f" else np.dtype("float64")
     return np.asarray(np.ma.filled(values.astype(kind), np.nan))
