@@ -82,8 +82,8 @@ def readable(path: Path) -> Iterator[None]:
         raise
     except MemoryError as large:
         raise FileUnreadableError(
-            f"{path.name} needs more memory than there is ({str(large) or 'none is left'}), expected "
-            "values that fit; read a part of it with bbox=, or lazily with chunks="
+            f"{path.name} needs more memory than there is ({str(large) or 'none is left'}), "
+            "expected values that fit; read a part of it with bbox=, or lazily with chunks="
         ) from large
     except Exception as broken:
         if not _is_of_data(broken):
