@@ -16,6 +16,8 @@ from no2sr.grid import georeference
 from no2sr.networks import ModelCard
 from no2sr.synthetic import add_noise, scene
 from no2sr.training import TrainSettings, conserving_loss, draw_samples, train
+from no2sr.training.columns import ColumnSamples
+from no2sr.training.windows import sample
 
 CARD = ModelCard(network="srcnn", scale=4, radius=7, shrink=6)
 SMALL = TrainSettings(
@@ -85,6 +87,66 @@ def test_only_observed_windows_are_drawn(gappy):
         draw_samples([_image(np.full((64, 64), np.nan))], CARD, SMALL)
 
 
+@pytest.mark.parametrize("count", [1, 12])
+def test_what_is_held_out_shares_no_cell_with_what_is_learnt(count):
+    images = [_image(np.random.default_rng(k).gamma(2, 1, (120, 130))) for k in range(count)]
+    samples = ColumnSamples(images, CARD, dataclasses.replace(SMALL, held_out=0.3))
+    learnt, watched = np.zeros((2, count, *samples.fields[0].shape), bool)
+    rng = np.random.default_rng(0)
+    for place in samples.places * 3:  # windows are moved at random: look where they end up
+        k, row, column = samples.moved(place, rng)
+        learnt[k, row : row + 32, column : column + 32] = True
+    for k, row, column in samples.held_out:
+        watched[k, row : row + 32, column : column + 32] = True
+    assert learnt.any()
+    assert watched.any()
+    assert not (learnt & watched).any()
+
+
+def test_holding_out_too_little_to_watch_is_refused(gappy):
+    with pytest.raises(NoValidPixelsError, match="leaves no window of 32 x 32 cells to watch"):
+        ColumnSamples([gappy], CARD, dataclasses.replace(SMALL, held_out=0.1))
+
+
+def test_windows_are_drawn_anew_when_they_have_been_reused(gappy):
+    # 12 samples x 2 uses in batches of 4: others from step 6 on.
+    settings = dataclasses.replace(SMALL, reuse=2)
+    samples = ColumnSamples([gappy], CARD, settings)
+    first = samples.drawn[0]
+    samples.batch(5)
+    assert samples.drawn[0] is first
+    later = samples.batch(6)
+    assert (samples.drawn[0] != first).any()
+    for one, other in zip(ColumnSamples([gappy], CARD, settings).batch(6), later, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_gaps_and_noise_are_injected(gappy):
+    plain, changed = (
+        draw_samples([gappy], CARD, dataclasses.replace(SMALL, seed=2, **more))
+        for more in ({}, {"gaps": 1.0})
+    )
+    assert changed[1][..., 2].mean() < plain[1][..., 2].mean()
+    noisy = draw_samples([gappy], CARD, dataclasses.replace(SMALL, seed=2, noise=0.5))
+    assert (noisy[0] != plain[0]).any()
+    # Noise in a coarse cell is an error of its block mean, which no network can or should mend.
+    closures = [closure(target[..., 0], np.zeros((8, 8)), np.ones(32)) for target in noisy[1]]
+    assert np.abs(closures).max() > 0.1
+
+
+def test_amplitude_alone_changes_nothing_a_network_sees(gappy):
+    # Local normalisation is blind to it; beside injected noise it is not.
+    def inputs(**more):
+        return draw_samples([gappy], CARD, dataclasses.replace(SMALL, **more))[0]
+
+    samples = ColumnSamples([gappy], CARD, dataclasses.replace(SMALL, amplitude=8.0))
+    window = samples._window(samples.places[0])
+    np.testing.assert_allclose(
+        sample(window, CARD)[0], sample(8 * window, CARD)[0], rtol=0, atol=1e-4
+    )
+    assert (inputs(amplitude=8.0, noise=0.5) != inputs(noise=0.5)).mean() > 0.5
+
+
 def test_settings_and_networks_out_of_range_are_refused(gappy):
     with pytest.raises(SettingsError, match="expected at least the scale"):
         draw_samples([gappy], CARD, dataclasses.replace(SMALL, window_size=3))
@@ -105,6 +167,15 @@ def test_settings_and_networks_out_of_range_are_refused(gappy):
         {"least_valid": 1.5},
         {"normalisation": 4},
         {"precision": "float16"},
+        {"check_every": 0},
+        {"reuse": -1},
+        {"average": 1.0},
+        {"held_out": 1.0},
+        {"gaps": 2},
+        {"noise": -0.1},
+        {"amplitude": 0.5},
+        {"weight_decay": -1e-3},
+        {"patience": 3},
     ],
     ids=str,
 )

@@ -98,6 +98,8 @@ def test_what_cannot_learn_from_pictures_is_refused():
         train(_pictures(), network="espcn", scale=3, settings=SMALL, domain="luminance")
     with pytest.raises(NoValidPixelsError, match="no picture has 64 x 64 pixels"):
         train([np.zeros((20, 20))], scale=3, domain="luminance")
+    with pytest.raises(NoValidPixelsError, match="10% of 3 pictures leaves none to watch"):
+        PictureSamples(_pictures(), CARD, TrainSettings(window_size=16, held_out=0.1))
     with pytest.raises(SettingsError, match="domain is 'colour', expected"):
         train(_pictures(), settings=SMALL, domain="colour")
 

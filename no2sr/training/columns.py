@@ -72,6 +72,11 @@ class ColumnSamples:
                 f"no window of {self.side} x {self.side} cells is {settings.least_valid:.0%} "
                 "observed; give larger or fuller images, or lower window_size or least_valid"
             )
+        if settings.held_out and not self.held_out:
+            raise NoValidPixelsError(
+                f"holding out {settings.held_out:.0%} leaves no window of {self.side} x "
+                f"{self.side} cells to watch; give larger or more images, or raise held_out"
+            )
         self.noise = settings.noise * float(
             np.mean(
                 [
@@ -159,16 +164,20 @@ class ColumnSamples:
         chosen = rng.integers(len(self.places), size=self.settings.samples)
         return stacked([self._varied(self.places[k], rng) for k in chosen])
 
-    def _varied(self, place: Place, rng: np.random.Generator) -> Batch:
-        """Take one window, moved by up to a quarter of its side, brightened, holed and noisy."""
-        settings, side = self.settings, self.side
+    def moved(self, place: Place, rng: np.random.Generator) -> Place:
+        """Return a window up to a quarter of its side farther south and east, never held out."""
         k, row, column = place
-        field, step = self.fields[k], max(side // 4, 1)
-        row = min(row + int(rng.integers(step)), self._border(field) - side)
-        column = min(column + int(rng.integers(step)), field.shape[1] - self.rim - side)
-        window = self._window((k, row, column))
+        field, step = self.fields[k], max(self.side // 4, 1)
+        south = min(row + int(rng.integers(step)), self._border(field) - self.side)
+        east = min(column + int(rng.integers(step)), field.shape[1] - self.rim - self.side)
+        return k, south, east
+
+    def _varied(self, place: Place, rng: np.random.Generator) -> Batch:
+        """Take one window, moved, brightened, holed and noisy."""
+        settings = self.settings
+        window = self._window(self.moved(place, rng))
         if settings.amplitude > 1:
-            window = window * settings.amplitude ** rng.uniform(-1, 1)
+            window = window * np.float32(settings.amplitude ** rng.uniform(-1, 1))
         if settings.gaps and rng.random() < settings.gaps:
             window = cut_gap(window, rng)
         if not self.noise:

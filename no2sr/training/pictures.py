@@ -78,6 +78,11 @@ class PictureSamples:
             raise NoValidPixelsError(
                 f"no picture has {side} x {side} pixels; give larger ones or lower window_size"
             )
+        if settings.held_out and not self._watched:
+            raise NoValidPixelsError(
+                f"holding out {settings.held_out:.0%} of {len(planes)} pictures leaves none to "
+                "watch; give more pictures, or raise held_out"
+            )
         lost = [np.square(pair.reference - pair.upsampled).mean() for pair in self.pairs]
         self.size = float(np.sqrt(np.mean(lost))) or 1.0
 
