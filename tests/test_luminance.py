@@ -88,13 +88,34 @@ def test_values_stay_grey_levels():
     assert found.max() == 255
 
 
-def test_models_for_pictures_and_for_data_are_not_mixed(grid):
+def test_what_cannot_be_enlarged_is_refused():
     with pytest.raises(CardMismatchError, match="for columns, expected one for luminance"):
         enlarge_luminance(np.zeros((9, 9)), _model(domain="column"))
-    with pytest.raises(CardMismatchError, match="luminance was trained on pictures, expected one"):
-        downscale(grid, scale=3, model=_model())
     with pytest.raises(SettingsError, match="edges is 'cut', expected 'pad' or 'shave'"):
         enlarge_luminance(np.zeros((9, 9)), _model(), edges="cut")
+
+
+@pytest.mark.parametrize("predicts", ["correction", "image"])
+def test_columns_are_downscaled_around_grey_and_conserved(grid, predicts):
+    model = _model(predicts=predicts)
+    fine = downscale(grid, scale=3, model=model)["tropospheric_NO2_column"]
+    assert fine.attrs["no2sr_closure_max"] < 1e-6
+    doubled = grid * 2 + 1e-5  # keeps attributes
+    twice = downscale(doubled, scale=3, model=model)["tropospheric_NO2_column"]
+    np.testing.assert_allclose(twice, fine * 2 + 1e-5, rtol=0, atol=1e-5 * float(fine.std()) * 10)
+
+
+def test_a_network_that_gives_back_what_it_sees_corrects_nothing(grid):
+    # 9-3-5 kernels with a one in the middle hand the picture, which is never negative, on.
+    model = _model(predicts="image")
+    weights = [0 * w for w in model.network.get_weights()]
+    weights[0][4, 4, 0, 0] = weights[2][1, 1, 0, 0] = weights[4][2, 2, 0, 0] = 1
+    model.network.set_weights(weights)
+    nothing = _model(weights_of=0.0)
+    one, other = (
+        downscale(grid, scale=3, model=m)["tropospheric_NO2_column"] for m in (model, nothing)
+    )
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * float(one.std()))
 
 
 def test_the_plane_is_not_modified(picture):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError, WriteError
 from no2sr.networks.card import Model, ModelCard
+from no2sr.networks.legacy import load_legacy
 
 if TYPE_CHECKING:
     import keras
@@ -35,14 +36,15 @@ def available_models() -> list[ModelCard]:
 
 
 def load_model(name_or_path: str | Path, *, scale: int | None = None) -> Model:
-    """Load a model.
+    """Load a model, or SRCNN weights of another program.
 
     Parameters
     ----------
     name_or_path : str or Path
-        Name of a shipped network, such as ``"srcnn"``, or the folder of a saved model.
+        Name of a shipped network, such as ``"srcnn"``, or the folder of a saved model; or a file
+        of SRCNN weights, Keras 1 HDF5 or the authors' MATLAB, as a model for luminance.
     scale : int, optional
-        Needed with a name; with a path it is compared with the card.
+        Needed with a name and with foreign weights; with a folder it is compared with the card.
 
     Returns
     -------
@@ -60,6 +62,8 @@ def load_model(name_or_path: str | Path, *, scale: int | None = None) -> Model:
     known = {card.name for card in available_models()}
     if str(name_or_path) in known or not path.exists():
         return _load_folder(shipped(str(name_or_path), scale))
+    if path.is_file():
+        return load_legacy(path, scale)
     model = _load_folder(path)
     if scale is not None and model.card.scale != scale:
         raise CardMismatchError(

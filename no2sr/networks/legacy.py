@@ -1,0 +1,180 @@
+"""SRCNN weights of other programs: Keras 1 HDF5 and the authors' MATLAB files.
+
+Both hold the bare arrays of three convolutions. They were trained on the luminance of pictures,
+enlarged by bicubic interpolation and divided by 255, and give the whole picture, not a correction;
+and they do not say for which scale. Neither format can carry code.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.errors import CardMismatchError
+from no2sr.networks.card import Model, ModelCard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    # Kernel (y, x, in, out) and bias (out) of every layer.
+    Layers = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+__all__ = ["load_legacy"]
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+MATLAB = b"MATLAB 5.0"
+# What a reader of a damaged file may raise; h5py and scipy have no error of their own for it.
+DAMAGE = (
+    *(EOFError, IndexError, KeyError, MemoryError, NotImplementedError, OSError, OverflowError),
+    *(RuntimeError, TypeError, ValueError, zlib.error),
+)
+EXPECTED = (
+    "expected the weights of an SRCNN: three convolutions in Keras 1 HDF5 (weight_names ..._W, "
+    "..._b), or a MATLAB 5 file with weights_conv1..3 and biases_conv1..3"
+)
+LARGEST = 2**20  # numbers in an array: SRCNNs have a twentieth of that
+
+
+def load_legacy(path: Path, scale: int | None) -> Model:
+    """Load SRCNN weights of another program as a model for luminance.
+
+    Parameters
+    ----------
+    path : Path
+        A file.
+    scale : int or None
+        What the weights were trained for: the file does not say.
+
+    Returns
+    -------
+    Model
+        In memory; `no2sr.save_model` gives it a card of its own.
+
+    Raises
+    ------
+    CardMismatchError
+        If the file is damaged or holds something else, or no scale is stated.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(MATLAB))
+        if start.startswith(HDF5):
+            layers = _keras_layers(path)
+        elif start == MATLAB:
+            layers = _matlab_layers(path)
+        else:
+            raise ValueError(f"it begins with {start[:8]!r}")
+        _check(layers)
+    except DAMAGE as error:
+        raise CardMismatchError(
+            f"{path} holds no network that can be loaded ({error}); {EXPECTED}; "
+            "or point to the folder of a saved model"
+        ) from error
+    if scale is None:
+        raise CardMismatchError(
+            f"{path} does not say which scale its weights are for; expected it to be stated; "
+            "give scale=2, 3 or 4, whichever they were trained for"
+        )
+    return _model(layers, path, scale)
+
+
+def _keras_layers(path: Path) -> Layers:
+    """Read what ``save_weights`` or ``save`` of Keras 1 wrote; the kernels are correlations."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        root = file.get("model_weights", file)
+        layers = []
+        for layer in root.attrs["layer_names"]:
+            group = root[_text(layer)]
+            names = [_text(name) for name in group.attrs["weight_names"]]
+            if names:  # an activation of its own has none
+                kernel, bias = (_numbers(group[name]) for name in names)
+                layers.append((kernel, bias))
+    return layers
+
+
+def _matlab_layers(path: Path) -> Layers:
+    """Read the authors' arrays, (pixels, out), (in, pixels, out) and (in, pixels), columns first.
+
+    MATLAB's ``imfilter``, which they were used with, correlates: nothing is to be mirrored.
+    """
+    from scipy.io import loadmat, whosmat
+
+    wanted = [f"{kind}_conv{k}" for k in (1, 2, 3) for kind in ("weights", "biases")]
+    there = {name: shape for name, shape, _ in whosmat(path)}
+    for name in wanted:
+        if math.prod(there[name]) > LARGEST:
+            raise ValueError(f"{name} has shape {there[name]}")
+    held = loadmat(path, variable_names=wanted)
+    first, second, third = (held[f"weights_conv{k}"] for k in (1, 2, 3))
+    kernels = [first[:, None, :], second.transpose(1, 0, 2), third.T[:, :, None]]
+    return [
+        (_square(kernel), held[f"biases_conv{k}"].astype(np.float32).ravel())
+        for k, kernel in enumerate(kernels, start=1)
+    ]
+
+
+def _square(kernel: NDArray[Any]) -> NDArray[np.float32]:
+    """Turn (pixels, in, out) into (y, x, in, out); pixels run down the columns."""
+    side = math.isqrt(kernel.shape[0])
+    return kernel.reshape(side, side, *kernel.shape[1:], order="F").astype(np.float32)
+
+
+def _numbers(dataset: Any) -> NDArray[np.float32]:
+    """Read a dataset of HDF5 that lies in the file itself and is not absurdly large."""
+    if dataset.external or dataset.is_virtual or math.prod(dataset.shape) > LARGEST:
+        raise ValueError(f"{dataset.name} has shape {dataset.shape} or lies in another file")
+    return np.asarray(dataset[()], dtype=np.float32)
+
+
+def _text(name: bytes | str) -> str:
+    """Return a name of HDF5, which may be bytes."""
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def _check(layers: Layers) -> None:
+    """Refuse arrays that do not make an SRCNN."""
+    shapes = [kernel.shape for kernel, _ in layers]
+    fits = (
+        len(layers) == 3
+        and all(len(shape) == 4 and shape[0] == shape[1] and shape[0] % 2 == 1 for shape in shapes)
+        and shapes[0][2] == shapes[-1][3] == 1
+        and all(one[3] == other[2] for one, other in pairwise(shapes))
+        and all(bias.shape == (kernel.shape[3],) for kernel, bias in layers)
+    )
+    if not fits:
+        raise ValueError(f"its kernels have shapes {', '.join(map(str, shapes)) or 'of none'}")
+    if not all(np.isfinite(part).all() for layer in layers for part in layer):
+        raise ValueError("some of its weights are not finite")
+
+
+def _model(layers: Layers, path: Path, scale: int) -> Model:
+    """Build the network and its card."""
+    from no2sr.networks import build_network, footprint
+
+    hyperparameters = {
+        "filters": [kernel.shape[3] for kernel, _ in layers[:2]],
+        "kernels": [kernel.shape[0] for kernel, _ in layers],
+    }
+    network = build_network("srcnn", scale=scale, **hyperparameters)
+    network.set_weights([part for layer in layers for part in layer])
+    radius, shrink = footprint(network)
+    card = ModelCard(
+        network="srcnn",
+        scale=scale,
+        radius=radius,
+        shrink=shrink,
+        hyperparameters=hyperparameters,
+        domain="luminance",
+        predicts="image",
+        parameters=network.count_params(),
+        training={"data": f"not known: weights of another program, {path.name}"},
+    )
+    return Model(card=card, network=network)
