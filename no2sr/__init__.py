@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from no2sr.networks import available_models, load_model, save_model
     from no2sr.pipeline import downscale
     from no2sr.readers import available_readers, open_no2
+    from no2sr.rendering import enhance, render
     from no2sr.sampling import coarsen_to_native
     from no2sr.training import TrainSettings, train
     from no2sr.writers import write, write_geotiff, write_netcdf, write_zarr
@@ -87,9 +88,11 @@ __all__ = [
     "coarsen_to_native",
     "degrade",
     "downscale",
+    "enhance",
     "evaluate",
     "load_model",
     "open_no2",
+    "render",
     "save_model",
     "train",
     "write",
@@ -106,9 +109,11 @@ _HOMES = {
     "coarsen_to_native": "no2sr.sampling",
     "degrade": "no2sr.degradation",
     "downscale": "no2sr.pipeline",
+    "enhance": "no2sr.rendering",
     "evaluate": "no2sr.evaluation",
     "load_model": "no2sr.networks",
     "open_no2": "no2sr.readers",
+    "render": "no2sr.rendering",
     "save_model": "no2sr.networks",
     "train": "no2sr.training",
     "write": "no2sr.writers",

@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["GAP", "RAMP", "RAMPS", "check_limits", "ramp", "robust_limits", "shown_unit", "ticks"]
+__all__ = [
+    "GAP",
+    "PICTURE",
+    "RAMP",
+    "RAMPS",
+    "check_limits",
+    "ramp",
+    "robust_limits",
+    "shown_unit",
+    "ticks",
+]
 
+# The tag of everything that is a picture and no data; `no2sr.open_no2` refuses what bears it.
+PICTURE = "no2sr_picture"
 RAMP = "magma_r"
 # The grey of gaps, where they cannot be transparent: no ramp has it.
 GAP = (204, 204, 204)

@@ -53,23 +53,25 @@ def georeference(image: xr.DataArray, transform: Affine, crs: Any) -> xr.DataArr
         Its own ``y``, ``x`` and ``spatial_ref`` coordinates, if any, are replaced.
     transform : Affine
         North up: ``(west, north)`` is the outer corner of the first cell.
-    crs : anything `pyproj.CRS.from_user_input` accepts
+    crs : anything `pyproj.CRS.from_user_input` accepts, or None
+        None for a picture whose world file says where it lies in a CRS that it does not name.
 
     Returns
     -------
     DataArray
         Same values; CF axes of cell centres; ``spatial_ref`` with the very same transform.
     """
-    reference = CRS.from_user_input(crs)
+    reference = None if crs is None else CRS.from_user_input(crs)
     ny, nx = image.sizes["y"], image.sizes["x"]
     y = transform.f + transform.e * (np.arange(ny) + 0.5)
     x = transform.c + transform.a * (np.arange(nx) + 0.5)
-    y_attrs, x_attrs = _axis_attrs(reference)
+    y_attrs, x_attrs = ({}, {}) if reference is None else _axis_attrs(reference)
     bare = image.drop_vars(["y", "x", "spatial_ref"], errors="ignore")
     placed = bare.assign_coords(y=("y", y, y_attrs), x=("x", x, x_attrs))
     placed.attrs.pop("grid_mapping", None)
     # In place, on what is new here anyway: rioxarray would otherwise copy the values twice.
-    placed.rio.write_crs(reference, inplace=True)
+    if reference is not None:
+        placed.rio.write_crs(reference, inplace=True)
     placed.rio.write_transform(transform, inplace=True)
     return placed
 

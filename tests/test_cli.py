@@ -29,7 +29,9 @@ def _shape(path):
 
 
 def test_the_commands_are_those_of_the_documentation():
-    assert COMMANDS == ["downscale", "evaluate", "grid", "info", "models", "plot", "readers"]
+    assert COMMANDS == (
+        ["downscale", "enhance", "evaluate", "grid", "info", "models", "plot", "readers", "render"]
+    )
 
 
 def test_module_runs_as_a_program():

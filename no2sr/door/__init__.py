@@ -37,7 +37,7 @@ from no2sr.door.reference import (
     with_mapping,
     with_own_mapping,
 )
-from no2sr.door.values import check_values, clean
+from no2sr.door.values import check_no_picture, check_values, clean
 from no2sr.door.variables import choose_variable
 from no2sr.errors import DimensionError
 from no2sr.grid import georeference, spans_globe
@@ -118,6 +118,7 @@ def enter(dataset: xr.Dataset | xr.DataArray, *, variable: str | None = None) ->
     --------
     leave : the undo.
     """
+    check_no_picture(dataset)
     way = _survey(dataset, variable)
     check_values(way.column)
     if way.crs is None:

@@ -8,16 +8,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from no2sr.colours import PICTURE
 from no2sr.door.axes import called
 from no2sr.errors import DimensionError, NoValidPixelsError, RepairWarning, UnitsError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["check_values", "clean"]
+__all__ = ["check_no_picture", "check_values", "clean"]
 
 # No column reaches 1e29 in any unit: larger magnitudes are fill values that lost their attribute.
 ABSURD = 1e29
+
+
+def check_no_picture(dataset: xr.DataArray | xr.Dataset) -> None:
+    """Refuse what `no2sr.render` and `no2sr.enhance` return.
+
+    Raises
+    ------
+    DimensionError
+    """
+    if PICTURE in dataset.attrs:
+        raise DimensionError(
+            f"it is a picture ({dataset.attrs[PICTURE]}), expected measured values: no column can "
+            "be read off colours; give what the picture was made of"
+        )
 
 
 def check_values(column: xr.DataArray) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from no2sr.errors import SettingsError, UnknownFormatError
-from no2sr.readers._files import beginning, check_there
+from no2sr.readers._files import beginning, check_no_picture, check_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -180,6 +180,7 @@ def find_reader(path: str | Path, name: str | None = None) -> Reader:
     for reader in map(load_reader, available_readers()):
         if reader.recognises(path):
             return reader
+    check_no_picture(path)
     what = f"begins with {beginning(path, 8)!r}" if path.is_file() else "is a folder"
     raise UnknownFormatError(
         f"{path.name} is not in a format that no2sr reads (it {what}), expected one of "

@@ -6,13 +6,17 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from no2sr.errors import FileUnreadableError, No2srError
+from no2sr.errors import FileUnreadableError, No2srError, UnknownFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["beginning", "check_room", "check_there", "readable"]
+__all__ = ["PICTURES", "beginning", "check_no_picture", "check_room", "check_there", "readable"]
+
+
+# What files of colours begin with.
+PICTURES = {b"\x89PN": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF": "GIF"}
 
 
 def beginning(path: Path, count: int = 4) -> bytes:
@@ -70,6 +74,22 @@ def check_room(size: int, path: Path) -> None:
         raise FileUnreadableError(
             f"{path.name} declares values of {size / 1e9:.3g} GB, expected less than half of the "
             f"{memory / 1e9:.3g} GB of memory; read a part of it with bbox=, or lazily with chunks="
+        )
+
+
+def check_no_picture(path: Path) -> None:
+    """Refuse what holds colours: no number that was ever a colour is a column.
+
+    Raises
+    ------
+    UnknownFormatError
+    """
+    kind = next((kind for first, kind in PICTURES.items() if beginning(path, 3) == first), None)
+    if kind is not None:
+        raise UnknownFormatError(
+            f"{path.name} is a picture ({kind}), expected measured values: no column can be read "
+            "off colours; give the file that the picture was made of, or make the picture larger "
+            "with no2sr enhance"
         )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from no2sr.colours import PICTURE
 from no2sr.errors import (
     IrregularGridError,
     MissingCRSError,
@@ -78,6 +79,7 @@ class GeoTiff:
         import rioxarray
 
         with opened(path) as raster:
+            _check_no_picture(raster, path)
             fields = bands_in(raster)
             mask = _mask_in(raster, fields)
             field = _chosen(fields, mask, variable=options.variable, source=path.name)
@@ -113,6 +115,18 @@ def _check_place(raster: Any, path: Path) -> None:
         raise IrregularGridError(
             f"{path.name} is rotated (geotransform {raster.transform.to_gdal()}), expected rows "
             "from west to east; warp it first, for example with gdalwarp"
+        )
+
+
+def _check_no_picture(raster: Any, path: Path) -> None:
+    """Refuse what this package tagged as a picture, and bands that say they are colours."""
+    shows = raster.tags().get(PICTURE)
+    colours = {"red", "green", "blue"} <= {kind.name for kind in raster.colorinterp}
+    if shows or (colours and raster.dtypes[0] == "uint8"):
+        raise UnknownFormatError(
+            f"{path.name} is a picture ({shows or 'red, green and blue of 8 bits'}), expected "
+            "measured values: no column can be read off colours; give the file that the picture "
+            "was made of, or make the picture larger with no2sr enhance"
         )
 
 

@@ -7,17 +7,17 @@ folder and renames at the end, and never replaces a file unasked. Equal images g
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import xarray as xr
+
+from no2sr.colours import PICTURE
 from no2sr.errors import SettingsError
 from no2sr.writers.geotiff import check_times, write_geotiff
 from no2sr.writers.netcdf import write_netcdf
+from no2sr.writers.picture import write_picture
 from no2sr.writers.zarr import write_zarr
 
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["check_suffix", "write", "write_geotiff", "write_netcdf", "write_zarr"]
+__all__ = ["check_suffix", "write", "write_geotiff", "write_netcdf", "write_picture", "write_zarr"]
 
 _WRITERS = {
     ".tif": write_geotiff,
@@ -40,10 +40,11 @@ def write(
     Parameters
     ----------
     image : DataArray or Dataset
-        An image, or anything else that `no2sr.door.enter` takes.
+        An image, or anything else that `no2sr.door.enter` takes, or a picture of `no2sr.render`
+        or `no2sr.enhance`.
     path : str or Path
         ``.tif`` or ``.tiff`` for a cloud-optimised GeoTIFF, ``.nc`` for CF NetCDF, ``.zarr`` for a
-        Zarr store. The folder must exist.
+        Zarr store; for a picture ``.tif``, ``.png`` or ``.jpg``. The folder must exist.
     overwrite : bool
         Whether to replace an existing file.
     unit : str, optional
@@ -68,6 +69,8 @@ def write(
     UnitsError
         If the image cannot be converted to `unit`.
     """
+    if isinstance(image, xr.DataArray) and PICTURE in image.attrs:
+        return write_picture(image, path, overwrite=overwrite)
     writer = _WRITERS[check_suffix(path)]
     if writer is write_geotiff:
         return write_geotiff(image, path, overwrite=overwrite, unit=unit, style=style)

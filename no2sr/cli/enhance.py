@@ -1,0 +1,65 @@
+"""``no2sr enhance``: a picture in, a larger and sharper picture out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from no2sr.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["command"]
+
+
+@click.command("enhance", no_args_is_help=True)
+@click.argument("path", metavar="MAP", type=options.PATH)
+@click.argument("out", metavar="OUT", type=options.PATH)
+@click.option(
+    "--scale", type=int, default=3, show_default=True, help="Fine pixels along a coarse one."
+)
+@click.option(
+    "--model",
+    metavar="NAME|FOLDER",
+    default="luminance",
+    show_default=True,
+    help="Shipped weights for luminance, or folder of a saved model.",
+)
+@click.option(
+    "--edges",
+    type=click.Choice(["pad", "shave"]),
+    default="pad",
+    show_default=True,
+    help="Keep the full extent, or cut the rim that saw padding.",
+)
+@options.overwriting
+@options.quiet
+@options.debug
+def command(path: Path, out: Path, *, overwrite: bool, quiet: bool, **settings: Any) -> None:
+    """Enlarge a map that exists as a picture only: SRCNN as it was published.
+
+    MAP is a PNG, JPEG or GeoTIFF in red, green and blue, with or without alpha. Its luminance goes
+    through the network, chroma and alpha are interpolated. The geotransform or world file follows.
+    Nothing is conserved, and OUT is tagged as a picture; measured values go to no2sr downscale.
+
+    \b
+    Examples:
+      no2sr enhance map.png larger.png --scale 3
+      no2sr enhance map_rgb.tif larger.tif --scale 4 --edges shave
+    """
+    import no2sr
+    from no2sr.cli.jobs import check_free
+    from no2sr.readers.picture import open_picture
+    from no2sr.writers.picture import check_picture_suffix
+
+    check_picture_suffix(out)
+    check_free(out, overwrite=overwrite)
+    if out.resolve() == path.resolve():
+        raise click.UsageError(f"{out.name} is also the input; give one of them another name")
+    larger = no2sr.enhance(open_picture(path), **settings)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    written = no2sr.write(larger, out, overwrite=overwrite)
+    if not quiet:
+        click.echo(written)
