@@ -30,6 +30,7 @@ __all__ = [
     "draw_panels",
     "draw_spectra",
     "save_figures",
+    "save_loss_curve",
 ]
 
 # Panels side by side, and their size in inches.
@@ -153,6 +154,32 @@ def draw_spectra(comparison: Comparison) -> Figure:
     right.set_ylabel("power of the error / power of the reference")
     figure.legend(*left.get_legend_handles_labels(), loc="outside right center", fontsize="small")
     return figure
+
+
+def save_loss_curve(curve: dict[str, list[float]], path: str | Path) -> None:
+    """Draw the loss of a training by step, as it stands on the card, into a PNG.
+
+    Parameters
+    ----------
+    curve : dict
+        Lists ``step``, ``loss`` and, where something was held out, ``held_out``; both losses are
+        mean square errors in units of what bicubic interpolation leaves over.
+    path : str or Path
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axis = figure.subplots()
+    axis.plot(curve["step"], curve["loss"], color="C0", label="learnt from")
+    if curve["held_out"]:
+        best = int(np.argmin(curve["held_out"]))
+        axis.plot(curve["step"], curve["held_out"], color="C1", label="held out")
+        axis.plot(curve["step"][best], curve["held_out"][best], "o", color="C1", label="kept")
+    axis.axhline(1, color="0.6", linewidth=1, linestyle=":")
+    axis.set_xlabel("step (dotted: bicubic interpolation)")
+    axis.set_ylabel("mean square error / that of bicubic interpolation")
+    axis.legend()
+    figure.savefig(path, dpi=DOTS_PER_INCH, format="png")
 
 
 FIGURES = {"maps.png": draw_maps, "errors.png": draw_errors, "spectra.png": draw_spectra}

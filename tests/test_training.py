@@ -104,8 +104,9 @@ def test_what_is_held_out_shares_no_cell_with_what_is_learnt(count):
 
 
 def test_holding_out_too_little_to_watch_is_refused(gappy):
-    with pytest.raises(NoValidPixelsError, match="leaves no window of 32 x 32 cells to watch"):
-        ColumnSamples([gappy], CARD, dataclasses.replace(SMALL, held_out=0.1))
+    assert ColumnSamples([gappy], CARD, dataclasses.replace(SMALL, held_out=0.1)).held_out
+    with pytest.raises(NoValidPixelsError, match="leaves no window of 64 x 64 cells to watch"):
+        ColumnSamples([gappy], CARD, dataclasses.replace(SMALL, held_out=0.1, window_size=64))
 
 
 def test_windows_are_drawn_anew_when_they_have_been_reused(gappy):

@@ -10,7 +10,18 @@ from typing import Any
 import click
 
 import no2sr
-from no2sr.cli import downscale, enhance, evaluate, grid, info, models, plot, readers, render
+from no2sr.cli import (
+    downscale,
+    enhance,
+    evaluate,
+    grid,
+    info,
+    models,
+    plot,
+    readers,
+    render,
+    train,
+)
 from no2sr.cli.messages import foreign, one_line_messages, report, wants_debug
 from no2sr.errors import No2srError
 
@@ -59,5 +70,5 @@ def main() -> None:
     """
 
 
-for module in (downscale, enhance, evaluate, grid, info, models, plot, readers, render):
+for module in (downscale, enhance, evaluate, grid, info, models, plot, readers, render, train):
     main.add_command(module.command)

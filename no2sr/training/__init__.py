@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from no2sr import __version__
-from no2sr.errors import SettingsError
+from no2sr.errors import CardMismatchError, SettingsError
 from no2sr.grid import check_scale
 from no2sr.networks import Model, ModelCard, build_network, footprint, grid_of
 from no2sr.training.columns import ColumnSamples, conserving_loss, draw_samples
@@ -145,7 +145,13 @@ def _build(card: ModelCard, settings: TrainSettings, start: Model | None) -> ker
     keras.utils.set_random_seed(settings.seed)
     network = build_network(card.network, scale=card.scale, **settings.hyperparameters)
     if start is not None:
-        network.set_weights(load_keras(start).get_weights())
+        weights = load_keras(start).get_weights()
+        if [w.shape for w in weights] != [w.shape for w in network.get_weights()]:
+            raise CardMismatchError(
+                f"the model to start from, {start.card.name}, has other layers than the one to "
+                "train, expected the same; change network, scale or hyperparameters, or the start"
+            )
+        network.set_weights(weights)
     return network
 
 

@@ -156,6 +156,8 @@ class ColumnSamples:
         """Return the row of a padded field south of which nothing is learnt."""
         rows: int = field.shape[0] - 2 * self.rim
         share = self.settings.held_out if len(self.fields) < MANY else 0
+        if share and rows >= 2 * self.side:
+            return self.rim + rows - max(round(rows * share), self.side)
         return self.rim + round(rows * (1 - share))
 
     def _draw(self, number: int) -> Batch:

@@ -1,0 +1,218 @@
+"""``no2sr train``: a network of one's own, from fine grids or from pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from no2sr.cli import options
+from no2sr.cli.display import print_table, progress_bar
+from no2sr.cli.guard import guarded
+from no2sr.cli.jobs import check_free
+from no2sr.cli.messages import wants_debug
+
+if TYPE_CHECKING:
+    from no2sr.networks import Model, ModelCard
+
+    Domain = Literal["column", "luminance"]
+
+__all__ = ["command"]
+
+_CURVE = "loss.png"
+# Of TrainSettings: what the command line can set, its type and its help; defaults are there.
+_SETTINGS = {
+    "steps": (int, "Optimiser steps at most."),
+    "batch": (int, "Windows a step."),
+    "samples": (int, "Windows drawn at a time."),
+    "reuse": (int, "Times each is used before others are drawn; 0 keeps the first."),
+    "window_size": (int, "Side of a window in fine cells."),
+    "learning_rate": (float, "Of Adam at the start."),
+    "warmup": (int, "Steps along which the rate rises first."),
+    "weight_decay": (float, "Share of the rate by which weights shrink each step."),
+    "average": (float, "Momentum of the mean of the weights that is kept."),
+    "held_out": (float, "Share of the data that is watched and not learnt from."),
+    "check_every": (int, "Steps between looks at it, and between checkpoints."),
+    "patience": (int, "Looks without gain before it stops early."),
+    "least_valid": (float, "Smallest observed share of a window."),
+    "noise": (float, "Noise to inject, in standard deviations of the images."),
+    "gaps": (float, "Share of windows to cut a gap into."),
+    "amplitude": (float, "Largest factor by which windows are made fainter or stronger."),
+    "seed": (int, "Of everything random."),
+}
+_DEFAULTS = {"reuse": 8, "held_out": 0.1, "patience": 12, "average": 0.99, "warmup": 100}
+
+
+def _hyperparameters(
+    _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, Any]:
+    """Take ``kernels=9,1,5`` and ``blocks=4`` apart."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            numbers = json.loads(f"[{value}]")
+        except ValueError:
+            numbers = []
+        if not numbers:
+            raise click.BadParameter(
+                f"{text!r} is no hyperparameter; give a name and numbers, as kernels=9,1,5"
+            )
+        found[name.strip()] = numbers if "," in value else numbers[0]
+    return found
+
+
+def _settings(command: Any) -> Any:
+    """Add an option for every setting."""
+    for name, (kind, said) in reversed(_SETTINGS.items()):
+        flag = f"--{name.replace('_', '-')}"
+        default = f"  [default: {_DEFAULTS[name]}]" if name in _DEFAULTS else ""
+        command = click.option(flag, type=kind, default=_DEFAULTS.get(name), help=said + default)(
+            command
+        )
+    return command
+
+
+@click.command("train", cls=options.BoxCommand, no_args_is_help=True)
+@click.argument("inputs", metavar="IMAGE...", nargs=-1, required=True, type=options.PATH)
+@click.option(
+    "--output", "-o", required=True, type=options.PATH, metavar="FOLDER", help="Model to make."
+)
+@click.option(
+    "--network", default=options.MODEL, show_default=True, help="Architecture: srcnn, espcn, edsr."
+)
+@click.option(
+    "--scale", type=int, default=options.SCALE, show_default=True, help="Scale to train for."
+)
+@options.interpreting
+@options.region
+@click.option("--start", metavar="NAME|FOLDER", help="Model to begin with instead of at random.")
+@click.option(
+    "--hyperparameter",
+    "hyperparameters",
+    metavar="NAME=N,...",
+    multiple=True,
+    callback=_hyperparameters,
+    help="Of the network, as kernels=9,1,5; repeatable.",
+)
+@_settings
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of the layers while training; bfloat16 is about twice as quick where the CPU has it.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the model if it exists.")
+@options.quiet
+@options.debug
+@click.pass_context
+def command(
+    ctx: click.Context, /, inputs: tuple[Path, ...], output: Path, *, quiet: bool, **settings: Any
+) -> None:
+    """Train a network on fine images of your own.
+
+    Each IMAGE is a file that no2sr reads, on as fine a grid as there is; it is averaged to a grid
+    SCALE times coarser, and the network learns to find again what was lost. Pictures (PNG, BMP,
+    JPEG) train a network for pictures. A run that was interrupted goes on where it was when the
+    same command is given again, and ends with the same weights.
+
+    \b
+    Examples:
+      no2sr train scenes/*.nc --scale 4 --network srcnn --output my-model
+      no2sr downscale coarse.nc fine.tif --model my-model
+      no2sr train gems/*.nc --network espcn --steps 2000 --patience 5 --output quick
+      no2sr train 91-image/*.bmp --scale 3 --hyperparameter kernels=9,5,5 --output pictures
+    """
+    import no2sr
+    from no2sr.figures import check_matplotlib
+    from no2sr.training.backend import start_quietly
+
+    overwrite = settings.pop("overwrite")
+    check_matplotlib()
+    check_free(output, overwrite=overwrite)
+    chosen = {name: settings.pop(name) for name in (*_SETTINGS, "precision", "hyperparameters")}
+    asked = {name: settings.pop(name) for name in ("network", "scale")}
+    asked["settings"] = no2sr.TrainSettings(
+        **{name: value for name, value in chosen.items() if value is not None}
+    )
+    asked["start"] = _start(settings.pop("start"), asked["scale"])
+    # Files are read in children, which is safe only before Keras has started its threads.
+    asked["domain"], images = _images(inputs, **settings)
+    if not wants_debug(ctx):
+        start_quietly()
+    model = _trained(images, output, quiet=quiet, **asked)
+    _save(model, output, overwrite=overwrite)
+    if not quiet:
+        print_table(_summary(model.card, len(inputs)))
+        click.echo(output)
+
+
+def _trained(images: list[Any], output: Path, *, quiet: bool, **asked: Any) -> Model:
+    """Train, or go on where an earlier run for the same output was."""
+    import no2sr
+
+    checkpoint = _checkpoint(output)
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    if checkpoint.exists() and not quiet:
+        click.echo(f"Going on from {checkpoint}.", err=True)
+    with progress_bar(output.name, quiet=quiet) as progress:
+        return no2sr.train(images, checkpoint=checkpoint, progress=progress, **asked)
+
+
+def _save(model: Model, output: Path, *, overwrite: bool) -> None:
+    """Write the model and its loss curve; then nothing needs the checkpoint any longer."""
+    import no2sr
+    from no2sr.figures import save_loss_curve
+    from no2sr.writers.atomic import replacing
+
+    no2sr.save_model(model, output, overwrite=overwrite)
+    with replacing(output / _CURVE, overwrite=True) as path:
+        save_loss_curve(model.card.training["curve"], path)
+    _checkpoint(output).unlink(missing_ok=True)
+
+
+def _checkpoint(output: Path) -> Path:
+    """Return where a run for this output writes how far it has come."""
+    return output.with_name(f".{output.name}.training.npz")
+
+
+def _start(name: str | None, scale: int) -> Model | None:
+    """Load the model to begin with: of another scale if it is a folder."""
+    from no2sr.networks import load_model
+
+    if name is None:
+        return None
+    return load_model(name) if Path(name).is_dir() else load_model(name, scale=scale)
+
+
+def _images(inputs: tuple[Path, ...], **reading: Any) -> tuple[Domain, list[Any]]:
+    """Read what there is to learn from, and tell what kind it is."""
+    import no2sr
+    from no2sr.readers._pictures import PICTURES, read_pixels
+
+    pictures = [path for path in inputs if path.suffix.lower() in PICTURES]
+    if pictures and len(pictures) < len(inputs):
+        raise click.UsageError(
+            f"{pictures[0].name} is a picture and other files are not; train on one kind at a time"
+        )
+    if pictures:
+        return "luminance", [guarded(read_pixels, path) for path in inputs]
+    reading["unit"] = reading.pop("unit_in")
+    return "column", [guarded(no2sr.open_no2, path, **reading) for path in inputs]
+
+
+def _summary(card: ModelCard, count: int) -> list[tuple[str, str]]:
+    """Return the rows of the table that ends the work."""
+    curve = card.training["curve"]
+    rows = [
+        ("learnt from", f"{count} files"),
+        ("network", f"{card.network} x{card.scale} for {card.domain}s, {card.parameters} weights"),
+        ("steps", str(card.training["steps_done"])),
+        ("mean square error, where 1 is bicubic interpolation", f"{curve['loss'][-1]:.3f}"),
+    ]
+    if curve["held_out"]:
+        rows.append(("the same on what was held out, at best", f"{min(curve['held_out']):.3f}"))
+    return rows
