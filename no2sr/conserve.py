@@ -22,9 +22,20 @@ from no2sr.errors import SettingsError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["block_mean", "closure", "conserve"]
+__all__ = ["block_mean", "check_kind", "closure", "conserve"]
 
 Kind = Literal["additive", "multiplicative"]
+
+
+def check_kind(kind: str) -> None:
+    """Refuse an unknown kind of conservation.
+
+    Raises
+    ------
+    SettingsError
+    """
+    if kind not in ("additive", "multiplicative"):
+        raise SettingsError(f"conserve is {kind!r}, expected 'additive' or 'multiplicative'")
 
 
 def block_mean(
@@ -80,8 +91,7 @@ def conserve(
     SettingsError
         If the kind is unknown.
     """
-    if kind not in ("additive", "multiplicative"):
-        raise SettingsError(f"conserve is {kind!r}, expected 'additive' or 'multiplicative'")
+    check_kind(kind)
     scale = fine.shape[0] // coarse.shape[0]
     means = block_mean(fine, scale, areas)
     target = np.where(np.isfinite(coarse), coarse, means)

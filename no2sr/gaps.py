@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import correlate1d
+from numpy.lib.stride_tricks import sliding_window_view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +78,16 @@ def restore_gaps(
 
 
 def _blur(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
-    """Correlate with a truncated Gaussian; nothing lies beyond the edges."""
+    """Correlate with a truncated Gaussian; nothing lies beyond the edges.
+
+    Taps are added in the same order everywhere, so tiles agree.
+    """
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / SIGMA) ** 2)
-    rows = correlate1d(values, kernel, axis=0, mode="constant")
-    return np.asarray(correlate1d(rows, kernel, axis=1, mode="constant"))
+    for axis in (0, 1):
+        rim = [(radius, radius) if axis == each else (0, 0) for each in (0, 1)]
+        parts = sliding_window_view(np.pad(values, rim), kernel.size, axis=axis)
+        total = np.zeros_like(values)
+        for tap, weight in enumerate(kernel):
+            total += weight * parts[..., tap]
+        values = total
+    return values

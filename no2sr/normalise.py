@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import correlate1d, maximum_filter, minimum_filter
+from numpy.lib.stride_tricks import sliding_window_view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,14 +56,11 @@ def local_statistics(values: NDArray[np.floating], window: int) -> Normaliser:
     count = _window_sum(valid.astype(np.float64), window)
     safe = np.where(count > 0, count, 1)
     mean = _window_sum(known, window) / safe
-    variance = _window_sum(known**2, window) / safe - mean**2
+    power = _window_sum(known**2, window) / safe
+    spread = np.sqrt(np.maximum(power - mean**2, 0))
     # float32 knows a value to 6e-8 of itself: a smaller spread is rounding, and dividing by it
     # would make structure of that.
-    size = {"size": window, "mode": "constant"}
-    high = maximum_filter(np.where(valid, values, -np.inf), **size, cval=-np.inf)
-    low = minimum_filter(np.where(valid, values, np.inf), **size, cval=np.inf)
-    largest = np.maximum(np.abs(high), np.abs(low))
-    spread = np.where(high - low > RESOLVED * largest, np.sqrt(np.maximum(variance, 0)), 0)
+    spread = np.where(spread > RESOLVED * np.sqrt(power), spread, 0)
     seen = count > 0
     return Normaliser(
         mean=np.where(seen, mean, np.nan).astype(np.float32),
@@ -83,7 +80,17 @@ def denormalise(values: NDArray[np.floating], by: Normaliser) -> NDArray[np.floa
 
 
 def _window_sum(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Sum over a square window; taps are added in the same order everywhere, so tiles agree."""
-    ones = np.ones(window)
-    rows = correlate1d(values, ones, axis=0, mode="constant")
-    return np.asarray(correlate1d(rows, ones, axis=1, mode="constant"))
+    """Sum over a square window, nothing lying beyond the edges.
+
+    Taps are added in the same order everywhere, so tiles agree; whole rows at a time, which is
+    several times quicker than a filter that goes cell by cell.
+    """
+    half = window // 2
+    for axis in (0, 1):
+        rim = [(half, half) if axis == each else (0, 0) for each in (0, 1)]
+        parts = sliding_window_view(np.pad(values, rim), window, axis=axis)
+        total = parts[..., 0].copy()
+        for tap in range(1, window):
+            total += parts[..., tap]
+        values = total
+    return values

@@ -1,28 +1,29 @@
 """Downscale: the way of the data, from a coarse image to a fine one.
 
-pad -> fill gaps -> upsample, normalise -> network -> denormalise -> conserve -> gaps back ->
-georeference.
+pad -> [fill gaps -> upsample, normalise -> network -> denormalise -> conserve -> gaps back] ->
+georeference. What stands in brackets happens block by block, in `no2sr.inference.kernel`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import xarray as xr
 
 from no2sr import __version__
-from no2sr.conserve import closure
-from no2sr.conserve import conserve as conserve_blocks
+from no2sr.conserve import check_kind
 from no2sr.door import enter, leave
-from no2sr.errors import CardMismatchError, NoValidPixelsError, SettingsError, TooSmallError
-from no2sr.gaps import restore_gaps
-from no2sr.grid import cell_areas, check_scale, refine, shave, spans_globe, within_poles
+from no2sr.errors import CardMismatchError, SettingsError, TooSmallError
+from no2sr.grid import check_scale, refine, shave, within_poles
 from no2sr.image import with_history
-from no2sr.inference import make_engine, super_resolve
+from no2sr.inference.kernel import Kernel
+from no2sr.lazy import promised
 from no2sr.networks import Model, ModelCard, load_model
 from no2sr.provenance import doubt_refined
 from no2sr.resample import KERNEL_REACH
+from no2sr.strips import Strips, pool
+from no2sr.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
 
     from no2sr.conserve import Kind
 
-__all__ = ["downscale"]
+__all__ = ["LEAST_CELLS", "check_size", "chosen_kernel", "downscale", "placed"]
 
 Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 # The support of the bicubic kernel: with fewer cells it would see nothing but padding.
 LEAST_CELLS = 2 * KERNEL_REACH["bicubic"]
 
 
-def downscale(
+def downscale(  # noqa: PLR0913 - one argument a question that users have
     dataset: Grid,
     *,
     scale: int = 4,
@@ -47,6 +48,8 @@ def downscale(
     variable: str | None = None,
     conserve: Kind = "additive",
     edges: Literal["pad", "shave"] = "pad",
+    engine: str = "onnxruntime",
+    precision: str = "float32",
     progress: Callable[[int, int], None] | None = None,
 ) -> Grid:
     """Turn a coarse map into one that is `scale` times finer, and keep what was observed.
@@ -56,6 +59,7 @@ def downscale(
     dataset : Dataset or DataArray, (y, x) or (time, y, x)
         A regular grid with any usual axis names, directions and longitude convention, in a stated
         unit, gaps as NaN. Other gridded fields than NO2 pass as well: the method knows no unit.
+        A dask-backed one stays lazy: a task a chunk, on whatever scheduler dask is told to use.
     scale : int
         Fine cells along each side of a coarse one.
     model : str, Path or Model, optional
@@ -69,8 +73,12 @@ def downscale(
         ``pad`` keeps the full extent: the image is continued by reflection, or around the globe.
         ``shave`` cuts every cell that such a continuation could have touched, ``card.halo`` coarse
         cells a side, so that the result is what a larger image would have given.
+    engine : {"onnxruntime", "tensorflow", "openvino"}
+        What runs the network; see `no2sr.inference.make_engine`. They agree to rounding.
+    precision : {"float32", "bfloat16"}
+        Of the arithmetic inside the network; the latter with ``engine="openvino"`` only.
     progress : callable, optional
-        Called as ``progress(done, total)`` with numbers of fine pixels.
+        Called as ``progress(done, total)`` with numbers of fine pixels; not for what stays lazy.
 
     Returns
     -------
@@ -79,7 +87,7 @@ def downscale(
         mean of every block equals the coarse cell; gaps are gaps; negative values are kept. Of
         cells centred on a pole only the half on this side of it is returned. The
         attribute ``no2sr_closure_max`` holds the largest deviation from the former, in standard
-        deviations of the input.
+        deviations of the input; it and ``no2sr_gap_share`` are missing from what stays lazy.
 
     Raises
     ------
@@ -100,36 +108,37 @@ def downscale(
     A finer map is an estimate and no observation: the method puts structure where structure of
     that kind was seen in training. Only the means over coarse cells are measured.
     """
-    if edges not in ("pad", "shave"):
-        raise SettingsError(f"edges is {edges!r}, expected 'pad' or 'shave'")
-    image = enter(dataset, variable=variable)
-    before = doubt_refined(str(image.name), image.attrs, dataset.attrs)
-    chosen = _choose(model, check_scale(scale, least=2))
-    card = chosen.card
-    _check_size(image, 2 * card.halo + 1 if edges == "shave" else LEAST_CELLS, edges)
-    layers = _layers_of(image)
-    estimates = _estimates(layers, chosen, around=spans_globe(image), progress=progress)
-    areas = cell_areas(image, refined=scale)
-    results = [
-        _conserve(estimate, layer, areas, kind=conserve)
-        for estimate, layer in zip(estimates, layers, strict=True)
-    ]
-    values = np.stack([result[0] for result in results])
-    fine = refine(image, scale, values.reshape(*image.shape[:-2], *values.shape[1:]))
-    spread = float(np.nanstd(layers, dtype=np.float64))
-    fine = _describe(
-        fine,
-        chosen,
-        edges=edges,
-        conserve=conserve,
-        closure_max=max(result[1] for result in results) / (spread or 1.0),
-        gap_share=float(np.isnan(layers).mean()),
-        **({"earlier_scale": before} if before > 1 else {}),
+    kernel = chosen_kernel(
+        model, scale=scale, conserve=conserve, engine=engine, precision=precision
     )
-    if edges == "shave":
-        fine = shave(fine, card.halo * scale)
-    fine = within_poles(fine)
+    image = enter(dataset, variable=variable)
+    earlier = doubt_refined(str(image.name), image.attrs, dataset.attrs)
+    check_size(image, kernel, edges=edges)
+    if image.chunks is not None:
+        fine = placed(promised(image, kernel), image, kernel, edges=edges, earlier=earlier)
+    else:
+        values, tally = _computed(image, kernel, progress)
+        fine = placed(
+            values, image, kernel, edges=edges, earlier=earlier, **tally.facts()
+        )
     return leave(fine, dataset, variable=variable)
+
+
+def chosen_kernel(
+    model: str | Path | Model | None, *, scale: int, conserve: Kind, engine: str, precision: str
+) -> Kernel:
+    """Return what makes blocks finer, and refuse what cannot be had.
+
+    Raises
+    ------
+    ModelError, SettingsError, MissingDependencyError
+        As for `downscale`.
+    """
+    check_kind(conserve)
+    chosen = _choose(model, check_scale(scale, least=2))
+    kernel = Kernel(model=chosen, conserve=conserve, engine=engine, precision=precision)
+    kernel.load()
+    return kernel
 
 
 def _choose(model: str | Path | Model | None, scale: int) -> Model:
@@ -145,8 +154,19 @@ def _choose(model: str | Path | Model | None, scale: int) -> Model:
     return model
 
 
-def _check_size(image: xr.DataArray, least: int, edges: str) -> None:
-    """Refuse grids that would be nothing but padding."""
+def check_size(image: xr.DataArray, kernel: Kernel, *, edges: str) -> None:
+    """Refuse grids that would be nothing but padding.
+
+    Raises
+    ------
+    TooSmallError
+        If there are too few cells.
+    SettingsError
+        If `edges` is unknown.
+    """
+    if edges not in ("pad", "shave"):
+        raise SettingsError(f"edges is {edges!r}, expected 'pad' or 'shave'; choose one of these")
+    least = 2 * kernel.model.card.halo + 1 if edges == "shave" else LEAST_CELLS
     ny, nx = image.sizes["y"], image.sizes["x"]
     if min(ny, nx) < least:
         raise TooSmallError(
@@ -156,69 +176,62 @@ def _check_size(image: xr.DataArray, least: int, edges: str) -> None:
         )
 
 
-def _layers_of(image: xr.DataArray) -> NDArray[np.float32]:
-    """Return the values as (layers, y, x), and refuse what holds none."""
-    layers: NDArray[np.float32] = image.to_numpy().reshape(-1, *image.shape[-2:])
-    if not np.isfinite(layers).any():
-        raise NoValidPixelsError(
-            f"all {layers.size} cells are gaps, expected observed ones; choose another region"
-        )
-    return layers
+def _computed(
+    image: xr.DataArray, kernel: Kernel, progress: Callable[[int, int], None] | None
+) -> tuple[NDArray[np.float32], Tally]:
+    """Return the fine values of an image in memory, and what was counted on the way."""
+    strips = Strips(image, kernel)
+    fine = np.empty(strips.shape, dtype=np.float32)
+    tally, done = Tally(), 0
+    with pool(None) as executor:
+        for layer, place, result in strips.refined(executor):
+            fine[layer][place.refined(strips.scale).window] = result.values
+            tally = tally.merged(result.tally)
+            done += result.values.size
+            if progress is not None:
+                progress(done, fine.size)
+    return fine.reshape(*image.shape[:-2], *fine.shape[1:]), tally
 
 
-def _estimates(
-    layers: NDArray[np.float32],
-    model: Model,
+def placed(
+    values: Any,
+    image: xr.DataArray,
+    kernel: Kernel,
     *,
-    around: bool,
-    progress: Callable[[int, int], None] | None,
-) -> list[NDArray[np.float32]]:
-    """Enlarge every layer by the network; nothing is conserved yet and no gap is back."""
-    engine = make_engine(model)
-    return [
-        super_resolve(
-            _pad(layer, model.card.halo, around=around),
-            model.card,
-            engine,
-            progress=_part(progress, index, len(layers)),
-        )
-        for index, layer in enumerate(layers)
-    ]
+    edges: str,
+    earlier: int = 1,
+    **facts: float,
+) -> xr.DataArray:
+    """Make the fine image of its values: georeferenced, described, cut where it was asked for.
+
+    Parameters
+    ----------
+    values : array, (..., scale * y, scale * x), or its dask counterpart
+    image : DataArray, (..., y, x)
+        The coarse image.
+    kernel : Kernel
+    edges : {"pad", "shave"}
+    earlier : int
+        Scale by which the coarse image had been refined before.
+    **facts : float
+        What is recorded in attributes called ``no2sr_<name>``.
+
+    Returns
+    -------
+    DataArray
+    """
+    card = kernel.model.card
+    fine = refine(image, card.scale, values)
+    if earlier > 1:
+        facts["earlier_scale"] = earlier
+    fine = _describe(fine, card, edges=edges, conserve=kernel.conserve, **facts)
+    if edges == "shave":
+        fine = shave(fine, card.halo * card.scale)
+    return within_poles(fine)
 
 
-def _pad(layer: NDArray[np.float32], halo: int, *, around: bool) -> NDArray[np.float32]:
-    """Continue an image beyond its edges: around the globe in x where it closes, else mirrored."""
-    wide = np.pad(layer, ((0, 0), (halo, halo)), mode="wrap" if around else "symmetric")
-    return np.pad(wide, ((halo, halo), (0, 0)), mode="symmetric")
-
-
-def _part(
-    progress: Callable[[int, int], None] | None, index: int, count: int
-) -> Callable[[int, int], None] | None:
-    """Report one layer's progress as a part of all layers."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(index * total + done, count * total)
-
-
-def _conserve(
-    estimate: NDArray[np.float32],
-    layer: NDArray[np.float32],
-    areas: NDArray[np.float64],
-    *,
-    kind: Kind,
-) -> tuple[NDArray[np.float32], float]:
-    """Conserve and mask one layer; return it with its largest residual."""
-    valid = np.isfinite(layer)
-    whole = conserve_blocks(estimate, layer, areas, kind=kind)
-    residual = np.abs(closure(whole, layer, areas)[valid])
-    fine = restore_gaps(whole, valid, scale=estimate.shape[0] // layer.shape[0])
-    return fine, float(residual.max(initial=0))
-
-
-def _describe(fine: xr.DataArray, model: Model, **facts: str | float) -> xr.DataArray:
+def _describe(fine: xr.DataArray, card: ModelCard, **facts: str | float) -> xr.DataArray:
     """Write down what was done."""
-    card: ModelCard = model.card
     fine = with_history(
         fine,
         f"downscale scale={card.scale} model={card.network} "

@@ -19,10 +19,10 @@ FLOORS = [
     "grid",
     (
         "bootstrap conserve degradation detail door gaps metrics noise normalise orbit pairs "
-        "sampling spectra swath synthetic tiles"
+        "sampling spectra swath synthetic tally tiles"
     ),
     "baselines inference luminance networks readers writers",
-    "comparison evaluation measures pipeline training",
+    "comparison evaluation lazy measures pipeline strips training",
     "__main__ cli figures plotting rendering report",
 ]
 # The only imports within a floor.
@@ -32,8 +32,10 @@ SAME_FLOOR = {
     "comparison": {"pipeline"},
     "evaluation": {"comparison", "measures"},
     "inference": {"networks"},
+    "lazy": {"strips"},
     "luminance": {"inference", "networks"},
     "measures": {"comparison"},
+    "pipeline": {"lazy", "strips"},
     "plotting": {"figures"},
     "units": {"errors"},
 }

@@ -61,17 +61,6 @@ def test_tile_size_changes_nothing(ny, nx, tile, seed):
     np.testing.assert_allclose(tiled, whole, atol=1e-6 * np.nanstd(coarse) + 2e-6)
 
 
-def test_progress_ends_at_the_total(model):
-    calls = []
-    coarse = np.ones((60 + 2 * model.card.halo, 50 + 2 * model.card.halo), np.float32)
-    super_resolve(
-        coarse, model.card, make_engine(model), tile=64, progress=lambda *call: calls.append(call)
-    )
-    total = 60 * 50 * model.card.scale**2
-    assert calls[-1] == (total, total)
-    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
-
-
 def test_a_fine_window_is_cut_from_the_upsampled_whole(model):
     card = model.card
     coarse = np.random.default_rng(2).normal(size=(40, 40)).astype(np.float32)

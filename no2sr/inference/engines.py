@@ -1,0 +1,165 @@
+"""What runs a network: ONNX Runtime by default, the Keras network as the reference, OpenVINO."""
+
+from __future__ import annotations
+
+import os
+from threading import local
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from no2sr.errors import MissingDependencyError, SettingsError
+from no2sr.networks import load_keras
+from no2sr.networks.onnx_form import FOLD, to_onnx
+from no2sr.networks.store import ONNX_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from no2sr.networks import Model, ModelCard
+
+    Batch = NDArray[np.float32]
+
+__all__ = ["Engine", "make_engine"]
+
+
+class Engine(Protocol):
+    """Run a network on one image; called by several threads at once."""
+
+    def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Map ``(y, x)`` to the correction, whose outer ``card.rim`` pixels are to be cut."""
+
+
+def make_engine(model: Model, *, name: str = "onnxruntime", precision: str = "float32") -> Engine:
+    """Return what runs a model.
+
+    Parameters
+    ----------
+    model : Model
+    name : {"onnxruntime", "tensorflow", "openvino"}
+        The default, the reference, and the one with fewer bits. In float32 all agree to 2e-6 on
+        normalised images. Only the engine that is asked for is imported.
+    precision : {"float32", "bfloat16"}
+        Of the arithmetic; the values in and out are float32 always.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such engine, or it lacks the precision.
+    MissingDependencyError
+        If it is not installed.
+    """
+    if name not in _MAKERS:
+        raise SettingsError(
+            f"engine is {name!r}, expected one of {', '.join(_MAKERS)}; choose one of these"
+        )
+    maker, precisions = _MAKERS[name]
+    if precision not in precisions:
+        able = [engine for engine, (_, known) in _MAKERS.items() if precision in known]
+        advice = f"use engine={able[0]!r}" if able else f"use precision={precisions[0]!r}"
+        raise SettingsError(
+            f"engine {name} has no precision {precision!r}, expected {' or '.join(precisions)}; "
+            f"{advice}"
+        )
+    return maker(model, precision)
+
+
+def _onnx_engine(model: Model, _precision: str) -> Engine:
+    """Run the ONNX form; a folded last layer wants outputs in multiples of 4."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingDependencyError(
+            "onnxruntime is not installed, and it runs the networks; "
+            "install it with: pip install onnxruntime"
+        ) from error
+    onnxruntime.set_default_logger_severity(3)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # every core has a block of its own
+    session = onnxruntime.InferenceSession(
+        _graph_of(model), options, providers=["CPUExecutionProvider"]
+    )
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        result: NDArray[np.float32] = session.run(None, {"image": image})[0]
+        return result
+
+    return _in_multiples(model.card, run)
+
+
+def _graph_of(model: Model) -> bytes:
+    """Return the ONNX form as bytes: a graph that points to outside files cannot reach them."""
+    if model.folder is None:
+        return to_onnx(model.network)
+    return (model.folder / ONNX_FILE).read_bytes()
+
+
+def _in_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
+    """Feed an ONNX form, whose folded last layer wants outputs in multiples of 4."""
+    grow, multiple = (card.scale, 1) if card.grid == "coarse" else (1, FOLD)
+
+    def engine(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows, columns = (grow * (size - 2 * card.shrink) for size in image.shape)
+        padded = np.pad(image, [(0, -rows % multiple), (0, -columns % multiple)])
+        return run(padded[None, :, :, None])[0, :rows, :columns, 0]
+
+    return engine
+
+
+def _openvino_engine(model: Model, precision: str) -> Engine:
+    """Run the ONNX form with OpenVINO, which also computes in bfloat16."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingDependencyError(
+            "openvino is not installed, expected for engine='openvino'; "
+            "install it with: pip install 'no2sr[openvino]'"
+        ) from error
+    core = openvino.Core()
+    kinds = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16}
+    settings = {
+        "INFERENCE_PRECISION_HINT": kinds[precision],
+        "NUM_STREAMS": os.cpu_count() or 1,  # every core has a block of its own
+        "INFERENCE_NUM_THREADS": os.cpu_count() or 1,
+    }
+    network = core.compile_model(core.read_model(_graph_of(model)), "CPU", settings)
+    mine = local()  # a request is used by one thread at a time
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not hasattr(mine, "request"):
+            mine.request = network.create_infer_request()
+        result: NDArray[np.float32] = mine.request.infer({0: image}, share_inputs=True)[0]
+        return result
+
+    return _in_multiples(model.card, run)
+
+
+def _keras_engine(model: Model, _precision: str) -> Engine:
+    """Run the Keras network itself."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    import keras
+
+    network = load_keras(model)
+    call = _compiled(network) if keras.backend.backend() == "tensorflow" else network
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(keras.ops.convert_to_numpy(call(image[None, :, :, None])))[0, :, :, 0]
+
+    return run
+
+
+def _compiled(network: Any) -> Any:
+    """Return the network as one graph for images of every size, traced once."""
+    import tensorflow as tf
+
+    shape = tf.TensorSpec((1, None, None, 1), tf.float32)
+    return tf.function(lambda batch: network(batch, training=False), input_signature=[shape])
+
+
+_MAKERS = {
+    "onnxruntime": (_onnx_engine, ("float32",)),
+    "tensorflow": (_keras_engine, ("float32",)),
+    "openvino": (_openvino_engine, ("float32", "bfloat16")),
+}

@@ -1,0 +1,112 @@
+"""The whole step from a coarse block to its fine values: what every kind of run is made of.
+
+The same function serves images in memory, dask, files worked on by window, and the processes of a
+cluster. It needs no other data than a block with its halo, so where the blocks are cut changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from no2sr.conserve import closure, conserve
+from no2sr.gaps import restore_gaps
+from no2sr.inference import make_engine, super_resolve
+from no2sr.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from numpy.typing import NDArray
+
+    from no2sr.conserve import Kind
+    from no2sr.inference.engines import Engine
+    from no2sr.networks import Model
+
+__all__ = ["Kernel", "Refined"]
+
+# Engines that this process has made: loading a network takes longer than a block.
+_ENGINES: dict[Hashable, tuple[Model, Engine]] = {}
+_MOST_ENGINES = 4
+_LOCK = Lock()
+
+
+class Refined(NamedTuple):
+    """A block made finer.
+
+    Attributes
+    ----------
+    values : array, (scale * y, scale * x), float32
+        Conserved, NaN in gaps.
+    tally : Tally
+        Of the coarse cells, with the largest residual of conservation.
+    """
+
+    values: NDArray[np.float32]
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """Make a block finer.
+
+    Attributes
+    ----------
+    model : Model
+    conserve : {"additive", "multiplicative"}
+    engine, precision : str
+        As for `no2sr.inference.make_engine`.
+    """
+
+    model: Model = field(repr=False)
+    conserve: Kind = "additive"
+    engine: str = "onnxruntime"
+    precision: str = "float32"
+
+    def __call__(self, block: NDArray[np.floating], areas: NDArray[np.float64]) -> Refined:
+        """Fill, enlarge, conserve, and put the gaps back.
+
+        Parameters
+        ----------
+        block : array, (y + 2 halo, x + 2 halo)
+            Cells with ``card.halo`` more on every side; NaN in gaps.
+        areas : array, (scale * y,)
+            Relative areas of the cells of each fine row.
+
+        Returns
+        -------
+        Refined
+        """
+        card = self.model.card
+        halo, scale = card.halo, card.scale
+        coarse = np.asarray(block[halo:-halo, halo:-halo], dtype=np.float32)
+        valid = np.isfinite(coarse)
+        if not valid.any():
+            fine = np.full([size * scale for size in coarse.shape], np.nan, dtype=np.float32)
+            return Refined(fine, Tally.of(coarse))
+        estimate = super_resolve(block, card, self.load())
+        whole = conserve(estimate, coarse, areas, kind=self.conserve)
+        residual = np.abs(closure(whole, coarse, areas)[valid]).max()
+        fine = whole if valid.all() else restore_gaps(whole, valid, scale=scale)
+        return Refined(fine, Tally.of(coarse, residual=float(residual)))
+
+    def __dask_tokenize__(self) -> tuple[Hashable, ...]:
+        """Return what tells one kernel from another."""
+        network = self.model.card.files.get("network.onnx") or id(self.model.network)
+        return network, self.conserve, self.engine, self.precision
+
+    def load(self) -> Engine:
+        """Return the engine, made once a process."""
+        network, _, *how = self.__dask_tokenize__()
+        key = (network, *how)
+        with _LOCK:
+            if key not in _ENGINES:
+                while len(_ENGINES) >= _MOST_ENGINES:
+                    del _ENGINES[next(iter(_ENGINES))]
+                made = make_engine(self.model, name=self.engine, precision=self.precision)
+                _ENGINES[key] = self.model, made  # with the model: an id is free after its object
+            return _ENGINES[key][1]
