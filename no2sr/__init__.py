@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from no2sr.errors import (
         AmbiguousVariableError,
         CardMismatchError,
+        ClusterError,
         DimensionError,
         FileUnreadableError,
         ImageError,
@@ -58,6 +59,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AmbiguousVariableError",
     "CardMismatchError",
+    "ClusterError",
     "DimensionError",
     "FileUnreadableError",
     "ImageError",

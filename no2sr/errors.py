@@ -18,6 +18,7 @@
       WriteError(OSError)
         OutputExistsError(FileExistsError)
       MissingDependencyError(ImportError)
+      ClusterError(ConnectionError)          a scheduler or its workers cannot be reached or died
     No2srWarning(UserWarning)
       UnverifiedUnitsWarning    OversampledWarning    ManyGapsWarning    RepairWarning
       RefinedInputWarning
@@ -30,6 +31,7 @@ from __future__ import annotations
 __all__ = [
     "AmbiguousVariableError",
     "CardMismatchError",
+    "ClusterError",
     "DimensionError",
     "FileUnreadableError",
     "ImageError",
@@ -135,6 +137,10 @@ class OutputExistsError(WriteError, FileExistsError):
 
 class MissingDependencyError(No2srError, ImportError):
     """An optional package is not installed."""
+
+
+class ClusterError(No2srError, ConnectionError):
+    """A scheduler or its workers cannot be reached, or died."""
 
 
 class No2srWarning(UserWarning):

@@ -20,7 +20,7 @@ from no2sr.tiles import Tile, cut_tiles
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from no2sr.inference import Engine
+    from no2sr.inference.engines import Engine
     from no2sr.networks import Model
 
 __all__ = ["WHITE", "enlarge_luminance", "luminance_of"]
@@ -63,7 +63,7 @@ def enlarge_luminance(
     model: Model,
     *,
     edges: Literal["pad", "shave"] = "pad",
-    tile: int = TILE,
+    tile: int = TILE["fine"],
 ) -> NDArray[np.float32]:
     """Enlarge one plane of luminance: bicubic interpolation plus what the network adds.
 

@@ -118,9 +118,7 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         fine = placed(promised(image, kernel), image, kernel, edges=edges, earlier=earlier)
     else:
         values, tally = _computed(image, kernel, progress)
-        fine = placed(
-            values, image, kernel, edges=edges, earlier=earlier, **tally.facts()
-        )
+        fine = placed(values, image, kernel, edges=edges, earlier=earlier, **tally.facts())
     return leave(fine, dataset, variable=variable)
 
 
@@ -183,8 +181,8 @@ def _computed(
     strips = Strips(image, kernel)
     fine = np.empty(strips.shape, dtype=np.float32)
     tally, done = Tally(), 0
-    with pool(None) as executor:
-        for layer, place, result in strips.refined(executor):
+    with pool(None) as workers:
+        for layer, place, result in strips.refined(workers):
             fine[layer][place.refined(strips.scale).window] = result.values
             tally = tally.merged(result.tally)
             done += result.values.size

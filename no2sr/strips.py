@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,15 +20,15 @@ from no2sr.grid import cell_areas, spans_globe
 from no2sr.tiles import Tile, cut_tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from concurrent.futures import Executor, Future
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     import xarray as xr
     from numpy.typing import NDArray
 
     from no2sr.inference.kernel import Kernel, Refined
 
-__all__ = ["Done", "Strips", "block_side", "pool", "with_halo"]
+__all__ = ["Done", "Strips", "Workers", "block_side", "pool"]
 
 # Fine cells along a block: its arrays then fit the cache of a core.
 BLOCK = 512
@@ -46,9 +47,22 @@ def block_side(scale: int) -> int:
     return max(1, BLOCK // scale)
 
 
-def pool(executor: Executor | None) -> Executor | nullcontext[Executor]:
-    """Return a thread for each core, or the executor given, which is then left open."""
-    return ThreadPoolExecutor(os.cpu_count()) if executor is None else nullcontext(executor)
+class Workers(NamedTuple):
+    """What blocks are made finer on, and how many at once."""
+
+    executor: Executor
+    threads: int
+
+
+@contextmanager
+def pool(workers: Workers | None) -> Iterator[Workers]:
+    """Lend a thread for each core, or the workers given."""
+    if workers is not None:
+        yield workers
+        return
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as executor:
+        yield Workers(executor, threads)
 
 
 class Strips:
@@ -67,6 +81,7 @@ class Strips:
         self.around = spans_globe(image)
         self.areas = cell_areas(image, refined=card.scale)
         self.layers = image.data.reshape(-1, *image.shape[-2:])
+        self.read = reader_of(self.layers)
         side = block_side(self.scale)
         ny = image.sizes["y"]
         self.rows = [slice(top, min(top + side, ny)) for top in range(0, ny, side)]
@@ -81,28 +96,26 @@ class Strips:
         """Return the number of strips of all layers."""
         return len(self.layers) * len(self.rows)
 
-    def refined(self, executor: Executor, *, first: int = 0, ahead: int = 0) -> Iterator[Done]:
+    def refined(self, workers: Workers, *, first: int = 0) -> Iterator[Done]:
         """Yield the blocks in order, from a strip on.
 
         Parameters
         ----------
-        executor : Executor
+        workers : Workers
         first : int
             Number of the strip to begin with.
-        ahead : int
-            Blocks that may be under way at once; by default two a core.
 
         Yields
         ------
         Done
         """
-        ahead = ahead or 2 * (os.cpu_count() or 1)
         waiting: deque[tuple[int, Tile, Future[Refined]]] = deque()
         try:
             for layer, place, block in self._blocks(first):
                 areas = self.areas[place.refined(self.scale).rows]
-                waiting.append((layer, place, executor.submit(self.kernel, block, areas)))
-                if len(waiting) >= ahead:
+                future = workers.executor.submit(self.kernel, block, areas)
+                waiting.append((layer, place, future))
+                if len(waiting) >= 2 * workers.threads:
                     yield _result(*waiting.popleft())
             while waiting:
                 yield _result(*waiting.popleft())
@@ -115,36 +128,47 @@ class Strips:
         for number in range(first, len(self)):
             layer, strip = divmod(number, len(self.rows))
             rows = self.rows[strip]
-            values = with_halo(self.layers[layer], rows, self.halo, around=self.around)
+            values = self._with_halo(layer, rows)
             columns = values.shape[1] - 2 * self.halo
             for tile in cut_tiles((rows.stop - rows.start, columns), block_side(self.scale)):
                 left, right = tile.columns.start, tile.columns.stop + 2 * self.halo
                 yield layer, Tile(rows=rows, columns=tile.columns), values[:, left:right].copy()
+
+    def _with_halo(self, layer: int, rows: slice) -> NDArray[np.float32]:
+        """Read a strip, continued on all sides: around the globe where it closes, else mirrored."""
+        halo = self.halo
+        wanted = np.pad(np.arange(self.layers.shape[1]), halo, mode="symmetric")
+        wanted = wanted[rows.start : rows.stop + 2 * halo]
+        low, high = int(wanted.min()), int(wanted.max()) + 1
+        read = self.read(layer, low, high)[wanted - low]
+        there: NDArray[np.float32] = read.astype(np.float32, copy=False)
+        rim = ((0, 0), (halo, halo))
+        return np.pad(there, rim, mode="wrap" if self.around else "symmetric")
 
 
 def _result(layer: int, place: Tile, future: Future[Refined]) -> Done:
     return Done(layer, place, future.result())
 
 
-def with_halo(
-    layer: NDArray[np.floating], rows: slice, halo: int, *, around: bool
-) -> NDArray[np.float32]:
-    """Read some rows, continued on all sides: around the globe in x where it closes, else mirrored.
+def reader_of(layers: Any) -> Callable[[int, int, int], NDArray[np.floating]]:
+    """Return what reads rows of a layer; of a dask array, each row of chunks only once.
 
-    Parameters
-    ----------
-    layer : array, (y, x), or its dask counterpart
-    rows : slice
-    halo : int
-    around : bool
-        Whether the last column meets the first.
-
-    Returns
-    -------
-    array, (rows + 2 halo, x + 2 halo), float32
+    Strips share rows with their neighbours, and chunks seldom end where strips do.
     """
-    wanted = np.pad(np.arange(layer.shape[0]), halo, mode="symmetric")
-    wanted = wanted[rows.start : rows.stop + 2 * halo]
-    low, high = int(wanted.min()), int(wanted.max()) + 1
-    there = np.asarray(layer[low:high], dtype=np.float32)[wanted - low]
-    return np.pad(there, ((0, 0), (halo, halo)), mode="wrap" if around else "symmetric")
+    if not hasattr(layers, "dask"):
+        return lambda layer, low, high: layers[layer, low:high]
+    edges = [0, *np.cumsum(layers.chunks[1]).tolist()]
+    kept: dict[tuple[int, int], NDArray[np.floating]] = {}
+
+    def read(layer: int, low: int, high: int) -> NDArray[np.floating]:
+        spans = [(a, b) for a, b in pairwise(edges) if a < high and b > low]
+        wanted = [(layer, a) for a, _ in spans]
+        for key in set(kept) - set(wanted):
+            del kept[key]
+        for key, (a, b) in zip(wanted, spans, strict=True):
+            if key not in kept:
+                kept[key] = np.asarray(layers[layer, a:b])
+        start = spans[0][0]
+        return np.concatenate([kept[key] for key in wanted])[low - start : high - start]
+
+    return read

@@ -22,13 +22,14 @@ FLOORS = [
         "sampling spectra swath synthetic tally tiles"
     ),
     "baselines inference luminance networks readers writers",
-    "comparison evaluation lazy measures pipeline strips training",
+    "cluster comparison evaluation lazy measures pipeline strips training windowed workfolder",
     "__main__ cli figures plotting rendering report",
 ]
 # The only imports within a floor.
 SAME_FLOOR = {
     "__main__": {"cli"},
     "cli": {"figures", "plotting", "rendering", "report"},
+    "cluster": {"strips"},
     "comparison": {"pipeline"},
     "evaluation": {"comparison", "measures"},
     "inference": {"networks"},
@@ -38,6 +39,7 @@ SAME_FLOOR = {
     "pipeline": {"lazy", "strips"},
     "plotting": {"figures"},
     "units": {"errors"},
+    "windowed": {"pipeline", "strips", "workfolder"},
 }
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts.split()}
 

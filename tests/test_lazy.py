@@ -56,7 +56,7 @@ def test_dask_equals_numpy(shape, chunk, model, shaved):
 
 @pytest.mark.parametrize("chunk", [70, 300])
 def test_several_blocks_and_the_seam_of_the_globe(chunk):
-    # 180 columns of 2 degrees around the globe: chunks of more than one block, those at the seam with a halo from
+    # 180 columns of 2 degrees: chunks of more than one block, those at the seam with a halo from
     # the other side.
     image = make_image((2, 150, 180), GLOBE)
     lazy = downscale(image.chunk(time=1, y=chunk, x=chunk), scale=4, model="espcn")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,22 @@ from no2sr.cli.display import grid_in_words, print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
 from no2sr.cli.messages import wants_debug
-from no2sr.errors import OversampledWarning
+from no2sr.errors import No2srWarning, OversampledWarning
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import xarray as xr
 
     from no2sr.cli.batch import Work
+    from no2sr.strips import Workers
 
 __all__ = ["command"]
+
+_REFINING = ("scale", "model", "edges", "conserve", "engine", "precision")
+_RUNNING = (*_REFINING, "overwrite", "style", "resume", "workers")
+_MANY_CELLS = 1 << 24  # 64 MiB: what is larger is read by window
+_CHUNK = "4MiB"
 
 
 @click.command("downscale", cls=options.BoxCommand, no_args_is_help=True)
@@ -31,6 +40,7 @@ __all__ = ["command"]
 @options.interpreting
 @options.region
 @options.refining
+@options.running
 @options.native
 @options.writing
 @options.skip
@@ -54,6 +64,10 @@ def command(
       no2sr downscale orbit1.nc orbit2.nc merged.tif --bbox 76 27.5 78.5 29.5
       no2sr downscale tempo.tif fine.nc --scale 2 --unit umol
       no2sr downscale granules/*.nc fine/ --qa 0.5 --resolution 0.04
+      no2sr downscale global.tif fine.tif --model espcn --workers 4
+
+    A run that was killed leaves a folder .OUT.no2sr-work beside OUT, with what was finished; the
+    same command goes on from there.
     """
     from no2sr.networks import load_model
 
@@ -66,12 +80,23 @@ def command(
         check_out(jobs[0].out, overwrite=settings["overwrite"])
     model = load_model(settings["model"], scale=settings["scale"])
     notes = Log(log or (Path(out) / LOG if batch else None), settings)
-    work = partial(_run, **{**settings, "model": model})
+    where = {name: settings.pop(name) for name in ("workers", "scheduler")}
     how = {"log": notes, "skip": skip, "quiet": settings["quiet"]}
-    if not batch:
-        _run_one(jobs[0], work, **how)
-    elif run_batch(jobs, work, debug=wants_debug(ctx), **how):
-        ctx.exit(1)
+    with _lent(**where) as workers:
+        work = partial(_run, **{**settings, "model": model, "workers": workers})
+        if not batch:
+            _run_one(jobs[0], work, **how)
+        elif run_batch(jobs, work, debug=wants_debug(ctx), **how):
+            ctx.exit(1)
+
+
+def _lent(**where: Any) -> AbstractContextManager[Workers | None]:
+    """Return the workers of a cluster if one was asked for."""
+    if not any(where.values()):
+        return nullcontext()
+    from no2sr.cluster import cluster
+
+    return cluster(**where)
 
 
 def _run_one(job: Job, work: Work, *, log: Log, skip: bool, quiet: bool) -> None:
@@ -88,39 +113,71 @@ def _run_one(job: Job, work: Work, *, log: Log, skip: bool, quiet: bool) -> None
 
 def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
     """Do one job and return what is to be said of it."""
-    import no2sr
     from no2sr.provenance import noted
+    from no2sr.windowed import refine_to_file, seal
     from no2sr.writers import check_suffix
 
     check_out(job.out, overwrite=settings["overwrite"])
-    refining = {name: settings.pop(name) for name in ("scale", "model", "edges", "conserve")}
-    writing = {name: settings.pop(name) for name in ("overwrite", "style")}
+    running = {name: settings.pop(name) for name in _RUNNING}
     unit = settings.pop("unit_out")
     reading = {**settings, "unit": settings["unit_in"]}
     del reading["unit_in"]
-    source = job.sources[0] if len(job.sources) == 1 else job.sources
     with progress_bar(job.out.name, quiet=quiet) as progress:
-        coarse = _opened(source, **reading)
+        coarse = _opened(job.sources, **reading)
         check_suffix(job.out, times=coarse.sizes.get("time", 1))  # before the long work
-        fine = no2sr.downscale(coarse, progress=progress, **refining)
         job.out.parent.mkdir(parents=True, exist_ok=True)
-        writing["unit"] = unit_to_write(fine, job.out, asked=unit)
-        no2sr.write(fine, job.out, **writing)
+        running["unit"] = unit_to_write(coarse, job.out, asked=unit)
+        running["origin"] = {"files": [seal(path) for path in job.sources], "reading": reading}
+        fine = refine_to_file(coarse, job.out, progress=progress, **running)
     grids = {"grid_in": grid_in_words(coarse), "grid_out": grid_in_words(fine)}
     return {**grids, "source": fine.attrs.get("source"), **noted(fine.attrs)}
 
 
-def _opened(
-    source: Path | tuple[Path, ...], *, coarsen_to_native: bool, **reading: Any
-) -> xr.DataArray:
-    """Open what is to be refined, averaged to what it resolves if that was asked for."""
+def _opened(sources: tuple[Path, ...], *, coarsen_to_native: bool, **reading: Any) -> xr.DataArray:
+    """Open what is to be refined, averaged to what it resolves if that was asked for.
+
+    Large grids stay in their files, to be read by window.
+    """
     import no2sr
 
-    if not coarsen_to_native:
-        return guarded(no2sr.open_no2, source, **reading)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OversampledWarning)  # it is being heeded
-        return no2sr.coarsen_to_native(guarded(no2sr.open_no2, source, **reading))
+    if coarsen_to_native:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OversampledWarning)  # it is being heeded
+            return no2sr.coarsen_to_native(guarded(no2sr.open_no2, _source(sources), **reading))
+    image = guarded(_read, sources, **reading)
+    if image is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", No2srWarning)  # the child has told them
+            return _by_window(sources, **reading)
+    return image
+
+
+def _source(sources: tuple[Path, ...]) -> Path | tuple[Path, ...]:
+    return sources[0] if len(sources) == 1 else sources
+
+
+def _read(sources: tuple[Path, ...], **reading: Any) -> xr.DataArray | None:
+    """Read a grid, or only see to it that it could be read if it is large."""
+    import no2sr
+    from no2sr.readers import cells_in, doubt_sample
+
+    if max(cells_in(path) for path in sources) <= _MANY_CELLS:
+        return no2sr.open_no2(_source(sources), **reading)
+    image = _by_window(sources, **reading)
+    if image.chunks is None:  # its reader knows no windows
+        return image
+    doubt_sample(image)
+    return None
+
+
+def _by_window(sources: tuple[Path, ...], **reading: Any) -> xr.DataArray:
+    """Open a grid whose values stay in the file."""
+    import dask
+
+    import no2sr
+
+    with dask.config.set({"array.chunk-size": _CHUNK}):
+        return no2sr.open_no2(_source(sources), chunks="auto", **reading)
 
 
 def _summary(outcome: Outcome) -> list[tuple[str, str]]:

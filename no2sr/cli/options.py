@@ -30,6 +30,7 @@ __all__ = [
     "quiet",
     "refining",
     "region",
+    "running",
     "skip",
     "writing",
 ]
@@ -232,6 +233,36 @@ _REFINING = (
 )
 
 
+_RUNNING = (
+    click.option(
+        "--engine",
+        type=click.Choice(["onnxruntime", "tensorflow", "openvino"]),
+        default="onnxruntime",
+        show_default=True,
+        help="What runs the network.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["float32", "bfloat16"]),
+        default="float32",
+        show_default=True,
+        help="Of the arithmetic in the network; bfloat16 with openvino only.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Work in N processes of Dask instead of threads.",
+    ),
+    click.option("--scheduler", metavar="ADDRESS", help="Work on a Dask cluster, tcp://host:port."),
+    click.option(
+        "--resume/--no-resume",
+        default=True,
+        help="Go on from what a killed run left.  [default: resume]",
+    ),
+)
+
+
 def interpreting(command: Command) -> Command:
     """Add the options that say what the values of a file are."""
     return _add(_INTERPRETING, command)
@@ -250,6 +281,11 @@ def region(command: Command) -> Command:
 def colouring(command: Command) -> Command:
     """Add the options that say how values are coloured."""
     return _add(_COLOURING, command)
+
+
+def running(command: Command) -> Command:
+    """Add the options that say what does the work, and whether from the beginning."""
+    return _add(_RUNNING, command)
 
 
 def writing(command: Command) -> Command:

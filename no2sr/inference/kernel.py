@@ -16,6 +16,7 @@ import numpy as np
 from no2sr.conserve import closure, conserve
 from no2sr.gaps import restore_gaps
 from no2sr.inference import make_engine, super_resolve
+from no2sr.networks.store import found_here
 from no2sr.tally import Tally
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Kernel:
             if key not in _ENGINES:
                 while len(_ENGINES) >= _MOST_ENGINES:
                     del _ENGINES[next(iter(_ENGINES))]
-                made = make_engine(self.model, name=self.engine, precision=self.precision)
+                model = found_here(self.model)
+                made = make_engine(model, name=self.engine, precision=self.precision)
                 _ENGINES[key] = self.model, made  # with the model: an id is free after its object
             return _ENGINES[key][1]

@@ -21,7 +21,7 @@ from no2sr.networks.legacy import load_legacy
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["available_models", "load_keras", "load_model", "save_model", "shipped"]
+__all__ = ["available_models", "found_here", "load_keras", "load_model", "save_model", "shipped"]
 
 CARD = "card.json"
 KERAS_FILE = "network.keras"
@@ -95,6 +95,25 @@ def shipped(name: str, scale: int | None) -> Path:
             f"scale {', '.join(map(str, scales))}; choose one of these or train your own"
         )
     return Path(str(files("no2sr").joinpath("weights"))) / f"{name}_x{scale}"
+
+
+def found_here(model: Model) -> Model:
+    """Return a model that came from another machine: its folder may lie elsewhere here.
+
+    Raises
+    ------
+    UnknownModelError, CardMismatchError
+        If neither its folder nor the same shipped model is there.
+    """
+    if model.folder is None or model.folder.is_dir():
+        return model
+    here = _load_folder(shipped(model.card.network, model.card.scale))
+    if here.card.files != model.card.files:
+        raise CardMismatchError(
+            f"{model.folder} is not on this machine and the {model.card.network} shipped here is "
+            "another, expected the same model everywhere; copy the folder there"
+        )
+    return here
 
 
 def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:

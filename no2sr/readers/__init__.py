@@ -35,7 +35,9 @@ __all__ = [
     "ReadOptions",
     "Reader",
     "available_readers",
+    "cells_in",
     "describe",
+    "doubt_sample",
     "find_reader",
     "grid_no2",
     "load_reader",
@@ -337,6 +339,20 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
             f"{first.path.name} is a grid already, expected swaths; open it with open_no2"
         )
     return merged(first, rest, options=options, bbox=bbox, resolution=resolution)
+
+
+def cells_in(path: Path) -> int:
+    """Return the cells of the largest grid in a file; see `no2sr.readers._extent.cells_in`."""
+    from no2sr.readers._extent import cells_in as counted
+
+    return counted(path)
+
+
+def doubt_sample(image: xr.DataArray) -> None:
+    """Doubt a lazy image by its middle; see `no2sr.readers._doubts.doubt_sample`."""
+    from no2sr.readers._doubts import doubt_sample as doubted
+
+    doubted(image)
 
 
 def describe(path: str | Path, **settings: Any) -> dict[str, Any]:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from no2sr.errors import MissingCRSError, No2srWarning, OversampledWarning, RepairWarning
+from no2sr.grid import crop
 from no2sr.image import crs_of
-from no2sr.sampling import effective_resolution
+from no2sr.sampling import WINDOW, effective_resolution
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from no2sr.sampling import Resolution
 
-__all__ = ["doubt_negatives", "doubt_resolution", "doubt_zeros"]
+__all__ = ["doubt_negatives", "doubt_resolution", "doubt_sample", "doubt_zeros"]
 
 REFINED = "no2sr: downscale"  # what `no2sr.pipeline` notes in the history
 ZEROS = 0.01  # share of exact zeros above which they are no measurements
@@ -63,6 +64,20 @@ def doubt_resolution(image: xr.DataArray) -> Resolution | None:
             stacklevel=3,
         )
     return found
+
+
+def doubt_sample(image: xr.DataArray) -> None:
+    """Warn if the middle of an image whose values are unread is oversampled.
+
+    Warns
+    -----
+    OversampledWarning
+    """
+    middle = [
+        slice(max(0, (size - WINDOW) // 2), (size + WINDOW) // 2) for size in image.shape[-2:]
+    ]
+    layer = image.isel(time=0) if "time" in image.dims else image
+    doubt_resolution(crop(layer, *middle).load())
 
 
 def _unit_of(image: xr.DataArray) -> str:

@@ -89,7 +89,8 @@ class GeoTiff:
             scale, offset = raster.scales[index], raster.offsets[index]
             unmarked = raster.nodata is None and mask is None and raster.dtypes[index][0] == "f"
         bands = cast(
-            "xr.DataArray", rioxarray.open_rasterio(path, masked=True, chunks=options.chunks)
+            "xr.DataArray",
+            rioxarray.open_rasterio(path, masked=True, chunks=_named(options.chunks)),
         )
         column = bands.isel(band=index, drop=True)
         if (scale, offset) != (1, 0):
@@ -103,6 +104,11 @@ class GeoTiff:
         dataset = _with_origin(column.rename(field.name).to_dataset(), tags)
         dataset.set_close(bands.close)
         return dataset
+
+
+def _named(chunks: Any) -> Any:
+    """Spell out automatic chunks, which rioxarray does not take without the names of the axes."""
+    return {"y": "auto", "x": "auto"} if chunks == "auto" else chunks
 
 
 def _check_place(raster: Any, path: Path) -> None:

@@ -11,13 +11,21 @@ from pathlib import Path
 import xarray as xr
 
 from no2sr.colours import PICTURE
-from no2sr.errors import SettingsError
-from no2sr.writers.geotiff import check_times, write_geotiff
+from no2sr.errors import DimensionError, SettingsError
+from no2sr.writers.geotiff import LONGEST, check_times, write_geotiff
 from no2sr.writers.netcdf import write_netcdf
 from no2sr.writers.picture import write_picture
 from no2sr.writers.zarr import write_zarr
 
-__all__ = ["check_suffix", "write", "write_geotiff", "write_netcdf", "write_picture", "write_zarr"]
+__all__ = [
+    "check_fits",
+    "check_suffix",
+    "write",
+    "write_geotiff",
+    "write_netcdf",
+    "write_picture",
+    "write_zarr",
+]
 
 _WRITERS = {
     ".tif": write_geotiff,
@@ -102,3 +110,26 @@ def check_suffix(path: str | Path, *, times: int = 1) -> str:
     if _WRITERS[suffix] is write_geotiff:
         check_times(times)
     return suffix
+
+
+def check_fits(path: str | Path, shape: tuple[int, int, int]) -> None:
+    """Refuse an image that the format of an output cannot hold.
+
+    Parameters
+    ----------
+    path : str or Path
+    shape : (times, rows, columns)
+
+    Raises
+    ------
+    SettingsError
+        If no writer answers to the suffix.
+    DimensionError
+        If there are too many times, rows or columns.
+    """
+    suffix = check_suffix(path, times=shape[0])
+    if _WRITERS[suffix] is write_geotiff and max(shape) > LONGEST:
+        raise DimensionError(
+            f"the fine image has {shape[1]} x {shape[2]} cells, expected at most {LONGEST} along "
+            "an axis of a GeoTIFF; refine a smaller region, or write .zarr"
+        )

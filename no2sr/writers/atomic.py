@@ -6,18 +6,20 @@ import glob
 import shutil
 import uuid
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from no2sr.errors import OutputExistsError, WriteError
+from no2sr.errors import No2srError, OutputExistsError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_free", "replacing"]
+__all__ = ["check_free", "refusals", "replacing", "scratch_in"]
 
 # What GDAL keeps beside a raster: after an overwrite it would describe the file that was.
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
+_SCRATCH: ContextVar[Path | None] = ContextVar("scratch", default=None)
 
 
 @contextmanager
@@ -45,22 +47,46 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     """
     final = Path(path)
     check_free(final, overwrite=overwrite)
-    temporary = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}.partial{final.suffix}")
+    name = f".{final.stem}.{uuid.uuid4().hex[:8]}.partial{final.suffix}"
+    temporary = (_SCRATCH.get() or final.parent) / name
     try:
-        yield temporary
-        check_free(final, overwrite=overwrite)
-        _move(temporary, final)
+        with refusals(final):
+            yield temporary
+            check_free(final, overwrite=overwrite)
+            _move(temporary, final)
+    finally:
+        for scratch in temporary.parent.glob(f"{glob.escape(temporary.name)}*"):
+            _remove(scratch)
+
+
+@contextmanager
+def scratch_in(folder: Path) -> Iterator[None]:
+    """Let temporary paths lie in a folder, on the same disk, instead of beside the final ones."""
+    token = _SCRATCH.set(folder)
+    try:
+        yield
+    finally:
+        _SCRATCH.reset(token)
+
+
+@contextmanager
+def refusals(final: Path) -> Iterator[None]:
+    """Say in our words why the system refused to write.
+
+    Raises
+    ------
+    WriteError
+    """
+    try:
+        yield
     except OSError as error:
-        if isinstance(error, WriteError):
+        if isinstance(error, No2srError):
             raise
         reason = error.strerror or error.__cause__ or error
         raise WriteError(
             f"{final} could not be written ({reason}), expected a writable folder with room; "
             "check its permissions and free space, or write elsewhere"
         ) from error
-    finally:
-        for scratch in final.parent.glob(f"{glob.escape(temporary.name)}*"):
-            _remove(scratch)
 
 
 def check_free(final: Path, *, overwrite: bool) -> None:

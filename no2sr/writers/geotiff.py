@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["write_geotiff"]
 
 TILE = 512
+LONGEST = 2**31 - 1  # pixels along an axis that GDAL can count
+# GDAL's cache would take a twentieth of the machine; a row of tiles is enough. Its scratch file of
+# overviews need not be compressed: it is read back at once.
+_SETTINGS = {"GDAL_CACHEMAX": 256, "COG_TMP_COMPRESSION": "NONE"}
 _COG = {
     "driver": "COG",
     "blocksize": TILE,
@@ -81,8 +85,9 @@ def write_geotiff(
     ready = _one_field(prepare(image, unit))
     with replacing_styled(path, overwrite=overwrite, style=style) as temporary:
         plain = temporary.with_name(f"{temporary.name}.plain.tif")
-        _write_plain(ready, plain)
-        copy(plain, temporary, **_COG)
+        with rasterio.Env(**_SETTINGS):
+            _write_plain(ready, plain)
+            copy(plain, temporary, **_COG)
     return Path(path)
 
 

@@ -53,11 +53,28 @@ def write_netcdf(
 
 
 def store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"] = "w") -> None:
-    """Write a dataset that is ready as NetCDF-4, or add its variables to a file."""
+    """Write a dataset that is ready as NetCDF-4, or add its variables to a file.
+
+    Slab by slab in a fixed order: it needs little memory, and equal images give equal bytes however
+    they are held.
+    """
+    import dask
+
+    fields = {name: _in_slabs(field) for name, field in dataset.data_vars.items() if field.ndim > 1}
+    slabs = dataset.assign(fields)
     try:
-        dataset.to_netcdf(path, mode=mode, engine="netcdf4", format="NETCDF4")
+        with dask.config.set(scheduler="synchronous"):
+            slabs.to_netcdf(path, mode=mode, engine="netcdf4", format="NETCDF4")
     except RuntimeError as error:
         # The library's word for a full disk, among others, is "NetCDF: HDF error".
         if str(error).startswith("NetCDF:"):
             raise OSError(str(error)) from error
         raise
+
+
+def _in_slabs(field: xr.DataArray) -> xr.DataArray:
+    """Return a field, (..., y, x), in rows of the chunks that it is stored in."""
+    rows = field.encoding["chunksizes"][-2]
+    return field.chunk(
+        dict.fromkeys(field.dims[:-2], 1) | {field.dims[-2]: rows, field.dims[-1]: -1}
+    )

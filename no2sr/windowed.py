@@ -1,0 +1,197 @@
+"""Downscale into a file without ever holding the fine image, and go on after being killed.
+
+Strips of the coarse image are read, made finer on all cores or on a cluster, and appended to a work
+folder beside the output. The output is then written from there, and put in its place when it is
+complete. It is the file that `no2sr.downscale` and `no2sr.write` would make, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from no2sr import __version__
+from no2sr.door import enter
+from no2sr.errors import NoValidPixelsError
+from no2sr.grid import transform_of
+from no2sr.image import crs_of
+from no2sr.pipeline import check_size, chosen_kernel, placed
+from no2sr.provenance import doubt_refined
+from no2sr.strips import Strips, pool
+from no2sr.workfolder import WorkFolder
+from no2sr.writers import check_fits, write
+from no2sr.writers.atomic import check_free, refusals, scratch_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from no2sr.conserve import Kind
+    from no2sr.inference.kernel import Kernel
+    from no2sr.networks import Model
+    from no2sr.strips import Workers
+
+__all__ = ["refine_to_file", "seal"]
+
+_ENDS = 1 << 20  # bytes of either end of a file that are looked at: headers and indices lie there
+
+
+def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
+    image: xr.DataArray,
+    path: str | Path,
+    *,
+    scale: int = 4,
+    model: str | Path | Model | None = None,
+    conserve: Kind = "additive",
+    edges: Literal["pad", "shave"] = "pad",
+    engine: str = "onnxruntime",
+    precision: str = "float32",
+    unit: str | None = None,
+    overwrite: bool = False,
+    style: bool = False,
+    origin: Any = None,
+    resume: bool = True,
+    workers: Workers | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.DataArray:
+    """Downscale an image into a file; memory does not grow with the image.
+
+    Parameters
+    ----------
+    image : DataArray, (y, x) or (time, y, x)
+        As `no2sr.open_no2` returns it. A dask-backed one is read strip by strip.
+    path : str or Path
+        As for `no2sr.write`.
+    scale, model, conserve, edges, engine, precision, progress
+        As for `no2sr.downscale`.
+    unit, overwrite, style
+        As for `no2sr.write`.
+    origin : optional
+        What the values of a dask-backed image depend on, such as the `seal` of its files and how
+        they were read: without it a killed run cannot be told to be the same. Values in memory are
+        compared themselves.
+    resume : bool
+        Whether to go on from what a killed run of the same task has left.
+    workers : Workers, optional
+        Where blocks are made finer, as `no2sr.cluster.cluster` lends them; by default all cores.
+
+    Returns
+    -------
+    DataArray
+        The fine image's coordinates and attributes; its values are in the file.
+
+    Raises
+    ------
+    ImageError, ModelError, SettingsError
+        As for `no2sr.downscale`.
+    OutputExistsError, WriteError
+        As for `no2sr.write`. Strips that were finished stay in the work folder.
+
+    Warns
+    -----
+    RefinedInputWarning
+        As for `no2sr.downscale`.
+    No2srWarning
+        If unfinished work of another task is removed.
+    """
+    out = Path(path)
+    kernel = chosen_kernel(
+        model, scale=scale, conserve=conserve, engine=engine, precision=precision
+    )
+    earlier = doubt_refined(str(image.name), image.attrs, {})
+    image = enter(image)
+    check_size(image, kernel, edges=edges)
+    strips = Strips(image, kernel)
+    check_fits(out, strips.shape)
+    check_free(out, overwrite=overwrite)
+    task = {**_task(image, kernel, origin=origin), "edges": edges, "unit": unit}
+    with refusals(out), WorkFolder(out, task, strips.shape, resume=resume) as folder:
+        _compute(strips, folder, workers=workers, progress=progress)
+        values = folder.values().reshape(*image.shape[:-2], *strips.shape[1:])
+        facts = folder.tally.facts()
+        fine = placed(values, image, kernel, edges=edges, earlier=earlier, **facts)
+        with scratch_in(folder.path):
+            write(fine, out, overwrite=overwrite, unit=unit, style=style)
+    return fine
+
+
+def _compute(
+    strips: Strips,
+    folder: WorkFolder,
+    *,
+    workers: Workers | None,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Make the strips finer that are not finished, and add them to the folder."""
+    tally, done, total = folder.tally, folder.pixels, int(np.prod(strips.shape, dtype=np.int64))
+    strip: list[NDArray[np.float32]] = []
+    with pool(workers) as there:
+        for _, place, result in strips.refined(there, first=folder.finished):
+            strip.append(result.values)
+            tally = tally.merged(result.tally)
+            if place.columns.stop * strips.scale == strips.shape[2]:
+                folder.append(np.concatenate(strip, axis=1), tally)
+                strip.clear()
+            done += result.values.size
+            if progress is not None:
+                progress(done, total)
+    if not tally.valid:
+        raise NoValidPixelsError(
+            f"all {tally.cells} cells are gaps, expected observed ones; choose another region"
+        )
+
+
+def _task(image: xr.DataArray, kernel: Kernel, *, origin: Any) -> dict[str, Any]:
+    """Return what the fine values and the attributes depend on."""
+    card = kernel.model.card
+    if image.chunks is None:
+        values = hashlib.sha256(np.ascontiguousarray(image.values).data).hexdigest()
+    else:
+        values = "unread" if origin is not None else uuid.uuid4().hex
+    return {
+        "version": __version__,
+        "origin": origin,
+        "values": values,
+        "shape": image.shape,
+        "transform": transform_of(image)[:6],
+        "crs": crs_of(image).to_wkt(),
+        "attrs": image.attrs,
+        "model": card.files or uuid.uuid4().hex,
+        "scale": card.scale,
+        "conserve": kernel.conserve,
+        "engine": kernel.engine,
+        "precision": kernel.precision,
+    }
+
+
+def seal(path: Path) -> dict[str, Any]:
+    """Return what tells a file, or a folder of files, from a changed one without reading it all.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict
+        Path, size, time of change, and a checksum of both ends.
+    """
+    if path.is_dir():
+        return {str(path): [seal(entry) for entry in sorted(path.rglob("*")) if entry.is_file()]}
+    about = path.stat()
+    with path.open("rb") as file:
+        ends = file.read(_ENDS)
+        file.seek(max(0, about.st_size - _ENDS))
+        ends += file.read(_ENDS)
+    return {
+        "path": str(path.resolve()),
+        "size": about.st_size,
+        "changed": about.st_mtime_ns,
+        "sha256": hashlib.sha256(ends).hexdigest(),
+    }
