@@ -67,7 +67,7 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
     image : DataArray, (y, x) or (time, y, x)
         As `no2sr.open_no2` returns it. A dask-backed one is read strip by strip.
     path : str or Path
-        As for `no2sr.write`.
+        As for `no2sr.write`, but the folder is made if it is not there.
     scale, model, conserve, edges, engine, precision, progress
         As for `no2sr.downscale`.
     unit, overwrite, style
@@ -109,6 +109,8 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
     check_size(image, kernel, edges=edges)
     strips = Strips(image, kernel)
     check_fits(out, strips.shape)
+    with refusals(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
     check_free(out, overwrite=overwrite)
     task = {**_task(image, kernel, origin=origin), "edges": edges, "unit": unit}
     with refusals(out), WorkFolder(out, task, strips.shape, resume=resume) as folder:

@@ -125,7 +125,6 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
     with progress_bar(job.out.name, quiet=quiet) as progress:
         coarse = _opened(job.sources, **reading)
         check_suffix(job.out, times=coarse.sizes.get("time", 1))  # before the long work
-        job.out.parent.mkdir(parents=True, exist_ok=True)
         running["unit"] = unit_to_write(coarse, job.out, asked=unit)
         running["origin"] = {"files": [seal(path) for path in job.sources], "reading": reading}
         fine = refine_to_file(coarse, job.out, progress=progress, **running)
