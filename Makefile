@@ -1,6 +1,8 @@
 # make demo   environment, then one simulated Sentinel-5P file made four times finer
 # make test   environment, then the whole test suite
 # make fuzz N=10000   feed mutants of good files to the command line
+# make test-qgis   the outputs and the plugin in real QGIS, which is installed if need be (Debian, Ubuntu)
+# make plugin   zip the QGIS plugin into dist/
 # make benchmark-accuracy   judge all networks on real fields and write docs/accuracy.md
 # make lint   ruff and numpydoc;  make types   mypy;  make clean   remove what make made
 
@@ -9,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo test fuzz lint types clean benchmark-accuracy
+.PHONY: demo test test-qgis plugin fuzz lint types clean benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -21,6 +23,12 @@ test: $(VENV)/.stamp-dev
 # Mutants of good files through the command line; failing ones are kept in out/fuzz.
 fuzz: $(VENV)/.stamp-dev
 	$(BIN)/python tests/hostile/fuzz.py --number $(or $(N),300) --seed $(or $(SEED),1)
+
+test-qgis: $(VENV)/.stamp-dev $(VENV)/.stamp-qgis
+	NO2SR_REQUIRE_QGIS=1 $(BIN)/python -m pytest -n 2 -m qgis tests/qgis
+
+plugin: $(VENV)/.stamp-venv
+	$(BIN)/python qgis_plugin/make_zip.py dist
 
 lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
@@ -58,4 +66,14 @@ $(VENV)/.stamp-package: $(VENV)/.stamp-venv pyproject.toml
 $(VENV)/.stamp-dev: $(VENV)/.stamp-package
 	@echo "installing the tools of the tests"
 	@$(PIP) install --group dev
+	@touch $@
+
+# QGIS for /usr/bin/python3: what its recommendations would add is not needed.
+$(VENV)/.stamp-qgis: $(VENV)/.stamp-venv
+	@if ! /usr/bin/python3 -c 'import qgis.core' 2>/dev/null; then \
+	    echo "installing QGIS (a minute or two)"; \
+	    if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	    $$sudo apt-get -qq update && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y \
+	        --no-install-recommends qgis python3-qgis qgis-providers >/dev/null || exit 1; \
+	fi
 	@touch $@

@@ -338,6 +338,46 @@ def test_no_bar_where_nobody_looks(monkeypatch, stream, quiet):
     assert stderr.getvalue() == ""
 
 
+def test_progress_as_lines_for_other_programs(no2sr_command, grid_file, tmp_path):
+    done = no2sr_command("downscale", grid_file, tmp_path / "a.tif", "--progress", "lines")
+    assert done.code == 0
+    lines = done.err.splitlines()
+    percents = [int(line.removeprefix("Progress: ").removesuffix("%")) for line in lines]
+    assert percents == sorted(set(percents))
+    assert percents[-1] == 100
+    hushed = ["--progress", "lines", "--quiet"]
+    assert no2sr_command("downscale", grid_file, tmp_path / "b.tif", *hushed).err == ""
+    assert no2sr_command("downscale", grid_file, tmp_path / "c.tif", "--progress", "x").code == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such request")
+def test_a_request_to_end_leaves_nothing_behind(grid_file, tmp_path):
+    # The writer says when it has begun, and then waits for the request.
+    script = (
+        "import sys, time\n"
+        "import no2sr.writers.geotiff as geotiff\n"
+        "from no2sr.cli import main\n"
+        "def wait(plain, temporary, **_):\n"
+        "    print('writing', flush=True)\n"
+        "    for _ in range(600):\n"  # a signal between two steps must not wait for a long sleep
+        "        time.sleep(0.1)\n"
+        "geotiff.copy = wait\n"
+        "main(sys.argv[1:])\n"
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    line = [sys.executable, "-c", script, "downscale", grid_file, out / "fine.tif"]
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "writing\n"
+        assert list(out.iterdir())
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "Interrupted.\n")
+    assert list(out.iterdir()) == []
+
+
 def test_info_as_table(no2sr_command, grid_file):
     shown = no2sr_command("info", grid_file)
     assert (shown.code, shown.err) == (0, "")

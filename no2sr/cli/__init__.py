@@ -5,7 +5,10 @@ Heavy imports happen inside the command bodies, so that ``--help`` answers at on
 
 from __future__ import annotations
 
-from typing import Any
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +28,9 @@ from no2sr.cli import (
 from no2sr.cli.messages import foreign, one_line_messages, report, wants_debug
 from no2sr.errors import No2srError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 __all__ = ["main"]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -34,7 +40,7 @@ class _Main(click.Group):
     """A group that turns the package's errors into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with one_line_messages(ctx):
+        with one_line_messages(ctx), _stopping_when_asked():
             try:
                 return super().invoke(ctx)
             except No2srError as error:
@@ -48,6 +54,23 @@ class _Main(click.Group):
             except KeyboardInterrupt:
                 click.echo("Interrupted.", err=True)
                 ctx.exit(INTERRUPTED)
+
+
+@contextmanager
+def _stopping_when_asked() -> Iterator[None]:
+    """Let a request to end unwind as Ctrl-C does, so that no partial output is left behind."""
+    if threading.current_thread() is not threading.main_thread():  # signals come to that one only
+        yield
+        return
+
+    def stop(*_signal: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.group(

@@ -1,4 +1,4 @@
-"""Tables on stdout and the progress bar on stderr; rich is imported only when one is drawn."""
+"""Tables on stdout, progress on stderr: rich, if one is drawn, is imported only then."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import xarray as xr
 
-__all__ = ["grid_in_words", "print_table", "progress_bar"]
+__all__ = ["grid_in_words", "print_table", "progress_bar", "set_progress"]
+
+_PROGRESS = "no2sr.progress"
 
 
 def print_table(
@@ -39,12 +43,18 @@ def print_table(
 def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
     """Draw a bar on stderr while the block runs, unless `quiet` or stderr is no terminal.
 
+    With ``--progress lines``, print a line for every new percent instead: other programs read it.
+
     Yields
     ------
     callable or None
         To be called with the number of steps done and the number there are; None where nothing
         is drawn.
     """
+    ctx = click.get_current_context(silent=True)
+    if not quiet and ctx is not None and ctx.meta.get(_PROGRESS) == "lines":
+        yield _line_printer()
+        return
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -56,6 +66,25 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def set_progress(ctx: click.Context, _option: click.Parameter, value: str) -> None:
+    """Note how progress is to be shown."""
+    ctx.meta[_PROGRESS] = value
+
+
+def _line_printer() -> Callable[[int, int], None]:
+    """Return a function that prints ``Progress: 42%`` on stderr whenever that changes."""
+    shown = -1
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // max(total, 1)
+        if percent != shown:
+            click.echo(f"Progress: {percent}%", err=True)
+            shown = percent
+
+    return show
 
 
 def grid_in_words(image: xr.DataArray) -> str:

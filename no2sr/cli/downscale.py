@@ -45,6 +45,7 @@ _CHUNK = "4MiB"
 @options.writing
 @options.skip
 @options.log
+@options.progress
 @options.quiet
 @options.debug
 @click.pass_context

@@ -26,6 +26,7 @@ __all__ = ["command"]
 @options.interpreting
 @options.gridding
 @options.writing
+@options.progress
 @options.quiet
 @options.debug
 def command(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from no2sr.cli.display import set_progress
 from no2sr.cli.guard import set_guard
 from no2sr.cli.messages import set_debug
 
@@ -27,6 +28,7 @@ __all__ = [
     "log",
     "native",
     "overwriting",
+    "progress",
     "quiet",
     "refining",
     "region",
@@ -106,6 +108,15 @@ skip = click.option(
 )
 quiet = click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
 overwriting = click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+progress = click.option(
+    "--progress",
+    type=click.Choice(["bar", "lines"]),
+    default="bar",
+    show_default=True,
+    expose_value=False,
+    callback=set_progress,
+    help="A bar on a terminal, or lines on stderr for other programs to read.",
+)
 native = click.option(
     "--coarsen-to-native",
     is_flag=True,

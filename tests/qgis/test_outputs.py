@@ -1,0 +1,148 @@
+"""Our rasters in real QGIS: in their place, with their values, in the colours of their style."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from affine import Affine
+
+import no2sr
+from no2sr.cli import main
+from no2sr.grid import georeference
+
+pytestmark = pytest.mark.qgis
+BOX = ("--bbox", "76", "26", "80", "29")
+
+
+def run(*args: object) -> None:
+    """Run the command line here."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(arg) for arg in args], prog_name="no2sr")
+    assert stop.value.code == 0
+
+
+def assert_seen_as_it_is(seen, path) -> None:
+    """Check place and values against what rasterio reads."""
+    with rasterio.open(path) as raster:
+        values = raster.read(1).astype(float)
+        assert seen["valid"]
+        assert seen["bands"] == 1
+        assert np.allclose(seen["extent"], raster.bounds, rtol=0, atol=1e-9)
+        assert seen["size"] == [raster.width, raster.height]
+        assert seen["crs"] == f"EPSG:{raster.crs.to_epsg()}"
+        assert seen["band"] == f"Band 1: {raster.descriptions[0]}"
+        assert raster.units[0] in seen["metadata"]
+    assert seen["count"] == np.isfinite(values).sum()
+    for name, function in (("minimum", np.nanmin), ("maximum", np.nanmax), ("mean", np.nanmean)):
+        assert seen[name] == pytest.approx(function(values), rel=1e-6), name
+
+
+def assert_styled(seen, path, *, label: str) -> None:
+    """Check that QGIS took the style that lies beside the raster."""
+    assert seen["renderer"] == "singlebandpseudocolor"
+    text = path.with_suffix(".qml").read_text(encoding="utf-8")
+    items = re.findall(r'<item value="([^"]+)" label="([^"]+)" color="([^"]+)"', text)
+    assert len(items) == 17
+    assert seen["items"] == [[float(value), words, colour] for value, words, colour in items]
+    assert seen["limits"] == [seen["items"][0][0], seen["items"][-1][0]]
+    assert seen["legend"] == [items[0][1], items[-1][1]]
+    assert all(words.endswith(label) for words in seen["legend"])
+    assert seen["drawn"]["saved"]
+    assert seen["drawn"]["errors"] == []
+    assert seen["drawn"]["colours"] > 20
+
+
+@pytest.mark.parametrize("name", ["swath", "netcdf", "geotiff"])
+def test_a_downscaled_sample(qgis, inputs, tmp_path, name):
+    out = tmp_path / 'it\'s "finer" ø.tif'
+    run("downscale", inputs[name], out, *(BOX if name == "swath" else ()))
+    seen = qgis.look(out, tmp_path / "a.png")
+    assert_seen_as_it_is(seen, out)
+    assert_styled(seen, out, label=" µmol m⁻²")
+    assert "no2sr" in seen["metadata"]  # where the values come from
+
+
+@pytest.mark.parametrize(
+    ("unit", "label"),
+    [
+        ("mol", " µmol m⁻²"),
+        ("Pmolec", " \N{MULTIPLICATION SIGN} 10¹⁵ molecules cm⁻²"),
+        ("molec", " \N{MULTIPLICATION SIGN} 10¹⁵ molecules cm⁻²"),
+    ],
+)
+def test_values_in_any_unit_have_labels_that_read_well(qgis, inputs, tmp_path, unit, label):
+    out = tmp_path / "a.tif"
+    run("downscale", inputs["geotiff"], out, "--scale", 2, "--unit", unit)
+    seen = qgis.look(out, tmp_path / "a.png")
+    assert_seen_as_it_is(seen, out)
+    assert_styled(seen, out, label=label)
+
+
+def test_gridded_swaths_and_what_goes_with_them(qgis, inputs, tmp_path):
+    out = tmp_path / "l3.tif"
+    run("grid", inputs["swath"], out, *BOX)
+    rasters = sorted(tmp_path.glob("*.tif"))
+    assert len(rasters) == 5
+    for path in rasters:
+        seen = qgis.look(path, tmp_path / "a.png")
+        assert_seen_as_it_is(seen, path)
+        share = path.stem in ("l3_coverage", "l3_count")
+        assert seen["limits"][0] == 0 or not share
+        # Few pixels of this size reach a cell of 0.05 degree: their count has few colours.
+        seen["drawn"]["colours"] += 20 if path.stem == "l3_count" else 0
+        assert_styled(seen, path, label="" if share else " µmol m⁻²")
+
+
+def test_projected_rasters_lie_where_they_are(qgis, tmp_path):
+    values = np.random.default_rng(0).gamma(2, 2e-5, (40, 30)).astype(np.float32)
+    bare = xr.DataArray(values, dims=("y", "x"), attrs={"units": "mol m-2"}, name="no2")
+    place = Affine(3218.37, 0, 232153.3523, 0, -3218.19, 3856746.1228)  # cells are not square
+    plain = no2sr.write(georeference(bare, place, "EPSG:32611"), tmp_path / "utm.tif")
+    out = tmp_path / "fine.tif"
+    run("downscale", plain, out, "--scale", 3)
+    seen = qgis.look(out, tmp_path / "a.png")
+    assert_seen_as_it_is(seen, out)
+    assert seen["crs"] == "EPSG:32611"
+    assert_styled(seen, out, label=" µmol m⁻²")
+
+
+def test_without_a_style_qgis_draws_grey(qgis, inputs, tmp_path):
+    out = tmp_path / "a.tif"
+    run("downscale", inputs["geotiff"], out, "--scale", 2, "--no-style")
+    assert qgis.look(out, tmp_path / "a.png")["renderer"] == "singlebandgray"
+
+
+def test_a_style_that_was_saved_in_qgis_is_kept(qgis, inputs, tmp_path):
+    out = tmp_path / "a.tif"
+    run("downscale", inputs["geotiff"], out, "--scale", 2)
+    saved = out.with_suffix(".qml")
+    qgis.look(out, tmp_path / "a.png", saved)
+    theirs = saved.read_text(encoding="utf-8")
+    run("downscale", inputs["geotiff"], out, "--scale", 2, "--overwrite", "--unit", "mol")
+    assert saved.read_text(encoding="utf-8") == theirs
+
+
+def test_statistics_that_qgis_left_do_not_outlive_the_raster(qgis, inputs, tmp_path):
+    out = tmp_path / "a.tif"
+    run("downscale", inputs["geotiff"], out, "--scale", 2)
+    options = [f"--INPUT={out}", "--BAND=1"]
+    assert qgis.process("run", "native:rasterlayerstatistics", *options).code == 0
+    assert list(tmp_path.glob("*.aux.xml"))
+    run("downscale", inputs["geotiff"], out, "--scale", 2, "--overwrite", "--unit", "mol")
+    assert not list(tmp_path.glob("*.aux.xml"))
+    assert_seen_as_it_is(qgis.look(out, tmp_path / "a.png"), out)
+
+
+def test_a_netcdf_file_opens_by_its_path(qgis, inputs, tmp_path):
+    out = tmp_path / "a.nc"
+    run("downscale", inputs["geotiff"], out, "--scale", 2)
+    seen = qgis.look(out, tmp_path / "a.png")
+    image = no2sr.open_no2(out)
+    assert (seen["valid"], seen["bands"], seen["crs"]) == (True, 1, "EPSG:4326")
+    assert np.allclose(seen["extent"], image.rio.bounds(), rtol=0, atol=1e-9)
+    assert seen["maximum"] == pytest.approx(float(image.max()), rel=1e-6)
+    assert seen["mean"] == pytest.approx(float(image.astype(float).mean()), rel=1e-6)
