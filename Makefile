@@ -1,5 +1,7 @@
 # make demo   environment, then one simulated Sentinel-5P file made four times finer
 # make test   environment, then the whole test suite
+# make laws N=1000    try every law on N random scenes, new ones each time
+# make mutation       change the code a little and count how often the tests notice
 # make fuzz N=10000   feed mutants of good files to the command line
 # make test-qgis   the outputs and the plugin in real QGIS, which is installed if need be (Debian, Ubuntu)
 # make plugin   zip the QGIS plugin into dist/
@@ -11,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo test test-qgis plugin fuzz lint types clean benchmark-accuracy
+.PHONY: demo test laws mutation test-qgis plugin fuzz lint types clean benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -19,6 +21,13 @@ demo: $(VENV)/.stamp-package
 
 test: $(VENV)/.stamp-dev
 	$(BIN)/python -m pytest -n auto
+
+laws: $(VENV)/.stamp-dev
+	NO2SR_LAWS=$(or $(N),1000) $(BIN)/python -m pytest -n auto tests/laws
+
+mutation: $(VENV)/.stamp-dev
+	@$(PIP) install --group mutation
+	$(BIN)/python benchmarks/mutation.py --sample $(or $(N),80)
 
 # Mutants of good files through the command line; failing ones are kept in out/fuzz.
 fuzz: $(VENV)/.stamp-dev
