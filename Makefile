@@ -6,6 +6,7 @@
 # make test-qgis   the outputs and the plugin in real QGIS, which is installed if need be (Debian, Ubuntu)
 # make plugin   zip the QGIS plugin into dist/
 # make benchmark-accuracy   judge all networks on real fields and write docs/accuracy.md
+# make test-browser   the reports in Chromium, which is installed where it is missing
 # make lint   ruff and numpydoc;  make types   mypy;  make clean   remove what make made
 
 VENV := .venv
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo test laws mutation test-qgis plugin fuzz lint types clean benchmark-accuracy
+.PHONY: demo test laws mutation test-qgis test-browser plugin fuzz lint types clean benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -32,6 +33,9 @@ mutation: $(VENV)/.stamp-dev
 # Mutants of good files through the command line; failing ones are kept in out/fuzz.
 fuzz: $(VENV)/.stamp-dev
 	$(BIN)/python tests/hostile/fuzz.py --number $(or $(N),300) --seed $(or $(SEED),1)
+
+test-browser: $(VENV)/.stamp-browser
+	NO2SR_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 test-qgis: $(VENV)/.stamp-dev $(VENV)/.stamp-qgis
 	NO2SR_REQUIRE_QGIS=1 $(BIN)/python -m pytest -n 2 -m qgis tests/qgis
@@ -75,6 +79,16 @@ $(VENV)/.stamp-package: $(VENV)/.stamp-venv pyproject.toml
 $(VENV)/.stamp-dev: $(VENV)/.stamp-package
 	@echo "installing the tools of the tests"
 	@$(PIP) install --group dev
+	@touch $@
+
+$(VENV)/.stamp-browser: $(VENV)/.stamp-dev
+	@if ! command -v chromedriver >/dev/null; then \
+	    echo "installing Chromium and its driver"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -qq -y --no-install-recommends chromium chromium-driver >/dev/null \
+	    || { echo "install Chromium and chromedriver, then run make test-browser again" >&2; exit 1; }; \
+	fi
+	@$(PIP) install --group browser
 	@touch $@
 
 # QGIS for /usr/bin/python3: what its recommendations would add is not needed.

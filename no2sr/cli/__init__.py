@@ -25,6 +25,7 @@ from no2sr.cli import (
     render,
     train,
 )
+from no2sr.cli import report as report_page
 from no2sr.cli.messages import foreign, one_line_messages, report, wants_debug
 from no2sr.errors import No2srError
 
@@ -93,5 +94,17 @@ def main() -> None:
     """
 
 
-for module in (downscale, enhance, evaluate, grid, info, models, plot, readers, render, train):
+for module in (
+    downscale,
+    enhance,
+    evaluate,
+    grid,
+    info,
+    models,
+    plot,
+    readers,
+    render,
+    report_page,
+    train,
+):
     main.add_command(module.command)

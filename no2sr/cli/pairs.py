@@ -27,7 +27,7 @@ def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.Data
     list of DataArray
     """
     import no2sr
-    from no2sr.errors import OversampledWarning
+    from no2sr.errors import OversampledWarning, RefinedInputWarning
     from no2sr.grid import bounds_of
     from no2sr.image import is_geographic
 
@@ -35,7 +35,8 @@ def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.Data
     if fine is None:
         return [no2sr.open_no2(path, **reading)]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", OversampledWarning)  # that is what is being looked at
+        for known in (OversampledWarning, RefinedInputWarning):  # that is what is looked at
+            warnings.simplefilter("ignore", known)
         second = no2sr.open_no2(fine)
         if reading["bbox"] is None and is_geographic(second):
             reading["bbox"] = bounds_of(second)

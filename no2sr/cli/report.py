@@ -1,0 +1,63 @@
+"""``no2sr report``: one page on a fine map and what it was made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from no2sr.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["command"]
+
+
+@click.command("report", cls=options.BoxCommand, no_args_is_help=True)
+@click.argument("path", metavar="IN", type=options.PATH)
+@click.argument("fine", metavar="FINE", type=options.PATH)
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=options.PATH,
+    metavar="REPORT",
+    help="Page to write.  [default: FINE with the suffix .html]",
+)
+@click.option("--title", default="", help="Heading of the page.")
+@click.option(
+    "--model",
+    metavar="NAME|FOLDER",
+    help="Model to judge on IN.  [default: the one that FINE names]",
+)
+@options.interpreting
+@options.region
+@options.overwriting
+@options.quiet
+@options.debug
+def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> None:
+    """Report on the FINE map that was made of IN: one HTML file that opens without network.
+
+    It holds a map to swipe between both, values under the cursor, legend, histogram, the judgement
+    of the model on IN by Wald's protocol, gaps, the conservation residual, and where all comes
+    from. Give IN with the options that FINE was made with.
+
+    \b
+    Examples:
+      no2sr report tempo.tif fine.tif -o report.html
+      no2sr report S5P_OFFL_L2__NO2_20231027.nc fine.tif --title "Delhi, 27 October"
+    """
+    from no2sr.cli.jobs import check_free
+    from no2sr.cli.pairs import opened
+    from no2sr.report import write_report
+
+    page = out or fine.with_suffix(".html")
+    overwrite, quiet = settings.pop("overwrite"), settings.pop("quiet")
+    telling = {name: settings.pop(name) for name in ("title", "model")}
+    check_free(page, overwrite=overwrite)
+    before, after = opened(path, fine, **settings)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    written = write_report(before, after, page, overwrite=overwrite, **telling)
+    if not quiet:
+        click.echo(written)
