@@ -7,6 +7,7 @@ its first block.
 
 from __future__ import annotations
 
+import socket
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -80,8 +81,9 @@ def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iter
 def _client(distributed: Any, scheduler: Any) -> Client:
     """Connect to a scheduler, or give up soon."""
     try:
+        _check_answers(scheduler)
         client: Client = distributed.Client(scheduler, timeout=PATIENCE)
-    except (OSError, ValueError, TypeError) as error:
+    except Exception as error:  # a server of another kind makes this fail anywhere
         raise ClusterError(
             f"the scheduler {scheduler} does not answer, expected a running dask scheduler such as "
             "tcp://host:8786; check the address, or start one with: dask scheduler"
@@ -93,6 +95,16 @@ def _client(distributed: Any, scheduler: Any) -> Client:
             f"start some with: dask worker {scheduler}"
         )
     return client
+
+
+def _check_answers(scheduler: Any) -> None:
+    """See whether a server speaks first, as Dask's do over plain TCP: its client would wait on."""
+    if not str(scheduler).startswith("tcp://"):
+        return
+    host, _, port = str(scheduler).removeprefix("tcp://").rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE) as connection:
+        if not connection.recv(1):
+            raise ConnectionError("the connection was closed")
 
 
 @contextmanager

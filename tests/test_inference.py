@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from no2sr.errors import SettingsError
-from no2sr.inference import Prepared, make_engine, super_resolve
+from no2sr import downscale
+from no2sr.errors import MissingDependencyError, SettingsError
+from no2sr.inference import Prepared, make_engine, super_resolve, trim
 from no2sr.networks import Model, ModelCard, build_network, load_model
 from no2sr.resample import upsample
 from no2sr.tiles import Tile
@@ -43,9 +47,62 @@ def test_a_network_fresh_from_training_runs_without_being_saved():
     )
 
 
+@pytest.mark.parametrize("name", ["srcnn", "espcn", "edsr"])
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_every_engine_equals_the_reference(name, engine):
+    pytest.importorskip(engine)
+    model = load_model(name, scale=4)
+    image = np.random.default_rng(3).normal(size=(61, 74)).astype(np.float32)
+    reference = make_engine(model, name="tensorflow")(image)
+    rim = max(1, model.card.rim)
+    np.testing.assert_allclose(
+        trim(make_engine(model, name=engine)(image), rim), trim(reference, rim), atol=2e-6
+    )
+
+
+def test_an_engine_serves_several_threads_at_once():
+    model = load_model("espcn", scale=2)
+    rng = np.random.default_rng(4)
+    images = [rng.normal(size=(20 + n, 31)).astype(np.float32) for n in range(12)]
+    for name in ("onnxruntime", "openvino", "tensorflow"):
+        pytest.importorskip(name)
+        engine = make_engine(model, name=name)
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(engine, images))
+        for image, found in zip(images, together, strict=True):
+            np.testing.assert_array_equal(found, engine(image))
+
+
+def test_bfloat16_is_close_but_not_the_same(model):
+    pytest.importorskip("openvino")
+    image = np.random.default_rng(5).normal(size=(60, 60)).astype(np.float32)
+    exact = trim(make_engine(model)(image), 1)
+    found = trim(make_engine(model, name="openvino", precision="bfloat16")(image), 1)
+    # bfloat16 keeps 8 bits; the sums are float32.
+    assert 0 < np.abs(found - exact).max() < 0.03 * np.abs(image).max()
+
+
 def test_an_unknown_engine_is_refused(model):
-    with pytest.raises(SettingsError, match="expected one of onnxruntime, tensorflow"):
+    with pytest.raises(SettingsError, match="expected one of onnxruntime, tensorflow, openvino"):
         make_engine(model, name="abacus")
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "tensorflow"])
+def test_a_precision_that_an_engine_lacks_is_refused(model, engine):
+    with pytest.raises(SettingsError, match="has no precision 'bfloat16', expected float32; use"):
+        make_engine(model, name=engine, precision="bfloat16")
+    with pytest.raises(SettingsError, match="expected float32 or bfloat16"):
+        downscale(np.nan, engine="openvino", precision="float64")
+
+
+@pytest.mark.parametrize(
+    ("engine", "advice"),
+    [("openvino", r"pip install 'no2sr\[openvino\]'"), ("onnxruntime", "pip install onnxruntime")],
+)
+def test_an_engine_that_is_not_installed_is_named(model, monkeypatch, engine, advice):
+    monkeypatch.setitem(sys.modules, engine, None)
+    with pytest.raises(MissingDependencyError, match=advice):
+        make_engine(model, name=engine)
 
 
 @settings(max_examples=15, deadline=None)
