@@ -158,7 +158,11 @@ def compare(
 def _resolve(methods: Methods | None, scale: int) -> dict[str, str | Model]:
     """Return methods by label: the name of a baseline, or a loaded model."""
     if methods is None:
-        shipped = [card.network for card in available_models() if card.scale == scale]
+        shipped = [
+            card.name
+            for card in available_models()
+            if card.scale == scale and card.domain == "column"
+        ]
         methods = [*BASELINES, *shipped]
     named = methods if isinstance(methods, Mapping) else {name: name for name in methods}
     return {

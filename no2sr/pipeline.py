@@ -232,12 +232,12 @@ def _describe(fine: xr.DataArray, card: ModelCard, **facts: str | float) -> xr.D
     """Write down what was done."""
     fine = with_history(
         fine,
-        f"downscale scale={card.scale} model={card.network} "
+        f"downscale scale={card.scale} model={card.name} "
         f"edges={facts['edges']} conserve={facts['conserve']} (version {__version__})",
     )
     return fine.assign_attrs(
         no2sr_version=__version__,
-        no2sr_model=card.network,
+        no2sr_model=card.name,
         no2sr_model_sha256=card.files.get("network.keras", "unsaved"),
         no2sr_scale=card.scale,
         **{f"no2sr_{name}": value for name, value in facts.items()},

@@ -11,6 +11,9 @@ from no2sr import available_models
 ROW = re.compile(
     r"^\| `(\w+)` \| (\d) \|.*?\| ([\d,]+) \| (0\.\d{3}) \| (0\.\d{3}) \|", re.MULTILINE
 )
+PICTURE_ROW = re.compile(
+    r"^\| `luminance` \| (\d) \| ([\d,]+) \| (\d+\.\d\d) \| (\d+\.\d\d) \|", re.MULTILINE
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,24 @@ def test_the_table_of_models_is_that_of_the_cards(readme):
             pytest.approx(card.metrics["best_classical_over_bicubic"], abs=6e-4),
         )
         for card in available_models()
+        if card.domain == "column"
+    }
+    assert told == cards
+
+
+def test_the_table_of_models_for_pictures_is_that_of_the_cards(readme):
+    told = {
+        int(scale): (int(count.replace(",", "")), float(ours), float(bicubic))
+        for scale, count, ours, bicubic in PICTURE_ROW.findall(readme)
+    }
+    cards = {
+        card.scale: (
+            card.parameters,
+            pytest.approx(card.metrics["psnr_db"], abs=6e-3),
+            pytest.approx(card.metrics["psnr_db_bicubic"], abs=6e-3),
+        )
+        for card in available_models()
+        if card.domain == "luminance"
     }
     assert told == cards
 

@@ -22,7 +22,8 @@ _HEAD = ("network", "scale", "RMSE / bicubic", "best classical / bicubic", "PSNR
 def command() -> None:
     """List the shipped networks with the figures on their cards.
 
-    A ratio of root mean square errors below 1 beats bicubic interpolation.
+    A ratio of root mean square errors below 1 beats bicubic interpolation. Networks for pictures
+    (luminance) are what no2sr enhance uses.
 
     \b
     Example:
@@ -38,10 +39,13 @@ def command() -> None:
 
 def _row(card: ModelCard) -> tuple[str, ...]:
     figures = card.metrics
+    of_columns = card.domain == "column"
     return (
-        card.network,
+        card.name,
         str(card.scale),
-        f"{figures['rmse_over_bicubic']:.3f}",
-        f"{figures['best_classical_over_bicubic']:.3f} ({figures['best_classical']})",
+        f"{figures['rmse_over_bicubic']:.3f}" if of_columns else "-",
+        f"{figures['best_classical_over_bicubic']:.3f} ({figures['best_classical']})"
+        if of_columns
+        else "-",
         f"{figures['psnr_db']:.2f} ({figures['psnr_db_bicubic']:.2f})",
     )
