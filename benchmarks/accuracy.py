@@ -81,9 +81,11 @@ know 2023-10-27..30, and are judged on 2023-10-31.
 - **PSNR** takes the range of the field as peak; **SSIM** is the mean over scenes of windows
   without a gap.
 
-Area-to-point kriging is not among the methods: no Python package that is kept up does it for
-columns. The one there is krigs rates of counts (Poisson kriging) and does not return the block
-means.
+Area-to-point kriging is not among the methods. The one Python package for it that is kept up,
+pyinterpolate (tried: 1.2.1), krigs rates of counts: it adds the mean of the values to the diagonal
+of its matrix, as the variance of a Poisson count, whatever the unit. What its cells add up to then
+is not what was given: 4.56, 4.86, 4.11 and 5.42 for 4.65, 5.19, 3.62 and 5.29 in a field whose
+spread is 1; and a block takes half a second (`benchmarks/kriging.py`).
 """
 
 
