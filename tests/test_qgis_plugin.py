@@ -208,6 +208,9 @@ def test_cancelling_insists_and_leaves_no_partial_output(program, make, tmp_path
     partial = tmp_path / ".fine.0a1b2c3d.partial.tif"
     other = tmp_path / ".another.0a1b2c3d.partial.tif"
     other.touch()
+    work = tmp_path / ".fine.tif.no2sr-work"
+    work.mkdir()
+    (work / "strip").touch()
     path = make(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)",
         f"open({str(partial)!r}, 'w').close()",
@@ -217,6 +220,7 @@ def test_cancelling_insists_and_leaves_no_partial_output(program, make, tmp_path
     )
     program.run([path, str(out)], Feedback(), output=str(out))
     assert not partial.exists()
+    assert not work.exists()
     assert other.exists()
     for _ in range(100):  # killed with its parent; whoever adopts it reaps it
         if not _runs(int(child.read_text())):

@@ -50,7 +50,7 @@ def test_the_ramp_runs_between_the_robust_limits_of_the_values(image, tmp_path):
     values, labels, colours = zip(*items(path), strict=True)
     assert np.allclose(values, np.linspace(low, high, 17), rtol=1e-6, atol=0)
     assert high < 1e3  # the hot pixel has 1e6
-    assert labels[0] == f"{values[0]:.4g} µmol m⁻²"
+    assert labels[0] == f"{values[0]:.3g} µmol m⁻²"
     first, *_, last = ("#{:02x}{:02x}{:02x}".format(*colour) for colour in ramp())
     assert (colours[0], colours[-1]) == (first, last)
     renderer = next(parsed(path).iter("rasterrenderer"))
@@ -100,7 +100,7 @@ def test_shares_and_counts_begin_at_zero(tmp_path, top, end):
     path = write_geotiff(share, tmp_path / "a.tif", style=True)
     first, *_, last = items(path)
     assert (first[0], last[0]) == (0, end)
-    assert (first[1], last[1]) == ("0", f"{end:.4g}")
+    assert (first[1], last[1]) == ("0", f"{end:.3g}")
     assert first[2] == "#440154"  # another ramp than that of columns
 
 

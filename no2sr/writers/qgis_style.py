@@ -50,7 +50,7 @@ class _Scale(NamedTuple):
 
     def label(self, value: float) -> str:
         """Word a value in the unit that is shown."""
-        return f"{self.factor * value:.4g} {self.unit}".rstrip()
+        return f"{self.factor * value:.3g} {self.unit}".rstrip()
 
 
 @contextmanager

@@ -108,7 +108,7 @@ def run(command, feedback, *, output=None):
     feedback : QgsProcessingFeedback
         Gets progress, warnings and lines, and may cancel.
     output : str, optional
-        The file that the command writes; nothing of it is left where the command had to be killed.
+        The file that the command writes; nothing of it is left after a cancellation.
 
     Returns
     -------
@@ -135,7 +135,9 @@ def run(command, feedback, *, output=None):
     try:
         said = _listen(process, feedback)
     finally:
-        _stop(process, output)
+        _stop(process)
+    if feedback.isCanceled():
+        _remove_unfinished(output)
     if process.returncode and not feedback.isCanceled():
         raise ProgramError(_reason(said, process.returncode))
     return "".join(line for stream, line in said if stream == "stdout")
@@ -179,13 +181,12 @@ def _tell(line, feedback):
         feedback.pushConsoleInfo(line)
 
 
-def _stop(process, output):
+def _stop(process):
     """End a process that runs on: it is asked first, and may clean up."""
     if process.poll() is None and _ended_by(process, "terminate"):
         return
     if process.poll() is None:
         _ended_by(process, "kill")
-        _remove_partial(output)
 
 
 def _ended_by(process, how):
@@ -201,13 +202,15 @@ def _ended_by(process, how):
     return True
 
 
-def _remove_partial(output):
-    """Remove what a killed program could not: its files under temporary names."""
+def _remove_unfinished(output):
+    """Remove files under temporary names, and what another run could have gone on from."""
     if output is None:
         return
     final = Path(output)
     for path in final.parent.iterdir():
-        if path.name.startswith(f".{final.stem}") and ".partial" in path.name:
+        if path.name == f".{final.name}.no2sr-work":
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name.startswith(f".{final.stem}.") and ".partial" in path.name:
             path.unlink()
 
 

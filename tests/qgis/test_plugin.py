@@ -245,7 +245,7 @@ def test_cancelling_ends_the_program_and_leaves_nothing(qgis, inputs, tmp_path, 
     stand_in(
         qgis,
         'test "$1" = --version && echo no2sr 9.0.0 && exit',
-        f"touch '{folder}/.a.01234567.partial.tif'",
+        f"touch '{folder}/.a.01234567.partial.tif'; mkdir '{folder}/.a.tif.no2sr-work'",
         "trap '' TERM" if deaf else f"trap 'rm {folder}/.a.*; echo > {note}; exit 130' TERM",
         "echo Progress: 10% >&2",
         "while true; do sleep 0.1; done",
