@@ -321,11 +321,12 @@ def _label_axes(axis: Axes, image: xr.DataArray) -> None:
         axis.xaxis.set_major_formatter(lambda value, _: _degrees(value, "EW"))
         axis.yaxis.set_major_formatter(lambda value, _: _degrees(value, "NS"))
         return
-    axis.set_xlabel(f"easting / {image['x'].attrs['units']}")
-    axis.set_ylabel(f"northing / {image['y'].attrs['units']}")
-    axis.tick_params(axis="x", rotation=30)
+    metres = image["x"].attrs["units"] == "m"
+    by, unit = (1e-3, "km") if metres else (1.0, image["x"].attrs["units"])
+    axis.set_xlabel(f"easting / {unit}")
+    axis.set_ylabel(f"northing / {unit}")
     for side in (axis.xaxis, axis.yaxis):
-        side.set_major_formatter(lambda value, _: f"{value:.10g}")
+        side.set_major_formatter(lambda value, _: f"{by * value:.10g}")
 
 
 def _degrees(value: float, letters: str) -> str:
