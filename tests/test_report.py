@@ -154,7 +154,9 @@ def test_large_images_are_averaged_and_the_page_stays_small():
     page = _Page(text)
     # 1800 x 2200 cells are 7.07 times the most there may be: blocks of 3.
     assert page.data["fine"]["block"] == 3
-    assert "mean of 3 x 3 cells of the file" in page.text
+    # 900 x 1100 are 7.07 times a quarter of that.
+    assert page.data["coarse"]["block"] == 3
+    assert "mean of 3 x 3 observed cells, each value after of 3 x 3 fine ones" in page.text
     assert page.data["geographic"] is False
 
 

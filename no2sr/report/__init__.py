@@ -133,7 +133,7 @@ def make_report(
         data=_inert(told),
         legend=draw_legend(low, high, unit),
         histogram=draw_histogram(by * before.values, by * after.values, unit),
-        averaged=escape(_averaged(drawn["fine"]["block"])),
+        averaged=escape(_averaged(drawn["coarse"]["block"], drawn["fine"]["block"])),
         figures=_rows(_figures(before, after, scale)),
         doubt=escape(_doubt(before, after)),
         judgement=table or f"<p>{escape(reason)}</p>",
@@ -176,11 +176,14 @@ def _lead(after: xr.DataArray, scale: int) -> str:
     )
 
 
-def _averaged(block: int) -> str:
-    """Say so where the page shows less than the file holds."""
-    if block == 1:
+def _averaged(before: int, after: int) -> str:
+    """Say so where the page shows less than the files hold."""
+    if before == after == 1:
         return ""
-    return f" Each value shown is the mean of {block} x {block} cells of the file."
+    return (
+        " The map is shown at the resolution of a screen: each value before is the mean of "
+        f"{before} x {before} observed cells, each value after of {after} x {after} fine ones."
+    )
 
 
 def _rows(pairs: list[tuple[str, str]]) -> str:
