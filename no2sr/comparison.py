@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Methods = Sequence[str] | Mapping[str, str | Model]
     Images = xr.DataArray | Iterable[xr.DataArray]
 
-__all__ = ["BASE", "Comparison", "Scene", "compare"]
+__all__ = ["BASE", "Comparison", "Scene", "compare", "default_methods"]
 
 # What every ratio is taken against, and what has no detail of its own.
 BASE = "bicubic"
@@ -155,15 +155,15 @@ def compare(
     )
 
 
+def default_methods(scale: int) -> list[str]:
+    """Return the names of all baselines, and of the shipped networks that have the scale."""
+    cards = [card for card in available_models() if card.domain == "column"]
+    return [*BASELINES, *(card.name for card in cards if card.scale == scale)]
+
+
 def _resolve(methods: Methods | None, scale: int) -> dict[str, str | Model]:
     """Return methods by label: the name of a baseline, or a loaded model."""
-    if methods is None:
-        shipped = [
-            card.name
-            for card in available_models()
-            if card.scale == scale and card.domain == "column"
-        ]
-        methods = [*BASELINES, *shipped]
+    methods = default_methods(scale) if methods is None else methods
     named = methods if isinstance(methods, Mapping) else {name: name for name in methods}
     return {
         label: method

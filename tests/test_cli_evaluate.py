@@ -42,6 +42,18 @@ def test_files_hold_the_table_of_the_library(no2sr_command, grid_file, tmp_path)
     assert said["methods"]["nearest"]["effective_resolution"] is None
 
 
+def test_a_model_of_ones_own_stands_beside_all_others(no2sr_command, grid_file, tmp_path):
+    mine = no2sr.save_model(no2sr.load_model("espcn", scale=2), tmp_path / "mine")
+    out = tmp_path / "t.json"
+    done = no2sr_command(
+        "evaluate", grid_file, "--scale", "2", "--model", mine, "--json", out, "--quiet"
+    )
+    assert done.code == 0
+    table = json.loads(out.read_text())["methods"]
+    assert {*BASELINES, "srcnn", str(mine)} <= set(table)
+    assert table[str(mine)] == table["espcn"]
+
+
 def test_figures_are_drawn(no2sr_command, grid_file, tmp_path):
     folder = tmp_path / "figures"
     done = no2sr_command(

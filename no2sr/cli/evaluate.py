@@ -44,6 +44,13 @@ def _names(
     help="Baselines, shipped networks, folders of saved ones.  [default: all of the former two]",
 )
 @click.option(
+    "--model",
+    "models",
+    metavar="NAME|FOLDER",
+    multiple=True,
+    help="One more beside the methods; repeatable.",
+)
+@click.option(
     "--psf",
     nargs=2,
     type=float,
@@ -70,16 +77,19 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
     Examples:
       no2sr evaluate tempo.tif
       no2sr evaluate day1.nc day2.nc --scale 2 --csv table.csv --figures figures/
-      no2sr evaluate tempo.tif --methods "bicubic,bicubic + correction,srcnn,my-model"
+      no2sr evaluate tempo.tif --model my-model
+      no2sr evaluate tempo.tif --methods "bicubic,bicubic + correction,srcnn"
       no2sr evaluate s5p.nc --bbox 76 27.5 78.5 29.5 --psf 0.74 0.44 --json table.json
     """
     import no2sr
-    from no2sr.comparison import compare
+    from no2sr.comparison import compare, default_methods
     from no2sr.evaluation import DEFAULT_METRICS, tabulate
 
+    models = settings.pop("models")
     outputs = {name: settings.pop(name) for name in ("csv", "json", "figures")}
     _check_outputs(outputs, overwrite=overwrite)
     asked = {name: settings.pop(name) for name in ("scale", "methods", "psf", "full_scale")}
+    asked["methods"] = [*(asked["methods"] or default_methods(asked["scale"])), *models]
     settings["unit"] = settings.pop("unit_in")
     images = [guarded(no2sr.open_no2, path, **settings) for path in inputs]
     with progress_bar("evaluate", quiet=quiet) as progress:
