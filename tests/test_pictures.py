@@ -17,6 +17,7 @@ from no2sr.errors import (
     DimensionError,
     FileUnreadableError,
     IrregularGridError,
+    No2srError,
     OutputExistsError,
     SettingsError,
     UnknownFormatError,
@@ -325,3 +326,33 @@ def test_bad_calls_leave_nothing(no2sr_command, grid_file, tmp_path):
 def test_scales_without_weights_are_refused_with_those_there_are():
     with pytest.raises(UnknownModelError, match="luminance"):
         no2sr.enhance(_picture(), scale=7)
+
+
+# GDAL logs broken bytes of the file, which Python's logging cannot decode.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_mutants_of_pictures_are_read_or_refused(tmp_path, suffix):
+    whole = no2sr.write(_picture(), tmp_path / f"whole{suffix}").read_bytes()
+    rng = np.random.default_rng(7)
+    mutant = tmp_path / f"mutant{suffix}"
+    refused = []
+    for _ in range(150):
+        content = bytearray(whole)
+        reach = rng.choice([60, len(content)])  # headers are short, and worth most
+        for place in rng.integers(0, reach, rng.integers(1, 6)):
+            content[place] = rng.integers(256)
+        mutant.write_bytes(content)
+        try:
+            assert open_picture(mutant).dtype == np.uint8
+        except No2srError as error:
+            refused.append(str(error))
+    assert len(refused) > 30
+    assert all(mutant.name in message for message in refused)
+
+
+def test_a_bomb_is_refused(tmp_path, monkeypatch):
+    path = no2sr.write(_picture(), tmp_path / "map.png")
+    for most in (300, 100):  # 396 pixels: more than the limit, and than twice the limit
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", most)
+        with pytest.raises(FileUnreadableError, match="cut it into parts"):
+            open_picture(path)

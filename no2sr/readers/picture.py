@@ -5,7 +5,10 @@ What is read here never becomes a column: `no2sr.open_no2` does not know this mo
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +17,21 @@ import xarray as xr
 from affine import Affine
 
 from no2sr.colours import PICTURE
-from no2sr.errors import FileUnreadableError, IrregularGridError, UnknownFormatError
+from no2sr.errors import (
+    FileUnreadableError,
+    IrregularGridError,
+    No2srError,
+    UnknownFormatError,
+)
 from no2sr.grid import georeference
 from no2sr.readers._bands import is_tiff, opened
-from no2sr.readers._files import PICTURES, beginning, check_there, readable
+from no2sr.readers._files import PICTURES, beginning, check_room, check_there, readable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
+    from PIL.ImageFile import ImageFile
 
 __all__ = ["open_picture"]
 
@@ -56,9 +67,11 @@ def open_picture(path: str | Path) -> xr.DataArray:
     path = Path(path)
     check_there(path)
     if is_tiff(path):
-        bands, told = _tiff(path)
+        with _complete(path):
+            bands, told = _tiff(path)
     elif PICTURES.get(beginning(path, 3)) in ("PNG", "JPEG"):
-        bands, told = _plain(path)
+        with _complete(path):
+            bands, told = _plain(path)
     else:
         raise UnknownFormatError(
             f"{path.name} begins with {beginning(path, 8)!r}, expected a picture as GeoTIFF, PNG "
@@ -70,60 +83,80 @@ def open_picture(path: str | Path) -> xr.DataArray:
         coords={"band": list(_BANDS[: len(bands)])},
         attrs={PICTURE: told or f"a picture read from {path.name}"},
     )
-    transform, crs = _place(path)
-    if transform is None:
-        return picture
-    _check_place(path, transform, crs, picture.shape[1:])
-    return georeference(picture, transform, crs)
+    with _complete(path):
+        transform, crs = _place(path)
+        if transform is None:
+            return picture
+        _check_place(path, transform, crs, picture.shape[1:])
+        return georeference(picture, transform, crs)
+
+
+@contextmanager
+def _complete(path: Path) -> Iterator[None]:
+    """Turn what the libraries raise over a broken picture into `FileUnreadableError`."""
+    from PIL import Image
+    from rasterio.errors import CRSError
+
+    broken = (SyntaxError, ValueError, EOFError, struct.error, zlib.error, CRSError)
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    try:
+        with warnings.catch_warnings(), readable(path):
+            warnings.simplefilter("ignore", UserWarning)  # Pillow's, over odd metadata
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except No2srError:  # some are a ValueError, too
+        raise
+    except (*broken, *bombs) as error:
+        raise FileUnreadableError(
+            f"{path.name} cannot be read ({error}), expected a complete picture of less than "
+            f"{Image.MAX_IMAGE_PIXELS} pixels; fetch it again, or cut it into parts"
+        ) from error
 
 
 def _tiff(path: Path) -> tuple[NDArray[np.uint8], str]:
     """Read the bands of a GeoTIFF, a palette as the colours that it stands for."""
     with opened(path) as raster:
-        kinds = [kind.name for kind in raster.colorinterp]
-        if raster.count == 1 and kinds == ["palette"] and raster.dtypes[0] == "uint8":
-            table = np.zeros((256, 4), np.uint8)
-            for index, colour in raster.colormap(1).items():
-                table[index] = colour
-            if raster.nodata is not None:
-                table[int(raster.nodata), 3] = 0
-            bands = np.moveaxis(table[raster.read(1)], -1, 0)
-            return (bands if (bands[3] < 255).any() else bands[:3]), raster.tags().get(PICTURE, "")
+        check_room(4 * raster.width * raster.height, path)
+        told = raster.tags().get(PICTURE, "")
+        if raster.count == 1 and raster.colorinterp[0].name == "palette":
+            return _unfolded(raster), told
         if raster.count not in (3, 4) or set(raster.dtypes) != {"uint8"}:
             what = f"{raster.count} x {raster.dtypes[0]}"
             raise _colourless(path, what, data=raster.dtypes[0] != "uint8")
-        return raster.read(), raster.tags().get(PICTURE, "")
+        return raster.read(), told
+
+
+def _unfolded(raster: Any) -> NDArray[np.uint8]:
+    """Return the colours that a palette stands for, and alpha if some are transparent."""
+    table = np.zeros((256, 4), np.uint8)
+    for index, colour in raster.colormap(1).items():
+        if 0 <= index < len(table):
+            table[index] = colour
+    if raster.nodata is not None:
+        table[int(raster.nodata) % len(table), 3] = 0
+    bands = np.moveaxis(table[raster.read(1, out_dtype="uint8")], -1, 0)
+    return np.asarray(bands if (bands[3] < 255).any() else bands[:3])
 
 
 def _plain(path: Path) -> tuple[NDArray[np.uint8], str]:
     """Read a PNG or JPEG to its end: what is cut short is not taken for grey."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
-    try:
-        with warnings.catch_warnings(), readable(path):
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                file.load()
-                mode = file.mode
-                if mode == "P":
-                    mode = "RGBA" if "transparency" in file.info else "RGB"
-                if mode not in ("RGB", "RGBA"):
-                    raise _colourless(path, f"mode {mode}", data=mode.startswith(("I", "F")))
-                told = file.info.get(PICTURE) or _comment(file.info)
-                pixels = np.asarray(file.convert(mode))
-    except (SyntaxError, ValueError, Image.DecompressionBombWarning) as broken:
-        if isinstance(broken, UnknownFormatError):
-            raise
-        raise FileUnreadableError(
-            f"{path.name} cannot be read ({broken}), expected a complete picture of less than "
-            f"{Image.MAX_IMAGE_PIXELS} pixels; fetch it again, or cut it into parts"
-        ) from broken
-    except UnidentifiedImageError as unknown:
-        raise FileUnreadableError(
-            f"{path.name} cannot be read ({unknown}), expected a complete PNG or JPEG; fetch it "
-            "again"
-        ) from unknown
+    with Image.open(path) as file:
+        file.load()
+        told = file.info.get(PICTURE) or _comment(file.info)
+        pixels = np.asarray(file.convert(_colours_of(file, path)))
     return np.moveaxis(pixels, -1, 0), str(told)
+
+
+def _colours_of(file: ImageFile, path: Path) -> str:
+    """Return the mode of Pillow that holds the colours of a picture, alpha included."""
+    mode = file.mode
+    if mode in ("P", "RGB") and "transparency" in file.info:
+        return "RGBA"
+    if mode in ("P", "RGB", "RGBA"):
+        return "RGB" if mode == "P" else mode
+    raise _colourless(path, f"mode {mode}", data=mode.startswith(("I", "F")))
 
 
 def _comment(info: dict[Any, Any]) -> str:
@@ -198,7 +231,7 @@ def _check_place(path: Path, transform: Affine, crs: Any, shape: tuple[int, ...]
     y = (transform.f, transform.f + transform.e * shape[0])
     like_degrees = max(map(abs, x)) <= 361 and max(map(abs, y)) <= 91
     # In metres, that would be a map of a garden at the origin of the projection.
-    if like_degrees and not crs.is_geographic and crs.linear_units_factor[1] > 1:
+    if like_degrees and crs.is_projected and crs.linear_units_factor[1] > 1:
         return
     if like_degrees != crs.is_geographic:
         raise IrregularGridError(
