@@ -238,7 +238,8 @@ def _ascending(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
 
 def _longitudes(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
     """Describe a longitude axis: unwrapped, then rolled or shifted."""
-    found = _ascending(axis, np.unwrap(centres, period=360))
+    finite = np.where(np.isfinite(centres), centres, np.nan)  # an infinity has no turns
+    found = _ascending(axis, np.unwrap(finite, period=360))
     n, step, before = centres.size, found.step, 0
     if n * step > 360.01 + 0.01 * step:
         raise IrregularGridError(

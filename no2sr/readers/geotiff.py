@@ -117,6 +117,11 @@ def _check_place(raster: Any, path: Path) -> None:
             f"{path.name} has no CRS, expected one such as EPSG:4326; "
             "state the right one, for example with gdal_edit.py -a_srs EPSG:4326"
         )
+    if raster.transform.is_identity:  # what GDAL takes where a file says nothing
+        raise MissingCRSError(
+            f"{path.name} has a CRS but no place in it (no geotransform), expected one; state it, for "
+            "example with gdal_edit.py -a_ullr, or warp its control points with gdalwarp"
+        )
     if raster.transform.b or raster.transform.d:
         raise IrregularGridError(
             f"{path.name} is rotated (geotransform {raster.transform.to_gdal()}), expected rows "

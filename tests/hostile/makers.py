@@ -7,6 +7,7 @@ steps tells by itself whether it lies where it was observed. Everything is writt
 from __future__ import annotations
 
 import gzip
+import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import rasterio
 import xarray as xr
 from affine import Affine
+from rasterio.errors import NotGeoreferencedWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +76,7 @@ def tiff(
     path: Path,
     *,
     values: Any = None,
-    transform: Affine = PLACE,
+    transform: Affine | None = PLACE,
     crs: Any = "EPSG:4326",
     nodata: float | None = None,
     tags: dict[str, str] | None = None,
@@ -86,17 +88,12 @@ def tiff(
     shape = dict(zip(("count", "height", "width"), bands.shape, strict=True))
     dtype = profile.pop("dtype", "float32")
     scale, offset = profile.pop("scale", 1), profile.pop("offset", 0)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype=dtype,
-        nodata=nodata,
-        crs=crs,
-        transform=transform,
-        **shape,
-        **profile,
-    ) as file:
+    place = {} if transform is None else {"transform": transform}
+    how = {"dtype": dtype, "nodata": nodata, "crs": crs, **place, **shape, **profile}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        file = rasterio.open(path, "w", driver="GTiff", **how)
+    with file:
         file.write(bands.astype(dtype))
         file.update_tags(1, **({"units": "umol m-2"} if tags is None else tags))
         if (scale, offset) != (1, 0):
