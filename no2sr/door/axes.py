@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from no2sr.errors import IrregularGridError, UnitsError
+from no2sr.errors import DimensionError, IrregularGridError, UnitsError
 from no2sr.image import regular_axis
 
 if TYPE_CHECKING:
@@ -205,6 +205,11 @@ def _crs_units(axis: xr.DataArray, crs: CRS) -> float:
 
 def _centres(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray) -> NDArray[np.float64]:
     """Return the cell centres: the middle of the cell bounds where these contradict the axis."""
+    if axis.dtype.kind not in "fiu":
+        raise DimensionError(
+            f"axis {axis.name} holds {axis.dtype} values, expected numbers; give the cell centres "
+            "in degrees, or in the unit of the CRS"
+        )
     values = np.asarray(axis.values, dtype=np.float64)
     bounds = axis.attrs.get("bounds")
     if not isinstance(dataset, xr.Dataset) or bounds not in dataset.variables:

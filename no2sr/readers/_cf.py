@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
-from no2sr.errors import MissingVariableError
+from no2sr.errors import FileUnreadableError, MissingVariableError
 from no2sr.readers._fields import listing
 from no2sr.readers._netcdf import empty, fields_in, opened
 
@@ -26,10 +26,22 @@ _MASK = re.compile(r"data_?mask", re.IGNORECASE)
 
 
 def opened_cf(path: Path, chunks: Any = None) -> xr.Dataset:
-    """Open a NetCDF or HDF5 file, its times as they are, its coordinates as CF says."""
-    return xr.open_dataset(
-        path, engine="netcdf4", decode_times=False, decode_coords="all", chunks=chunks
-    )
+    """Open a NetCDF or HDF5 file, its times as they are, its coordinates as CF says.
+
+    Raises
+    ------
+    FileUnreadableError
+        If its types or attributes make no sense together.
+    """
+    try:
+        return xr.open_dataset(
+            path, engine="netcdf4", decode_times=False, decode_coords="all", chunks=chunks
+        )
+    except (ArithmeticError, LookupError, TypeError, ValueError) as odd:
+        raise FileUnreadableError(
+            f"{path.name} cannot be understood ({odd}), expected a CF grid of numbers; fetch it "
+            "again, or convert it"
+        ) from odd
 
 
 def gridded_in(path: Path) -> list[Field]:
@@ -42,7 +54,13 @@ def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
     """Return one variable with its axes, where a ``dataMask`` beside it is not 0.
 
     Closing it closes the dataset.
+
+    Raises
+    ------
+    FileUnreadableError
+        If its values are packed in a way that nobody can undo.
     """
+    _check_packing(dataset[name])
     masks = [m for m in dataset.data_vars if _MASK.fullmatch(str(m)) and m != name]
     grid = dataset
     for mask in masks:
@@ -51,6 +69,18 @@ def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
     grid = _with_bounds(_with_proj4(grid.drop_vars([v for v in grid.data_vars if v != name])))
     grid.set_close(dataset.close)
     return grid
+
+
+def _check_packing(column: xr.DataArray) -> None:
+    """Refuse a scale that is no number, or makes all values equal."""
+    for key in ("scale_factor", "add_offset"):
+        number = column.encoding.get(key, 1)
+        sound = isinstance(number, int | float | np.number) and np.isfinite(number)
+        if not sound or (key == "scale_factor" and number == 0):
+            raise FileUnreadableError(
+                f"{column.name} is packed with a {key} of {number!r}, expected a finite number, "
+                "and a scale other than 0; fetch the file again, or ask who made it"
+            )
 
 
 def gridded(fields: list[Field], path: Path) -> list[Field]:

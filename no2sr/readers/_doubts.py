@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from no2sr.sampling import Resolution
 
-__all__ = ["doubt_negatives", "doubt_resolution", "doubt_sample", "doubt_zeros"]
+__all__ = ["doubt_negatives", "doubt_range", "doubt_resolution", "doubt_sample", "doubt_zeros"]
 
 REFINED = "no2sr: downscale"  # what `no2sr.pipeline` notes in the history
 ZEROS = 0.01  # share of exact zeros above which they are no measurements
@@ -91,6 +91,38 @@ def _unit_of(image: xr.DataArray) -> str:
 def _by(sizes: tuple[float, ...] | list[float]) -> str:
     """Word sizes along y and x, x first as users have it."""
     return " x ".join(f"{size:.2g}" for size in reversed(sizes))
+
+
+def doubt_range(column: xr.DataArray) -> None:
+    """Warn if values lie outside the valid range that their file states.
+
+    They stay: many files state 0 as the least value of a column, below which there is noise.
+
+    Warns
+    -----
+    No2srWarning
+    """
+    least, most = (_limit(column, end) for end in (0, 1))
+    outside = int(((column < least) | (column > most)).sum())
+    if outside and not (least == 0 and int((column > most).sum()) == 0):
+        warnings.warn(
+            f"{outside} of {column.size} values of {column.name} lie outside the valid range that "
+            f"the file states ({least:g} to {most:g}), expected none; they may be an overflow of "
+            "the packing: mark them as missing in the file if they are wrong",
+            No2srWarning,
+            stacklevel=3,
+        )
+
+
+def _limit(column: xr.DataArray, end: int) -> float:
+    """Return one end of the valid range in the unit of the decoded values; infinite if unstated."""
+    both = np.atleast_1d(column.attrs.get("valid_range", ()))
+    stated = both[end] if both.size == 2 else column.attrs.get(("valid_min", "valid_max")[end])
+    if not isinstance(stated, int | float | np.number) or not np.isfinite(stated):
+        return (-np.inf, np.inf)[end]
+    packed = column.encoding.get("scale_factor", 1), column.encoding.get("add_offset", 0)
+    # The valid range is that of the stored numbers (NetCDF user guide, attribute conventions).
+    return float(stated * packed[0] + packed[1])
 
 
 def doubt_zeros(image: xr.DataArray) -> None:

@@ -23,6 +23,7 @@ from no2sr.image import COLUMN_ATTRS, crs_of, with_history
 from no2sr.provenance import origin
 from no2sr.readers import load_reader
 from no2sr.readers._column import in_mol
+from no2sr.readers._doubts import doubt_range
 from no2sr.readers._fields import Field, choose, is_total, mentions_no2
 from no2sr.readers._files import check_room, readable
 from no2sr.readers._sources import is_swath
@@ -56,9 +57,7 @@ def image_of(
         dataset = select_time(with_time(source.dataset), time, source=source.path.name)
         name = _variable(dataset, options, source)
         if options.chunks is None:
-            check_room(dataset.nbytes, source.path)
-            dataset = dataset.load()
-            source.dataset.close()
+            dataset = _loaded(dataset, name, source)
     field = _field(dataset[name])
     no2 = options.variable is None or mentions_no2(field.name, field.text)
     column = in_mol(
@@ -81,6 +80,21 @@ def image_of(
     screening = told.get("screening")
     step = f"read {field.path} of {source.path.name} as {source.reader}"
     return with_history(image, f"{step}, {screening}" if screening else step)
+
+
+def _loaded(dataset: xr.Dataset, name: str, source: Source) -> xr.Dataset:
+    """Read the values, if they are numbers and there is room for them."""
+    check_room(dataset.nbytes, source.path)
+    dataset = dataset.load()
+    source.dataset.close()
+    column = dataset[name]
+    if column.dtype.kind not in "fiu":  # ragged rows show only now
+        raise DimensionError(
+            f"{name} of {source.path.name} holds {column.dtype} values, expected numbers; "
+            "name another variable"
+        )
+    doubt_range(column)
+    return dataset
 
 
 def _within_poles(image: xr.DataArray, source: Source) -> xr.DataArray:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.errors import FileUnreadableError, NoValidPixelsError
+from no2sr.errors import DimensionError, FileUnreadableError, NoValidPixelsError
 from no2sr.readers._fields import Field
 from no2sr.readers._files import beginning, check_room, readable
+from no2sr.readers._links import check_closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "attribute",
     "check_filled",
+    "check_values",
     "check_whole",
     "empty",
     "field_of",
@@ -34,7 +36,8 @@ __all__ = [
 ]
 
 _CLASSIC = (b"CDF\x01", b"CDF\x02")
-_SIGNATURES = (*_CLASSIC, b"CDF\x05", b"\x89HDF")
+_CDF = (*_CLASSIC, b"CDF\x05")
+_SIGNATURES = (*_CDF, b"\x89HDF")
 
 
 def is_netcdf(path: Path) -> bool:
@@ -55,6 +58,8 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
 
     with readable(path):
         check_whole(path)
+        if beginning(path) not in _CDF:
+            check_closed(path)
         with netCDF4.Dataset(path) as file:
             yield file
 
@@ -149,9 +154,26 @@ def attribute(holder: Any, key: str) -> str:
     return str(holder.getncattr(key)) if key in holder.ncattrs() else ""
 
 
+def check_values(variable: netCDF4.Variable[Any]) -> None:
+    """Refuse what is no field of numbers, or would fill the memory.
+
+    Raises
+    ------
+    DimensionError, FileUnreadableError
+    """
+    path = Path(variable.group().filepath())
+    kind = variable.dtype if isinstance(variable.datatype, np.dtype) else None
+    if kind is None or kind.kind not in "fiu":
+        raise DimensionError(
+            f"{variable.name} of {path.name} holds {variable.datatype}, expected numbers; "
+            "name another variable"
+        )
+    check_room(variable.size * kind.itemsize, path)
+
+
 def floats(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     """Read decoded values, NaN where the file says missing."""
-    check_room(variable.size * variable.dtype.itemsize, Path(variable.group().filepath()))
+    check_values(variable)
     values = variable[...]
     kind = values.dtype if values.dtype.kind == "f" else np.dtype("float64")
     return np.asarray(np.ma.filled(values.astype(kind), np.nan))

@@ -119,8 +119,8 @@ def _check_place(raster: Any, path: Path) -> None:
         )
     if raster.transform.is_identity:  # what GDAL takes where a file says nothing
         raise MissingCRSError(
-            f"{path.name} has a CRS but no place in it (no geotransform), expected one; state it, for "
-            "example with gdal_edit.py -a_ullr, or warp its control points with gdalwarp"
+            f"{path.name} has a CRS but no place in it (no geotransform), expected one; state it, "
+            "for example with gdal_edit.py -a_ullr, or warp its control points with gdalwarp"
         )
     if raster.transform.b or raster.transform.d:
         raise IrregularGridError(
@@ -177,6 +177,11 @@ def _check_values(raster: Any, index: int, *, unit: str, path: Path) -> None:
         raise UnknownFormatError(
             f"{path.name} is an 8-bit picture ({raster.count} x {kind}), expected measured values; "
             "export the column as float32, in Sentinel Hub with sampleType FLOAT32"
+        )
+    if kind.startswith("complex"):
+        raise UnknownFormatError(
+            f"{path.name} holds complex numbers ({kind}), expected measured values; give a raster "
+            "of the column"
         )
     if kind[0] in "iu" and not scaled and not unit:
         raise UnitsError(

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from no2sr.errors import DimensionError
+from no2sr.errors import DimensionError, MissingVariableError
 from no2sr.readers._fields import choose
-from no2sr.readers._netcdf import attribute, fields_in, group_at, is_netcdf, opened
+from no2sr.readers._netcdf import attribute, check_values, fields_in, group_at, is_netcdf, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,10 +58,16 @@ class OMNO2d:
             If spacing and number of cells contradict the span.
         """
         with opened(path) as file:
-            group = file[f"{GRID}/Data Fields"]
+            group = group_at(file, f"{GRID}/Data Fields")
+            if group is None:
+                raise MissingVariableError(
+                    f"{path.name} has no group {GRID}/Data Fields, expected the columns in it; "
+                    "fetch it again"
+                )
             fields = fields_in(group)
             field = choose(fields, variable=options.variable or COLUMN, source=path.name)
             variable = group[field.name]
+            check_values(variable)
             latitude, longitude = _axes(file[GRID], variable.shape, path)
             values = _scaled(variable)
             time = _date(file)

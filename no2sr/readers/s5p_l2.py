@@ -19,7 +19,16 @@ import xarray as xr
 from no2sr.errors import DimensionError, MissingVariableError, NoValidPixelsError
 from no2sr.readers._column import in_mol
 from no2sr.readers._fields import choose, listing, mentions_no2
-from no2sr.readers._netcdf import attribute, field_of, find, floats, is_netcdf, opened, walk
+from no2sr.readers._netcdf import (
+    attribute,
+    check_values,
+    field_of,
+    find,
+    floats,
+    is_netcdf,
+    opened,
+    walk,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +75,7 @@ class S5PLevel2:
             product = file["PRODUCT"]
             column = self._column(file, path, options)
             _check_single(column, path)
+            check_values(column)
             pixels = PIXEL[1:]
             bad = _codes(_required(product, "qa_value", path)) <= round(100 * options.qa_min)
             swath = xr.Dataset(
