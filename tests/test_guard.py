@@ -94,6 +94,16 @@ def test_filters_of_the_caller_hold():
             _guarded(read)
 
 
+def test_a_child_does_not_wait_for_threads_that_only_its_parent_has():
+    import dask.array
+
+    def total(source):
+        return int(dask.array.ones((40, 40), chunks=10).sum().compute())
+
+    assert total("") == 1600  # which starts a pool of threads here
+    assert _guarded(total) == 1600
+
+
 def test_no_child_outlives_its_parent_s_interest():
     def wait(source, *, progress):
         progress(os.getpid(), 0)

@@ -132,6 +132,8 @@ def _answer(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, too, and ends us
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _crash_cleanly(quiet=quiet)
+    if "dask" in sys.modules:  # the threads of a pool that the parent has are not here
+        sys.modules["dask"].config.set(scheduler="synchronous")
     if reports:
         settings["progress"] = lambda *step: sender.send(("step", step))
     with warnings.catch_warnings(record=True) as caught:
