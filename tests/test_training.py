@@ -135,6 +135,19 @@ def test_gaps_and_noise_are_injected(gappy):
     assert np.abs(closures).max() > 0.1
 
 
+@pytest.mark.parametrize("count", [1, 12])
+def test_simulated_scenes_are_as_varied_and_never_held_out(count):
+    images = [_image(np.random.default_rng(k).gamma(2, 3e3, (120, 130))) for k in range(count)]
+    settings = dataclasses.replace(SMALL, simulated=3, held_out=0.3)
+    samples = ColumnSamples(images, CARD, settings)
+    assert len(samples) == count + 3
+    spread = np.mean([image.values.std() for image in images])
+    for field in samples.fields[count:]:
+        assert np.nanstd(field) == pytest.approx(spread, rel=0.02)
+    assert {k for k, _, _ in samples.places} >= {count, count + 1, count + 2}
+    assert max(k for k, _, _ in samples.held_out) < count
+
+
 def test_amplitude_alone_changes_nothing_a_network_sees(gappy):
     # Local normalisation is blind to it; beside injected noise it is not.
     def inputs(**more):
@@ -176,6 +189,7 @@ def test_settings_and_networks_out_of_range_are_refused(gappy):
         {"noise": -0.1},
         {"amplitude": 0.5},
         {"weight_decay": -1e-3},
+        {"simulated": -1},
         {"patience": 3},
     ],
     ids=str,

@@ -28,6 +28,7 @@ SETTINGS = TrainSettings(
     noise=0.1,
     gaps=0.3,
     amplitude=2.0,
+    simulated=1,
     hyperparameters={"filters": (8, 4)},
 )
 SCRIPT = """

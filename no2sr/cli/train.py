@@ -40,6 +40,7 @@ _SETTINGS = {
     "noise": (float, "Noise to inject, in standard deviations of the images."),
     "gaps": (float, "Share of windows to cut a gap into."),
     "amplitude": (float, "Largest factor by which windows are made fainter or stronger."),
+    "simulated": (int, "Simulated scenes of plumes to learn from as well."),
     "seed": (int, "Of everything random."),
 }
 _DEFAULTS = {"reuse": 8, "held_out": 0.1, "patience": 12, "average": 0.99, "warmup": 100}

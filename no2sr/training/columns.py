@@ -15,6 +15,7 @@ import numpy as np
 
 from no2sr.errors import NoValidPixelsError, SettingsError
 from no2sr.image import check_image
+from no2sr.synthetic import scene
 from no2sr.training.windows import cut_gap, observed_windows, sample, stacked, turned
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ __all__ = ["ColumnSamples", "conserving_loss", "draw_samples"]
 
 # From so many fields on whole ones are held out, below it the south of each.
 MANY = 10
+# Simulated scenes: cells, and noise in standard deviations.
+SIMULATED, NOISE = (128, 128), 0.1
 
 
 class ColumnSamples:
@@ -66,6 +69,9 @@ class ColumnSamples:
             for image in images
             for layer in check_image(image).values.reshape(-1, *image.shape[-2:])
         ]
+        self.noise = settings.noise * self._spread()
+        self.observed = len(self.fields)
+        self.fields += [self._simulated(seed) for seed in range(settings.simulated)]
         self.places, self.held_out = self._split()
         if not self.places:
             raise NoValidPixelsError(
@@ -77,15 +83,6 @@ class ColumnSamples:
                 f"holding out {settings.held_out:.0%} leaves no window of {self.side} x "
                 f"{self.side} cells to watch; give larger or more images, or raise held_out"
             )
-        self.noise = settings.noise * float(
-            np.mean(
-                [
-                    np.nanstd(field, dtype=np.float64)
-                    for field in self.fields
-                    if np.isfinite(field).any()
-                ]
-            )
-        )
         self.size = 1.0
         self._round, self.drawn = 0, self._draw(0)
         left, seen = self.drawn[1][..., 0], self.drawn[1][..., 2]
@@ -135,14 +132,26 @@ class ColumnSamples:
         """Return the loss of the conserved estimate."""
         return conserving_loss(self.card)
 
+    def _spread(self) -> float:
+        """Return the mean standard deviation of the fields."""
+        spreads = [np.nanstd(f, dtype=np.float64) for f in self.fields if np.isfinite(f).any()]
+        return float(np.mean(spreads)) if spreads else 0.0
+
+    def _simulated(self, seed: int) -> NDArray[np.float32]:
+        """Simulate a scene of plumes, as varied as the images, with a little noise."""
+        values = scene(SIMULATED, seed=1000 * self.settings.seed + seed).to_numpy()
+        noise = np.random.default_rng((self.settings.seed, seed, 1)).normal(0, NOISE, SIMULATED)
+        values = self._spread() * ((values - values.mean()) / values.std() + noise)
+        return np.pad(values.astype(np.float32), self.rim, constant_values=np.nan)
+
     def _split(self) -> tuple[list[Place], list[Place]]:
         """Find all windows, and hold some out that share no cell with the others."""
-        share, whole = self.settings.held_out, len(self.fields) >= MANY
+        share, whole = self.settings.held_out, self.observed >= MANY
         apart = round(1 / share) if share else 0
         learnt, held_out = [], []
         for k, field in enumerate(self.fields):
-            border = self._border(field)
-            watched = whole and share and k % apart == apart - 1
+            border = self._border(k)
+            watched = whole and share and k < self.observed and k % apart == apart - 1
             for row, column in observed_windows(
                 field, self.rim, self.side, least_valid=self.settings.least_valid
             ):
@@ -152,13 +161,13 @@ class ColumnSamples:
                     learnt.append((k, row, column))
         return learnt, held_out
 
-    def _border(self, field: NDArray[np.float32]) -> int:
+    def _border(self, k: int) -> int:
         """Return the row of a padded field south of which nothing is learnt."""
-        rows: int = field.shape[0] - 2 * self.rim
-        share = self.settings.held_out if len(self.fields) < MANY else 0
-        if share and rows >= 2 * self.side:
-            return self.rim + rows - max(round(rows * share), self.side)
-        return self.rim + round(rows * (1 - share))
+        rows: int = self.fields[k].shape[0] - 2 * self.rim
+        if self.observed >= MANY or k >= self.observed or not self.settings.held_out:
+            return self.rim + rows
+        south = round(rows * self.settings.held_out)
+        return self.rim + rows - (max(south, self.side) if rows >= 2 * self.side else south)
 
     def _draw(self, number: int) -> Batch:
         """Draw a set of windows, moved a little, with noise and gaps of their own."""
@@ -170,7 +179,7 @@ class ColumnSamples:
         """Return a window up to a quarter of its side farther south and east, never held out."""
         k, row, column = place
         field, step = self.fields[k], max(self.side // 4, 1)
-        south = min(row + int(rng.integers(step)), self._border(field) - self.side)
+        south = min(row + int(rng.integers(step)), self._border(k) - self.side)
         east = min(column + int(rng.integers(step)), field.shape[1] - self.rim - self.side)
         return k, south, east
 

@@ -50,6 +50,8 @@ class TrainSettings:
         Share of windows, 0..1, into which a gap is cut.
     amplitude : float
         Windows are multiplied by up to this factor or its inverse before noise is injected.
+    simulated : int
+        Simulated scenes of plumes added to the images, as varied as they are; never held out.
     normalisation : int
         Side of the normalisation window in coarse cells.
     precision : {"float32", "bfloat16"}
@@ -75,6 +77,7 @@ class TrainSettings:
     noise: float = 0.0
     gaps: float = 0.0
     amplitude: float = 1.0
+    simulated: int = 0
     normalisation: int = 9
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
@@ -89,7 +92,7 @@ class TrainSettings:
             Naming the first setting out of range.
         """
         counts = ("steps", "batch", "samples", "window_size", "check_every")
-        from_zero = ("reuse", "warmup", "weight_decay", "patience", "noise")
+        from_zero = ("reuse", "warmup", "weight_decay", "patience", "noise", "simulated")
         rules = [
             *((name, getattr(self, name) >= 1, "at least 1") for name in counts),
             *((name, getattr(self, name) >= 0, "at least 0") for name in from_zero),
