@@ -20,7 +20,9 @@ for path in sorted([*source.glob("*.nc"), *source.glob("*.tif")]):
     try:
         coarse = no2sr.open_no2(path)
         fine = no2sr.downscale(coarse, scale=2, model=model)
-        written = no2sr.write(fine, out / f"{path.stem}_x2.tif", overwrite=True)
+        written = no2sr.write(
+            fine, out / f"{path.stem}_x2.tif", overwrite=True, unit="umol", style=True
+        )
     except no2sr.No2srError as error:
         print(f"{path.name}: {error}")
     else:

@@ -15,8 +15,8 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 @pytest.mark.slow
 @pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(script, tmp_path, root):
-    folders = {"03_whole_folder": [root / "sample_data", tmp_path]}
-    arguments = folders.get(script.stem, [tmp_path / "out"])
+    out = tmp_path / "out"
+    arguments = [root / "sample_data", out] if script.stem == "03_whole_folder" else [out]
     done = subprocess.run(
         [sys.executable, script, *arguments],
         capture_output=True,
@@ -30,5 +30,14 @@ def test_example_runs(script, tmp_path, root):
 
 
 def test_there_are_examples():
-    assert len(EXAMPLES) >= 4
-    assert all(len(path.read_text().splitlines()) <= 60 for path in EXAMPLES)
+    numbers = [int(path.stem.partition("_")[0]) for path in EXAMPLES]
+    assert numbers == list(range(1, len(EXAMPLES) + 1))
+    assert len(EXAMPLES) >= 9
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda path: path.stem)
+def test_example_is_short_and_in_cells(script):
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 60
+    assert sum(line.strip().startswith("# %%") for line in lines) >= 2
+    assert f"python examples/{script.name}" in "\n".join(lines[:8])

@@ -18,7 +18,7 @@ from no2sr.readers import Reader, available_readers, describe, open_no2
 @pytest.fixture
 def example(root, monkeypatch):
     """Install the example as a package would be."""
-    spec = importlib.util.spec_from_file_location("new_reader", root / "examples/new_reader.py")
+    spec = importlib.util.spec_from_file_location("new_reader", root / "examples/07_new_reader.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, "new_reader", module)
@@ -44,7 +44,7 @@ def test_it_reads_its_files(example, tmp_path):
 @pytest.mark.slow
 def test_it_runs(root):
     done = subprocess.run(
-        [sys.executable, root / "examples/new_reader.py"],
+        [sys.executable, root / "examples/07_new_reader.py"],
         capture_output=True,
         text=True,
         check=True,

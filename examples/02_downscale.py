@@ -1,6 +1,6 @@
 """Open a Sentinel-5P file, make it four times finer, write a GeoTIFF, check what is promised.
 
-python examples/01_downscale.py [out folder]
+python examples/02_downscale.py [out folder]
 """
 
 # %% Open a region of the swath: it is gridded at 0.05 degree, clouds become gaps.
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import no2sr
+from no2sr.plotting import plot_before_after
 
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")
@@ -27,4 +28,5 @@ print(f"largest difference of block means: {float(abs(again - coarse).max()):.1e
 
 # %% Write a cloud-optimised GeoTIFF in a unit that reads well in QGIS.
 out.mkdir(parents=True, exist_ok=True)
-print(no2sr.write(fine, out / "india_fine.tif", overwrite=True, unit="umol m-2"))
+print(no2sr.write(fine, out / "india_fine.tif", overwrite=True, unit="umol", style=True))
+plot_before_after(coarse, fine).savefig(out / "before_after.png", dpi=100)

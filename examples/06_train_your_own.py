@@ -1,6 +1,6 @@
 """Train a small network on your own fine grids and see whether it beats interpolation.
 
-    python examples/05_train_your_own.py [model folder]
+    python examples/06_train_your_own.py [model folder]
 
 Takes under two minutes. Here the fine grids are simulated; use `no2sr.open_no2` for yours.
 """

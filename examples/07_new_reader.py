@@ -1,16 +1,17 @@
 """A reader of your own: tables ``lon,lat,no2`` in CSV, as a plug-in of no2sr.
 
+    python examples/07_new_reader.py
+
 Put the class into a package of yours and name it in that package's ``pyproject.toml``::
 
     [project.entry-points."no2sr.readers"]
     csv_table = "your_package.new_reader:READER"
 
 Once the package is installed, ``no2sr info``, ``no2sr downscale`` and `no2sr.open_no2` read such
-files like any other; nothing is imported before it is used. Run this file to see it work.
+files like any other; nothing is imported before it is used.
 """
 
-from __future__ import annotations
-
+# %% The port: a name, what it is for, whether a file is one of its own, and the grid in it.
 import tempfile
 from pathlib import Path
 
@@ -47,6 +48,7 @@ class CsvTable:
 
 READER = CsvTable()
 
+# %% See it work.
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "delhi.csv"

@@ -1,6 +1,6 @@
 """Downscale any xarray grid: other gases, other names, south first, 0..360 longitudes.
 
-python examples/04_your_own_grid.py
+python examples/11_your_own_grid.py
 """
 
 # %% A grid as one finds them: ascending latitude, longitudes beyond 180, unit stated.

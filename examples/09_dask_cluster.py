@@ -1,0 +1,36 @@
+"""Downscale on a cluster: blocks are made finer by its workers, memory does not grow.
+
+    python examples/09_dask_cluster.py [out folder] [tcp://scheduler:8786]
+
+Without an address two workers are started here. On the command line: --workers N or --scheduler.
+"""
+
+# %% A global month would do as well: the image stays in its file, and is read by window.
+import sys
+from pathlib import Path
+
+import numpy as np
+import rasterio
+
+import no2sr
+from no2sr.cluster import cluster
+from no2sr.windowed import refine_to_file
+
+if __name__ == "__main__":  # the workers import this file, too
+    root = Path(__file__).parents[1]
+    out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out") / "cluster.tif"
+    where = {"scheduler": sys.argv[2]} if len(sys.argv) > 2 else {"workers": 2}
+    source = root / "sample_data" / "simulated_no2_l3_monthly.nc"
+    coarse = no2sr.open_no2(source)
+
+    # %% A killed run goes on where it was; finished, it leaves one complete file.
+    with cluster(**where) as workers:
+        refine_to_file(coarse, out, scale=2, workers=workers, overwrite=True, style=True)
+    print(out)
+
+    # %% Distributed equals local.
+    with rasterio.open(out) as raster:
+        distributed = raster.read(1)
+    local = no2sr.downscale(coarse, scale=2).values
+    spread = float(np.nanstd(local))
+    print(f"largest difference: {float(np.nanmax(abs(distributed - local))) / spread:.1e} spreads")
