@@ -4,6 +4,7 @@
 # make mutation       change the code a little and count how often the tests notice
 # make fuzz N=10000   feed mutants of good files to the command line
 # make test-qgis   the outputs and the plugin in real QGIS, which is installed if need be (Debian, Ubuntu)
+# make docs   the site in build/site, built strictly
 # make plugin   zip the QGIS plugin into dist/
 # make benchmark-accuracy   judge all networks on real fields and write docs/accuracy.md
 # make test-browser   the reports in Chromium, which is installed where it is missing
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo test laws mutation test-qgis test-browser plugin fuzz lint types clean benchmark-accuracy
+.PHONY: demo docs test laws mutation test-qgis test-browser plugin fuzz lint types clean benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -39,6 +40,10 @@ test-browser: $(VENV)/.stamp-browser
 
 test-qgis: $(VENV)/.stamp-dev $(VENV)/.stamp-qgis
 	NO2SR_REQUIRE_QGIS=1 $(BIN)/python -m pytest -n 2 -m qgis tests/qgis
+
+# The pages are made of the package itself; that nothing is loaded from elsewhere is checked, too.
+docs: $(VENV)/.stamp-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 plugin: $(VENV)/.stamp-venv
 	$(BIN)/python qgis_plugin/make_zip.py dist
@@ -89,6 +94,10 @@ $(VENV)/.stamp-browser: $(VENV)/.stamp-dev
 	    || { echo "install Chromium and chromedriver, then run make test-browser again" >&2; exit 1; }; \
 	fi
 	@$(PIP) install --group browser
+	@touch $@
+
+$(VENV)/.stamp-docs: $(VENV)/.stamp-package
+	@$(PIP) install --group docs
 	@touch $@
 
 # QGIS for /usr/bin/python3: what its recommendations would add is not needed.

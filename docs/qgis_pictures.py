@@ -99,7 +99,6 @@ def inside() -> None:
         QTimer.singleShot(2500, finer)
 
     def finer() -> None:
-        grab(window, "coarse")
         show("fine")
         QTimer.singleShot(2500, dialog)
 
