@@ -27,7 +27,7 @@ from no2sr.errors import CardMismatchError, DimensionError
 from no2sr.gaps import fill_gaps
 from no2sr.grid import georeference, transform_of
 from no2sr.inference import trim
-from no2sr.luminance import enlarge_luminance
+from no2sr.luminance import WHITE, enlarge_luminance
 from no2sr.networks import Model, load_model
 from no2sr.pairs import single_time
 from no2sr.resample import upsample
@@ -231,23 +231,31 @@ def _enlarge_colours(
     *,
     edges: Literal["pad", "shave"],
 ) -> NDArray[np.uint8]:
-    """Enlarge (y, x, 3) by way of luminance and chroma; what is not seen does not bleed in."""
+    """Enlarge (y, x, 3) by way of luminance and chroma; what is not seen does not bleed in.
+
+    8 bits come in and go out, but nothing is rounded between: on smooth maps the roundings of an
+    8-bit YCrCb image would cost as much as the network gains.
+    """
     import cv2
 
-    planes = np.moveaxis(cv2.cvtColor(colours[..., ::-1].copy(), cv2.COLOR_BGR2YCrCb), -1, 0)
+    bgr = colours[..., ::-1].astype(np.float32) / WHITE
     luminance, *chroma = (
-        fill_gaps(np.where(seen, plane, np.nan).astype(np.float32), model.card.margin)
-        for plane in planes
+        fill_gaps(np.where(seen, plane, np.float32(np.nan)), model.card.margin)
+        for plane in np.moveaxis(cv2.cvtColor(bgr, cv2.COLOR_BGR2YCrCb), -1, 0)
     )
-    fine = [enlarge_luminance(luminance, model, edges=edges)]
     cut = model.card.radius if edges == "shave" else 0
-    fine += [trim(upsample(plane, model.card.scale), cut) for plane in chroma]
-    together = np.stack([_bytes(plane) for plane in fine], axis=-1)
-    return np.asarray(cv2.cvtColor(together, cv2.COLOR_YCrCb2BGR)[..., ::-1], dtype=np.uint8)
+    fine = [
+        enlarge_luminance(WHITE * luminance, model, edges=edges) / np.float32(WHITE),
+        *(trim(upsample(plane, model.card.scale), cut) for plane in chroma),
+    ]
+    together = np.asarray(
+        cv2.cvtColor(np.stack(fine, axis=-1), cv2.COLOR_YCrCb2BGR), dtype=np.float32
+    )
+    return _bytes(WHITE * together[..., ::-1])
 
 
 def _bytes(plane: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Round to what 8 bits hold; bicubic interpolation overshoots."""
+    """Round to what 8 bits hold; interpolation overshoots."""
     return np.asarray(np.clip(np.rint(plane), 0, 255), dtype=np.uint8)
 
 
