@@ -188,6 +188,7 @@ def test_settings_and_networks_out_of_range_are_refused(gappy):
         {"gaps": 2},
         {"noise": -0.1},
         {"amplitude": 0.5},
+        {"mirrored": -0.1},
         {"weight_decay": -1e-3},
         {"simulated": -1},
         {"patience": 3},

@@ -39,8 +39,10 @@ _SETTINGS = {
     "least_valid": (float, "Smallest observed share of a window."),
     "noise": (float, "Noise to inject, in standard deviations of the images."),
     "gaps": (float, "Share of windows to cut a gap into."),
+    "mirrored": (float, "Share of windows continued by reflection, as an image is at its edges."),
     "amplitude": (float, "Largest factor by which windows are made fainter or stronger."),
     "simulated": (int, "Simulated scenes of plumes to learn from as well."),
+    "symmetric": (bool, "Let the network know no direction; features in multiples of 8."),
     "seed": (int, "Of everything random."),
 }
 _DEFAULTS = {"reuse": 8, "held_out": 0.1, "patience": 12, "average": 0.99, "warmup": 100}

@@ -21,6 +21,7 @@ from no2sr.training.columns import ColumnSamples, conserving_loss, draw_samples
 from no2sr.training.fitting import Progress, fit
 from no2sr.training.pictures import PictureSamples
 from no2sr.training.settings import TrainSettings
+from no2sr.training.symmetry import Symmetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -93,11 +94,12 @@ def train(
         "mixed_bfloat16" if settings.precision == "bfloat16" else settings.precision
     )
     try:
-        trainee = _build(card, settings, start)
+        trainee, symmetry = _build(card, settings, start)
         done = fit(
             trainee,
             samples,
             settings=settings,
+            symmetry=symmetry,
             checkpoint=None if checkpoint is None else Path(checkpoint),
             fingerprint=_fingerprint(card, samples, start),
             report=progress,
@@ -106,6 +108,8 @@ def train(
         keras.config.set_dtype_policy(policy)
     trained = build_network(network, scale=scale, **settings.hyperparameters)
     trained.set_weights(done.weights)
+    if symmetry is not None:
+        symmetry.impose(trained, fresh=False)  # steps were symmetric to rounding
     return Model(card=_with_curve(card, trained, done), network=trained)
 
 
@@ -136,8 +140,10 @@ def _blank_card(
     )
 
 
-def _build(card: ModelCard, settings: TrainSettings, start: Model | None) -> keras.Model:
-    """Return the network to train, with weights by the seed or those to start with."""
+def _build(
+    card: ModelCard, settings: TrainSettings, start: Model | None
+) -> tuple[keras.Model, Symmetry | None]:
+    """Return the network to train, weights by the seed or to start with, and what they keep."""
     import keras
 
     from no2sr.networks import load_keras
@@ -152,7 +158,11 @@ def _build(card: ModelCard, settings: TrainSettings, start: Model | None) -> ker
                 "train, expected the same; change network, scale or hyperparameters, or the start"
             )
         network.set_weights(weights)
-    return network
+    if not settings.symmetric:
+        return network, None
+    symmetry = Symmetry(network, card.scale if card.grid == "coarse" else 1)
+    symmetry.impose(network, fresh=start is None)
+    return network, symmetry
 
 
 def _fingerprint(card: ModelCard, samples: Any, start: Model | None) -> str:

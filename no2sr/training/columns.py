@@ -191,10 +191,12 @@ class ColumnSamples:
             window = window * np.float32(settings.amplitude ** rng.uniform(-1, 1))
         if settings.gaps and rng.random() < settings.gaps:
             window = cut_gap(window, rng)
-        if not self.noise:
-            return sample(window, self.card)
-        cells = window.shape[0] // self.card.scale
-        return sample(window, self.card, self.noise * rng.standard_normal((cells, cells)))
+        noise: NDArray[np.float64] | float = 0.0
+        if self.noise:
+            cells = window.shape[0] // self.card.scale
+            noise = self.noise * rng.standard_normal((cells, cells))
+        mirrored = settings.mirrored > 0 and rng.random() < settings.mirrored
+        return sample(window, self.card, noise=noise, mirrored=mirrored)
 
     def _window(self, place: Place) -> NDArray[np.float32]:
         """Cut a window and the halo around it."""

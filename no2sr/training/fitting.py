@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from no2sr.training.settings import TrainSettings
+    from no2sr.training.symmetry import Symmetry
 
     Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -75,6 +76,7 @@ def fit(
     samples: Samples,
     *,
     settings: TrainSettings,
+    symmetry: Symmetry | None = None,
     checkpoint: Path | None = None,
     fingerprint: str = "",
     report: Callable[[int, int], None] | None = None,
@@ -86,6 +88,8 @@ def fit(
     network : keras.Model
     samples : Samples
     settings : TrainSettings
+    symmetry : Symmetry, optional
+        What weights, symmetric already, are to keep.
     checkpoint : Path, optional
         File that is continued from if it is there, and renewed at every look.
     fingerprint : str
@@ -98,7 +102,7 @@ def fit(
     Progress
         With the weights to keep.
     """
-    optimiser = _optimiser(settings)
+    optimiser = _optimiser(settings, symmetry)
     # On 2 cores compiling costs more than it gains, and oneDNN is quicker than XLA.
     network.compile(optimizer=optimiser, loss=samples.loss(), jit_compile=False)
     optimiser.build(network.trainable_variables)
@@ -122,9 +126,13 @@ def fit(
     return done
 
 
-def _optimiser(settings: TrainSettings) -> keras.optimizers.Optimizer:
-    """Return Adam as the settings want it."""
+def _optimiser(settings: TrainSettings, symmetry: Symmetry | None) -> keras.optimizers.Optimizer:
+    """Return Adam as the settings want it; with symmetric gradients, steps are symmetric, too."""
     import keras
+
+    class Optimiser(keras.optimizers.AdamW):  # type: ignore[misc]
+        def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+            super().apply(symmetry.part(grads) if symmetry else grads, trainable_variables)
 
     rate = settings.learning_rate
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -133,7 +141,7 @@ def _optimiser(settings: TrainSettings) -> keras.optimizers.Optimizer:
         warmup_target=rate if settings.warmup else None,
         warmup_steps=settings.warmup,
     )
-    optimiser = keras.optimizers.AdamW(
+    optimiser = Optimiser(
         schedule,
         weight_decay=settings.weight_decay,
         use_ema=settings.average > 0,

@@ -48,10 +48,16 @@ class TrainSettings:
         reference: 0 for none.
     gaps : float
         Share of windows, 0..1, into which a gap is cut.
+    mirrored : float
+        Share of windows, 0..1, that end at their edges and are continued by reflection, as
+        `downscale` continues an image.
     amplitude : float
         Windows are multiplied by up to this factor or its inverse before noise is injected.
     simulated : int
         Simulated scenes of plumes added to the images, as varied as they are; never held out.
+    symmetric : bool
+        Let the network know no direction: turned and mirrored, an image gives the same estimate,
+        turned and mirrored. Feature maps must come in multiples of 8.
     normalisation : int
         Side of the normalisation window in coarse cells.
     precision : {"float32", "bfloat16"}
@@ -76,8 +82,10 @@ class TrainSettings:
     least_valid: float = 0.5
     noise: float = 0.0
     gaps: float = 0.0
+    mirrored: float = 0.0
     amplitude: float = 1.0
     simulated: int = 0
+    symmetric: bool = False
     normalisation: int = 9
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = 0
@@ -101,6 +109,7 @@ class TrainSettings:
             ("held_out", 0 <= self.held_out < 1, "a share, 0 or more and below 1"),
             ("least_valid", 0 <= self.least_valid <= 1, "a share, 0..1"),
             ("gaps", 0 <= self.gaps <= 1, "a share, 0..1"),
+            ("mirrored", 0 <= self.mirrored <= 1, "a share, 0..1"),
             ("amplitude", self.amplitude >= 1, "a factor of at least 1"),
             (
                 "normalisation",

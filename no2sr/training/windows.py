@@ -74,7 +74,11 @@ def cut_gap(window: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
 
 
 def sample(
-    window: NDArray[np.float32], card: ModelCard, noise: NDArray[np.float64] | float = 0.0
+    window: NDArray[np.float32],
+    card: ModelCard,
+    *,
+    noise: NDArray[np.float64] | float = 0.0,
+    mirrored: bool = False,
 ) -> Batch:
     """Degrade one window and take it through the steps of `downscale`.
 
@@ -85,6 +89,8 @@ def sample(
     card : ModelCard
     noise : array or float
         Added to the coarse cells.
+    mirrored : bool
+        Continue the window by reflection, as if the image ended there, not by what is around it.
 
     Returns
     -------
@@ -96,6 +102,8 @@ def sample(
     coarse = (block_mean(window, scale, np.ones(window.shape[0])) + noise).astype(np.float32)
     cells = coarse.shape[0] - 2 * halo
     tile = Tile(rows=slice(halo, halo + cells), columns=slice(halo, halo + cells))
+    if mirrored:
+        coarse = np.pad(coarse[tile.window], halo, mode="symmetric")
     prepared = Prepared(coarse, card)
     upsampled, by = prepared.fine_window(tile)
     inner, reference = coarse[tile.window], trim(window, halo * scale)
