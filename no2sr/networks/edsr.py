@@ -1,6 +1,7 @@
 """EDSR: residual blocks without batch normalisation, here on the coarse grid and mass-neutral.
 
-Its output is a correction to the bicubic image, and has no block mean.
+Its output is a correction to the bicubic image, and has no block mean. Nothing is padded: every
+layer cuts what it cannot know, so that no work goes into cells that would be thrown away.
 
 References
 ----------
@@ -20,7 +21,7 @@ __all__ = ["GRID", "build"]
 GRID = "coarse"
 
 
-def build(*, scale: int = 4, filters: int = 32, blocks: int = 3) -> keras.Model:
+def build(*, scale: int = 4, filters: int = 64, blocks: int = 4) -> keras.Model:
     """Build an EDSR with fresh weights.
 
     Parameters
@@ -34,21 +35,22 @@ def build(*, scale: int = 4, filters: int = 32, blocks: int = 3) -> keras.Model:
     Returns
     -------
     keras.Model
-        ``(batch, y, x, 1)`` to ``(batch, scale * y, scale * x, 1)``.
+        ``(batch, y, x, 1)`` to ``(batch, scale * (y - 2 r), scale * (x - 2 r), 1)`` with
+        r = 2 * blocks + 2.
     """
     import keras
 
-    from no2sr.networks.layers import DepthToSpace, ZeroMean
+    from no2sr.networks.layers import DepthToSpace, Trim, ZeroMean
 
     def convolution(width: int, name: str, activation: str | None = None) -> keras.layers.Layer:
-        return keras.layers.Conv2D(width, 3, padding="same", activation=activation, name=name)
+        return keras.layers.Conv2D(width, 3, activation=activation, name=name)
 
     image = keras.Input((None, None, 1), name="image")
     x = convolution(filters, "head")(image)
     for number in range(blocks):
         inner = convolution(filters, f"block_{number}_a", "relu")(x)
         inner = convolution(filters, f"block_{number}_b")(inner)
-        x = keras.layers.Add(name=f"block_{number}")([x, inner])
+        x = keras.layers.Add(name=f"block_{number}")([Trim(2, name=f"skip_{number}")(x), inner])
     x = convolution(scale**2, "cells")(x)
     x = DepthToSpace(scale, name="refine")(ZeroMean(name="conserve")(x))
     return keras.Model(image, x, name="edsr")

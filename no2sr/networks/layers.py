@@ -1,4 +1,4 @@
-"""Layers that Keras lacks: from channels to finer cells, and a correction without block mean."""
+"""Layers that Keras lacks: from channels to finer cells, no block mean, and without the rim."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["DepthToSpace", "ZeroMean"]
+__all__ = ["DepthToSpace", "Trim", "ZeroMean"]
 
 
 @keras.saving.register_keras_serializable(package="no2sr")
@@ -56,3 +56,31 @@ class ZeroMean(keras.layers.Layer):  # type: ignore[misc]
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Keep the shape."""
         return input_shape
+
+
+@keras.saving.register_keras_serializable(package="no2sr")
+class Trim(keras.layers.Layer):  # type: ignore[misc]
+    """Cut a rim, as two ``valid`` convolutions beside it do.
+
+    Parameters
+    ----------
+    rim : int
+        Pixels off each side.
+    """
+
+    def __init__(self, rim: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rim = rim
+
+    def call(self, inputs: Any) -> Any:
+        """Map ``(batch, y, x, c)`` to ``(batch, y - 2 rim, x - 2 rim, c)``."""
+        return inputs[:, self.rim : -self.rim, self.rim : -self.rim]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Shorten the sides."""
+        batch, y, x, channels = input_shape
+        return batch, y and y - 2 * self.rim, x and x - 2 * self.rim, channels
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what rebuilds the layer."""
+        return {**super().get_config(), "rim": self.rim}

@@ -120,8 +120,15 @@ def _layer(graph: _Graph, layer: Any, inputs: list[str], *, last: bool) -> str:
         return graph.add("Sub", [*inputs, mean])
     if kind == "DepthToSpace":
         return graph.add("DepthToSpace", inputs, blocksize=layer.scale, mode="DCR")
+    if kind == "Trim":
+        ends = {"starts": [layer.rim] * 2, "ends": [-layer.rim] * 2, "axes": [2, 3]}
+        given = [
+            graph.constant(f"{layer.name}_{name}", np.array(values, dtype=np.int64))
+            for name, values in ends.items()
+        ]
+        return graph.add("Slice", [*inputs, *given])
     raise ModelError(
-        f"layer {layer.name} is a {kind}, expected Conv2D, Add, ZeroMean or DepthToSpace; "
+        f"layer {layer.name} is a {kind}, expected Conv2D, Add, ZeroMean, DepthToSpace or Trim; "
         "build the network of these"
     )
 
