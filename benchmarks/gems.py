@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,34 +47,43 @@ def read_day(day: str) -> dict[str, xr.DataArray]:
     return images
 
 
-def training_images() -> list[xr.DataArray]:
+def training_images(days: tuple[str, ...] = TRAINING_DAYS) -> list[xr.DataArray]:
     """Return all hours of the training days."""
-    return [image for day in TRAINING_DAYS for image in read_day(day).values()]
+    return [image for day in days for image in read_day(day).values()]
 
 
 def judging_scenes() -> list[xr.DataArray]:
     """Return the listed windows of the judging day."""
-    scenes = json.loads(SCENES.read_text())["judging"]
-    days = {day: read_day(day) for day in JUDGING_DAYS}
+    return cut(json.loads(SCENES.read_text())["judging"])
+
+
+def cut(scenes: list[list[Any]]) -> list[xr.DataArray]:
+    """Return windows given by hour, row and column."""
+    days = {day: read_day(day) for day in sorted({hour[:8] for hour, _, _ in scenes})}
     return [
         crop(days[hour[:8]][hour], slice(row, row + SIDE), slice(column, column + SIDE))
         for hour, row, column in scenes
     ]
 
 
-def list_scenes() -> dict[str, object]:
-    """Find the disjoint windows of the judging day that are at least half observed."""
+def find(day: str) -> list[list[Any]]:
+    """Find the disjoint windows of a day that are at least half observed."""
     found = []
-    for day in JUDGING_DAYS:
-        for hour, image in read_day(day).items():
-            seen = np.isfinite(image.values)
-            found += [
-                [hour, row, column]
-                for row in range(0, SHAPE[0] - SIDE + 1, SIDE)
-                for column in range(0, SHAPE[1] - SIDE + 1, SIDE)
-                if seen[row : row + SIDE, column : column + SIDE].mean() >= 0.5
-            ]
-    return {"side": SIDE, "training_days": TRAINING_DAYS, "judging": found}
+    for hour, image in read_day(day).items():
+        seen = np.isfinite(image.values)
+        found += [
+            [hour, row, column]
+            for row in range(0, SHAPE[0] - SIDE + 1, SIDE)
+            for column in range(0, SHAPE[1] - SIDE + 1, SIDE)
+            if seen[row : row + SIDE, column : column + SIDE].mean() >= 0.5
+        ]
+    return found
+
+
+def list_scenes() -> dict[str, object]:
+    """List the windows of the judging day."""
+    judging = [scene for day in JUDGING_DAYS for scene in find(day)]
+    return {"side": SIDE, "training_days": TRAINING_DAYS, "judging": judging}
 
 
 if __name__ == "__main__":
