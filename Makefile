@@ -1,6 +1,7 @@
 # make demo   environment, then one simulated Sentinel-5P file made four times finer
 # make test   environment, then the whole test suite
 # make laws N=1000    try every law on N random scenes, new ones each time
+# make kills N=100    kill runs at random moments; nothing may be lost, half or stray
 # make mutation       change the code a little and count how often the tests notice
 # make fuzz N=10000   feed mutants of good files to the command line
 # make test-qgis   the outputs and the plugin in real QGIS, which is installed if need be (Debian, Ubuntu)
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo docs test laws mutation test-qgis test-browser plugin fuzz lint types clean benchmark-accuracy
+.PHONY: demo docs test laws kills mutation test-qgis test-browser plugin fuzz lint types clean benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -26,6 +27,9 @@ test: $(VENV)/.stamp-dev
 
 laws: $(VENV)/.stamp-dev
 	NO2SR_LAWS=$(or $(N),1000) $(BIN)/python -m pytest -n auto tests/laws
+
+kills: $(VENV)/.stamp-dev
+	$(BIN)/python -W ignore tests/faults/kills.py --number $(or $(N),100)
 
 mutation: $(VENV)/.stamp-dev
 	@$(PIP) install --group mutation

@@ -58,6 +58,7 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
     origin: Any = None,
     resume: bool = True,
     workers: Workers | None = None,
+    recheck: Callable[[], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.DataArray:
     """Downscale an image into a file; memory does not grow with the image.
@@ -80,6 +81,9 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
         Whether to go on from what a killed run of the same task has left.
     workers : Workers, optional
         Where blocks are made finer, as `no2sr.cluster.cluster` lends them; by default all cores.
+    recheck : callable, optional
+        Called when all is computed and nothing is written: it is to raise if the input is no
+        longer what it was. What was computed is then forgotten.
 
     Returns
     -------
@@ -115,6 +119,9 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
     task = {**_task(image, kernel, origin=origin), "edges": edges, "unit": unit}
     with refusals(out), WorkFolder(out, task, strips.shape, resume=resume) as folder:
         _compute(strips, folder, workers=workers, progress=progress)
+        if recheck is not None:
+            with folder.forgetting():
+                recheck()
         values = folder.values().reshape(*image.shape[:-2], *strips.shape[1:])
         facts = folder.tally.facts()
         fine = placed(values, image, kernel, edges=edges, earlier=earlier, **facts)

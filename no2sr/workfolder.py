@@ -14,7 +14,7 @@ import os
 import shutil
 import warnings
 import zlib
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,6 +23,7 @@ from no2sr.errors import No2srWarning, WriteError
 from no2sr.tally import Tally
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -99,6 +100,15 @@ class WorkFolder:
         if kind is None or not self.finished:
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Take what is finished for worthless if the block fails."""
+        try:
+            yield
+        except BaseException:
+            self.finished = 0
+            raise
 
     def _opened(self, name: str) -> Any:
         return self._files.enter_context((self.path / name).open("r+b", buffering=0))

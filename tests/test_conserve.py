@@ -85,6 +85,41 @@ def test_multiplicative_falls_back_where_no_factor_is_defined():
     np.testing.assert_allclose(negative[0], [-4, 0])
 
 
+@pytest.mark.parametrize(
+    ("mean", "target", "factor"),
+    [
+        (0.5, 100, False),  # 0.5 % of the target: a factor of 200 would make structure of noise
+        (1.5, 100, True),  # 1.5 % of it
+        (1, 0, False),  # a factor of nought would wipe out the block
+        (1, -0.5, False),  # and one below nought turn it upside down
+        (-1, 2, False),
+        (3, 2, True),
+    ],
+)
+def test_a_factor_is_used_from_a_hundredth_of_the_target_on(mean, target, factor):
+    fine = np.array([[mean - 0.25, mean + 0.25]], dtype=np.float32).repeat(2, axis=0)
+    coarse = np.array([[target]], dtype=np.float32)
+    result = conserve(fine, coarse, np.ones(2), kind="multiplicative")
+    expected = fine * (target / mean) if factor else fine + np.float32(target - mean)
+    np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+def test_what_rounding_left_goes_into_the_largest_row_of_each_block():
+    # 1e6 + 0.03125 n rounds to multiples of 0.0625: the first two columns are what rounding of
+    # the shift gives, and only the cell in the largest row of each block may differ.
+    rng = np.random.default_rng(5)
+    fine = (1e6 * rng.normal(0, 1, (6, 4))).astype(np.float32)
+    coarse = rng.normal(0, 1, (3, 2)).astype(np.float32)
+    areas = np.array([1.0, 3.0, 2.0, 1.0, 1.0, 2.0])
+    shift = coarse - block_mean(fine, 2, areas)
+    plain = (fine + shift.repeat(2, axis=0).repeat(2, axis=1)).astype(np.float32)
+    changed = conserve(fine, coarse, areas) != plain
+    assert changed.any()
+    largest = np.zeros_like(changed)
+    largest[[1, 2, 5], ::2] = True
+    assert not (changed & ~largest).any()
+
+
 def test_unknown_kind_is_refused():
     with pytest.raises(SettingsError, match="expected 'additive' or 'multiplicative'"):
         conserve(np.ones((2, 2)), np.ones((1, 1)), np.ones(2), kind="soft")

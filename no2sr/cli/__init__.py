@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells count
+INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal, as shells count
+
+
+class Terminated(KeyboardInterrupt):
+    """Somebody asked the process to end."""
 
 
 class _Main(click.Group):
@@ -52,6 +56,9 @@ class _Main(click.Group):
             except Exception as error:  # noqa: BLE001 - nobody should have to read a traceback
                 report(foreign(error, str(ctx.invoked_subcommand)), debug=wants_debug(ctx))
                 ctx.exit(1)
+            except Terminated:
+                click.echo("Terminated.", err=True)
+                ctx.exit(TERMINATED)
             except KeyboardInterrupt:
                 click.echo("Interrupted.", err=True)
                 ctx.exit(INTERRUPTED)
@@ -65,7 +72,7 @@ def _stopping_when_asked() -> Iterator[None]:
         return
 
     def stop(*_signal: object) -> None:
-        raise KeyboardInterrupt
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
     try:

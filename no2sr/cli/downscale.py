@@ -16,7 +16,7 @@ from no2sr.cli.display import grid_in_words, print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
 from no2sr.cli.messages import wants_debug
-from no2sr.errors import No2srWarning, OversampledWarning
+from no2sr.errors import FileUnreadableError, No2srWarning, OversampledWarning
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -115,7 +115,7 @@ def _run_one(job: Job, work: Work, *, log: Log, skip: bool, quiet: bool) -> None
 def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
     """Do one job and return what is to be said of it."""
     from no2sr.provenance import noted
-    from no2sr.windowed import refine_to_file, seal
+    from no2sr.windowed import refine_to_file
     from no2sr.writers import check_suffix
 
     check_out(job.out, overwrite=settings["overwrite"])
@@ -124,13 +124,39 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
     reading = {**settings, "unit": settings["unit_in"]}
     del reading["unit_in"]
     with progress_bar(job.out.name, quiet=quiet) as progress:
+        seals = _seals(job.sources)
         coarse = _opened(job.sources, **reading)
         check_suffix(job.out, times=coarse.sizes.get("time", 1))  # before the long work
         running["unit"] = unit_to_write(coarse, job.out, asked=unit)
-        running["origin"] = {"files": [seal(path) for path in job.sources], "reading": reading}
+        running["origin"] = {"files": seals, "reading": reading}
+        if coarse.chunks is not None:
+            running["recheck"] = partial(_check_unchanged, job.sources, seals)
         fine = refine_to_file(coarse, job.out, progress=progress, **running)
     grids = {"grid_in": grid_in_words(coarse), "grid_out": grid_in_words(fine)}
     return {**grids, "source": fine.attrs.get("source"), **noted(fine.attrs)}
+
+
+def _seals(sources: tuple[Path, ...]) -> list[dict[str, Any] | None]:
+    """Return what tells the files from changed ones; patterns stand for no one file."""
+    from no2sr.windowed import seal
+
+    return [seal(path) if path.exists() else None for path in sources]
+
+
+def _check_unchanged(sources: tuple[Path, ...], seals: list[dict[str, Any] | None]) -> None:
+    """Refuse files that were changed while they were read piece by piece.
+
+    Raises
+    ------
+    FileUnreadableError
+        If that is so.
+    """
+    for path, before, after in zip(sources, seals, _seals(sources), strict=True):
+        if before != after:
+            raise FileUnreadableError(
+                f"{path.name} was changed or removed while it was read, expected it to stay as it "
+                "was; run again when it is complete"
+            )
 
 
 def _opened(sources: tuple[Path, ...], *, coarsen_to_native: bool, **reading: Any) -> xr.DataArray:

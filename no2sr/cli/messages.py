@@ -40,6 +40,11 @@ _OPTIONS = {
     "unit": "--unit-in",
     "variable": "--variable",
 }
+# How libraries say it that raise something else than MemoryError.
+_NO_MEMORY = re.compile(
+    r"bad[ _]alloc|can't start new thread|cannot allocate memory|(failed|unable) to allocate",
+    re.IGNORECASE,
+)
 _ARGUMENT = re.compile(rf"(?<!\()\b({'|'.join(_OPTIONS)})=(?:'([^']*)')?")
 
 
@@ -85,7 +90,7 @@ def foreign(error: Exception, name: str) -> No2srError:
     name : str
         What was worked on.
     """
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
         text = (
             f"memory ran out while working on {name}, expected room for its values; choose a "
             "smaller region, or free memory"

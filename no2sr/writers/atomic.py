@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import glob
+import os
 import shutil
 import uuid
 from contextlib import contextmanager
@@ -19,6 +22,8 @@ __all__ = ["check_free", "refusals", "replacing", "scratch_in"]
 
 # What GDAL keeps beside a raster: after an overwrite it would describe the file that was.
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
+# renameat2(2): relative to the working folder; only if the name is free; both names exchanged.
+_HERE, _IF_FREE, _EXCHANGE = -100, 1, 2
 _SCRATCH: ContextVar[Path | None] = ContextVar("scratch", default=None)
 
 
@@ -53,7 +58,7 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
         with refusals(final):
             yield temporary
             check_free(final, overwrite=overwrite)
-            _move(temporary, final)
+            _move(temporary, final, overwrite=overwrite)
     finally:
         for scratch in temporary.parent.glob(f"{glob.escape(temporary.name)}*"):
             _remove(scratch)
@@ -111,14 +116,47 @@ def check_free(final: Path, *, overwrite: bool) -> None:
         )
 
 
-def _move(temporary: Path, final: Path) -> None:
-    """Put the finished output in its place."""
-    if final.is_dir() and temporary.is_dir():
-        _move_folder(temporary, final)
-    else:
+def _move(temporary: Path, final: Path, *, overwrite: bool) -> None:
+    """Put the finished output in its place, in one step wherever the system can do that.
+
+    Raises
+    ------
+    OutputExistsError
+        If somebody else has just taken the name and `overwrite` is false.
+    """
+    if not overwrite:
+        try:
+            if not _renamed(temporary, final, how=_IF_FREE):
+                temporary.replace(final)
+        except FileExistsError:
+            check_free(final, overwrite=False)
+            raise
+    elif not (final.is_dir() and temporary.is_dir()):
         temporary.replace(final)
+    elif not _renamed(temporary, final, how=_EXCHANGE):  # else the old one is scratch now
+        _move_folder(temporary, final)
     for sidecar in _SIDECARS:
         final.with_name(final.name + sidecar).unlink(missing_ok=True)
+
+
+def _renamed(old: Path, new: Path, *, how: int) -> bool:
+    """Rename as only Linux can, and tell whether it could.
+
+    Raises
+    ------
+    OSError
+        If the renaming itself is refused.
+    """
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    if renameat2(_HERE, os.fsencode(old), _HERE, os.fsencode(new), how) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):  # not on this file system
+        return False
+    raise OSError(code, os.strerror(code), str(new))
 
 
 def _move_folder(temporary: Path, final: Path) -> None:
