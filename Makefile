@@ -1,6 +1,7 @@
 # make demo   environment, then one simulated Sentinel-5P file made four times finer
 # make test   environment, then the whole test suite
 # make laws N=1000    try every law on N random scenes, new ones each time
+# make reliability    run the fast tests with coverage and write docs/reliability.md
 # make kills N=100    kill runs at random moments; nothing may be lost, half or stray
 # make mutation       change the code a little and count how often the tests notice
 # make fuzz N=10000   feed mutants of good files to the command line
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo docs test laws kills mutation test-qgis test-browser plugin fuzz lint types clean benchmark-accuracy
+.PHONY: demo docs test laws kills reliability mutation test-qgis test-browser plugin fuzz lint types clean benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -28,6 +29,10 @@ test: $(VENV)/.stamp-dev
 laws: $(VENV)/.stamp-dev
 	NO2SR_LAWS=$(or $(N),1000) $(BIN)/python -m pytest -n auto tests/laws
 
+reliability: $(VENV)/.stamp-dev
+	@$(PIP) install --group mutation
+	$(BIN)/python benchmarks/reliability.py --measure
+
 kills: $(VENV)/.stamp-dev
 	$(BIN)/python -W ignore tests/faults/kills.py --number $(or $(N),100)
 
@@ -37,7 +42,7 @@ mutation: $(VENV)/.stamp-dev
 
 # Mutants of good files through the command line; failing ones are kept in out/fuzz.
 fuzz: $(VENV)/.stamp-dev
-	$(BIN)/python tests/hostile/fuzz.py --number $(or $(N),300) --seed $(or $(SEED),1)
+	$(BIN)/python tests/hostile/fuzz.py --number $(or $(N),300) --seed $(or $(SEED),1) $(if $(N),--json benchmarks/records/fuzz.json)
 
 test-browser: $(VENV)/.stamp-browser
 	NO2SR_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser
