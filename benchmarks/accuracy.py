@@ -22,7 +22,6 @@ import set5
 import xarray as xr
 
 import no2sr
-from no2sr.baselines import BASELINES
 from no2sr.bootstrap import ratio_interval
 from no2sr.colours import shown_unit
 from no2sr.comparison import compare
@@ -318,8 +317,8 @@ Set5, luminance, mean PSNR in dB by the protocol of the SRCNN authors (`benchmar
 FOREIGN_TEXT = """
 ### Networks for pictures on columns
 
-`downscale` takes them, too: they see normalised columns around mid-grey. On GEMS, 2023-10-31, the
-figures of networks that have never seen a column:
+`downscale` takes them, too: they see normalised columns around mid-grey. What networks that have
+never seen a column reach on GEMS, 2023-10-31; compare the classical methods above:
 """
 FULL_SCALE_TEXT = """
 ### x{scale}, block means
@@ -407,20 +406,14 @@ def judge_foreign(images: list[xr.DataArray]) -> str:
     for scale in SCALES:
         authors = no2sr.load_model(gems.DATA / "weights" / f"srcnn_955_x{scale}.mat", scale=scale)
         ours = no2sr.load_model("luminance", scale=scale)
-        methods = {name: name for name in BASELINES}
-        methods |= {"authors' 9-5-5": authors, "luminance": ours}
+        methods = {"authors' 9-5-5": authors, "luminance": ours}
         table = tabulate(compare(images, scale=scale, methods=methods), metrics=["rmse"])
         rows += [
-            [
-                f"x{scale}",
-                label,
-                *ratio(table.loc[label], "rmse / bicubic"),
-                *ratio(table.loc[label], "rmse / best classical"),
-            ]
-            for label in ("authors' 9-5-5", "luminance")
+            [f"x{scale}", str(label), *ratio(row, "rmse / bicubic")]
+            for label, row in table.iterrows()
         ]
-    head = ["scale", "method", "RMSE / bicubic", "95 %", "/ best classical", "95 %"]
-    return FOREIGN_TEXT + "\n" + markdown(head, rows)
+    head = ["scale", "method", "RMSE / bicubic", "95 %"]
+    return FOREIGN_TEXT.strip() + "\n\n" + markdown(head, rows)
 
 
 def judge_cards() -> str:

@@ -11,8 +11,7 @@ from scipy.ndimage import correlate
 from no2sr.errors import CardMismatchError
 from no2sr.inference import make_engine
 from no2sr.networks import load_model, save_model
-
-FILTERS = (4, 3)
+from no2sr.pipeline import downscale
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +94,17 @@ def test_loaded_weights_can_be_saved_with_a_card(layers, tmp_path):
         "image",
         [9, 5, 5],
     )
+
+
+def test_two_files_are_not_taken_for_one_another(layers, tmp_path, grid):
+    other = [(0.5 * kernel, bias) for kernel, bias in layers]
+    fine = [
+        downscale(grid, scale=3, model=load_model(_matlab(tmp_path / f"{k}.mat", held), scale=3))
+        for k, held in enumerate((layers, other, layers))
+    ]
+    column = "tropospheric_NO2_column"
+    np.testing.assert_array_equal(fine[0][column], fine[2][column])
+    assert (fine[0][column] != fine[1][column]).any()
 
 
 def test_the_scale_has_to_be_stated(layers, tmp_path):

@@ -92,7 +92,7 @@ def _onnx_engine(model: Model, _precision: str) -> Engine:
 def _graph_of(model: Model) -> bytes:
     """Return the ONNX form as bytes: a graph that points to outside files cannot reach them."""
     if model.folder is None:
-        return to_onnx(model.network)
+        return to_onnx(load_keras(model))
     return (model.folder / ONNX_FILE).read_bytes()
 
 

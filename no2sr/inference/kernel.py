@@ -97,7 +97,9 @@ class Kernel:
 
     def __dask_tokenize__(self) -> tuple[Hashable, ...]:
         """Return what tells one kernel from another."""
-        network = self.model.card.files.get("network.onnx") or id(self.model.network)
+        network = self.model.card.files.get("network.onnx") or id(
+            self.model.build or self.model.network
+        )
         return network, self.conserve, self.engine, self.precision
 
     def load(self) -> Engine:

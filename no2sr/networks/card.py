@@ -12,6 +12,7 @@ from no2sr.errors import CardMismatchError
 from no2sr.resample import KERNEL_REACH
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["Model", "ModelCard"]
@@ -152,8 +153,11 @@ class Model:
         Where its files lie; None for a network fresh from training.
     network : keras.Model, optional
         The network in memory; loaded from `folder` only when the TensorFlow engine asks for it.
+    build : callable, optional
+        Makes the network where there is neither: importing Keras takes seconds and starts threads.
     """
 
     card: ModelCard
     folder: Path | None = None
     network: Any = None
+    build: Callable[[], Any] | None = None

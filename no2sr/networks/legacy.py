@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from no2sr.networks.card import Model, ModelCard
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import keras
     from numpy.typing import NDArray
 
     # Kernel (y, x, in, out) and bias (out) of every layer.
@@ -156,25 +158,31 @@ def _check(layers: Layers) -> None:
 
 
 def _model(layers: Layers, path: Path, scale: int) -> Model:
-    """Build the network and its card."""
-    from no2sr.networks import build_network, footprint
-
+    """Write the card; the network is built when it is wanted."""
+    sides = [kernel.shape[0] for kernel, _ in layers]
     hyperparameters = {
         "filters": [kernel.shape[3] for kernel, _ in layers[:2]],
-        "kernels": [kernel.shape[0] for kernel, _ in layers],
+        "kernels": sides,
     }
-    network = build_network("srcnn", scale=scale, **hyperparameters)
-    network.set_weights([part for layer in layers for part in layer])
-    radius, shrink = footprint(network)
+    radius = sum(side // 2 for side in sides)
     card = ModelCard(
         network="srcnn",
         scale=scale,
         radius=radius,
-        shrink=shrink,
+        shrink=radius - sides[1] // 2,
         hyperparameters=hyperparameters,
         domain="luminance",
         predicts="image",
-        parameters=network.count_params(),
+        parameters=sum(part.size for layer in layers for part in layer),
         training={"data": f"not known: weights of another program, {path.name}"},
     )
-    return Model(card=card, network=network)
+    return Model(card=card, build=partial(_network, layers, card))
+
+
+def _network(layers: Layers, card: ModelCard) -> keras.Model:
+    """Build the network of a card with these weights."""
+    from no2sr.networks import build_network
+
+    network = build_network(card.network, scale=card.scale, **card.hyperparameters)
+    network.set_weights([part for layer in layers for part in layer])
+    return network

@@ -170,6 +170,8 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
 
 def load_keras(model: Model) -> keras.Model:
     """Return the Keras network of a model, loading it in safe mode if need be."""
+    if model.build is not None:
+        return model.build()
     if model.network is not None or model.folder is None:
         return model.network
     import keras
