@@ -38,8 +38,11 @@ ELSEWHERE = r"[\"']?((?:https?:)?//[^\"' >]+)"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Leave pages out of the menu that are not there."""
+    """Leave pages out of the menu that are not there, and add those that it forgot."""
+    listed = set(re.findall(r"[\w/]+\.md", str(config.nav)))
     config.nav = [entry for entry in map(_there, config.nav or []) if entry]
+    forgotten = sorted({path.name for path in (ROOT / "docs").glob("*.md")} - listed)
+    config.nav += [{"More": forgotten}] if forgotten else []
     return config
 
 
@@ -62,8 +65,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Point at pages of the site where a page points at a file of the repository."""
-    markdown = re.sub(r"\]\(\.\./examples/(\w+)\.py\)", r"](examples.md#\1)", markdown)
-    return markdown.replace("](../CHANGELOG.md)", "](changes.md)")
+    return re.sub(r"\[([^\]]*)\]\(\.\./([^)#]+)(?:#[^)]*)?\)", _inside, markdown)
+
+
+def _inside(link: re.Match[str]) -> str:
+    """Return a link to the page that shows a file of the repository, or only its words."""
+    words, path = link.groups()
+    example = re.fullmatch(r"examples/(\w+)\.py", path)
+    page = f"examples.md#{example[1]}" if example else {"CHANGELOG.md": "changes.md"}.get(path)
+    return f"[{words}]({page})" if page else words
 
 
 def on_post_page(output: str, page: Page, **_: Any) -> str:
