@@ -57,6 +57,7 @@ OWN = {
         "window_size": 128,
         "least_valid": 0.4,
         "precision": "float32",
+        "hyperparameters": {"filters": 64, "blocks": 4},
     },
 }
 

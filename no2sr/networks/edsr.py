@@ -21,7 +21,7 @@ __all__ = ["GRID", "build"]
 GRID = "coarse"
 
 
-def build(*, scale: int = 4, filters: int = 64, blocks: int = 4) -> keras.Model:
+def build(*, scale: int = 4, filters: int = 32, blocks: int = 3) -> keras.Model:
     """Build an EDSR with fresh weights.
 
     Parameters
