@@ -51,6 +51,23 @@ def test_a_child_that_leaves_without_an_answer_is_an_error():
         _guarded(leave)
 
 
+def test_a_file_that_takes_for_ever_to_open_is_given_up(monkeypatch, tmp_path):
+    from no2sr.readers import _netcdf
+
+    path = tmp_path / "endless.nc"
+    path.write_bytes(b"\x89HDF and more")
+    monkeypatch.setattr(guard, "_OPENING", 1)
+    monkeypatch.setattr(_netcdf, "opened", lambda _: 1 in iter(int, 1))
+    with pytest.raises(FileUnreadableError, match="busy without end"):
+        _guarded(lambda _: 1, path)
+
+
+def test_reading_without_end_is_given_up(monkeypatch, tmp_path):
+    monkeypatch.setattr(guard, "_READING", 1)
+    with pytest.raises(FileUnreadableError, match="busy without end"):
+        _guarded(lambda _: 1 in iter(int, 1), tmp_path / "endless.nc")
+
+
 def test_a_child_that_is_killed_speaks_of_memory():
     def killed(source):
         os.kill(os.getpid(), signal.SIGKILL)
