@@ -19,6 +19,8 @@ import traceback
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from shutil import rmtree
+from tempfile import gettempdir
 from time import process_time
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -96,8 +98,7 @@ def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Re
         _complain(child, source)
     finally:
         receiver.close()
-        child.kill()
-        child.join()
+        _end(child)
 
 
 def _preload() -> None:
@@ -221,6 +222,14 @@ def _repeat(caught: list[tuple[str, type[Warning], str, int]]) -> None:
     """Warn again, here, where the filters of the caller hold."""
     for text, category, filename, line in caught:
         warnings.warn_explicit(category(text), category, filename, line)
+
+
+def _end(child: BaseProcess) -> None:
+    """Let nothing be left of a child, nor of what it had unpacked."""
+    child.kill()
+    child.join()
+    for left in Path(gettempdir()).glob(f"no2sr-{child.pid}-*"):
+        rmtree(left, ignore_errors=True)
 
 
 def _complain(child: BaseProcess, source: Any) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from no2sr.errors import MissingDependencyError, SettingsError
+from no2sr.errors import CardMismatchError, MissingDependencyError, SettingsError
 from no2sr.networks import load_keras
 from no2sr.networks.onnx_form import FOLD, to_onnx
 from no2sr.networks.store import ONNX_FILE
@@ -78,9 +78,14 @@ def _onnx_engine(model: Model, _precision: str) -> Engine:
     onnxruntime.set_default_logger_severity(3)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # every core has a block of its own
-    session = onnxruntime.InferenceSession(
-        _graph_of(model), options, providers=["CPUExecutionProvider"]
-    )
+    graph = _graph_of(model)
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as broken:  # errors of the runtime derive from nothing else
+        raise CardMismatchError(
+            f"the ONNX form of model {model.card.name} cannot be run ({broken}), expected a graph "
+            "that holds all of its weights; use a model of no2sr.save_model"
+        ) from broken
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
         result: NDArray[np.float32] = session.run(None, {"image": image})[0]

@@ -178,7 +178,14 @@ def load_keras(model: Model) -> keras.Model:
 
     from no2sr.networks import layers  # noqa: F401 - registers our layers with Keras
 
-    return keras.saving.load_model(model.folder / KERAS_FILE, compile=False, safe_mode=True)
+    path = model.folder / KERAS_FILE
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as unsafe:  # Keras refuses foreign code by errors of many kinds
+        raise CardMismatchError(
+            f"{path} cannot be loaded safely ({unsafe}), expected layers of Keras and no2sr only; "
+            "use a model of no2sr.save_model, from somebody you trust"
+        ) from unsafe
 
 
 def _write_files(model: Model, folder: Path) -> None:

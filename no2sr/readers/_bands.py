@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["bands_in", "is_tiff", "opened"]
+__all__ = ["DRIVERS", "bands_in", "is_tiff", "opened"]
 
+DRIVERS = {True: "GTiff", False: "AAIGrid"}  # of TIFF, and of anything else
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -37,7 +38,10 @@ def opened(path: Path) -> Iterator[Any]:
 
     with warnings.catch_warnings(), readable(path):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as raster:
+        # From the root on, so that no name is taken for an address; of GDAL's two hundred formats,
+        # some of which fetch or run what a file tells them, no other than these.
+        driver = DRIVERS[is_tiff(path)]
+        with rasterio.open(path.absolute(), driver=driver) as raster:
             yield raster
 
 

@@ -35,7 +35,11 @@ def opened_cf(path: Path, chunks: Any = None) -> xr.Dataset:
     """
     try:
         return xr.open_dataset(
-            path, engine="netcdf4", decode_times=False, decode_coords="all", chunks=chunks
+            path.absolute(),
+            engine="netcdf4",
+            decode_times=False,
+            decode_coords="all",
+            chunks=chunks,
         )
     except (ArithmeticError, LookupError, TypeError, ValueError) as odd:
         raise FileUnreadableError(

@@ -60,7 +60,7 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
         check_whole(path)
         if beginning(path) not in _CDF:
             check_closed(path)
-        with netCDF4.Dataset(path) as file:
+        with netCDF4.Dataset(path.absolute()) as file:
             yield file
 
 

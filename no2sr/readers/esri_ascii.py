@@ -65,7 +65,9 @@ class EsriAscii:
                 f"{path.name} has no CRS and bounds {(west, south, east, north)}, expected degrees "
                 "or a .prj file beside it; write that file, or convert it to GeoTIFF"
             )
-        band = cast("xr.DataArray", rioxarray.open_rasterio(path, masked=True))
+        band = cast(
+            "xr.DataArray", rioxarray.open_rasterio(path.absolute(), masked=True, driver="AAIGrid")
+        )
         column = band.isel(band=0, drop=True).astype("float64").load()
         band.close()
         if crs is None:

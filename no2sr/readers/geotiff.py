@@ -90,7 +90,9 @@ class GeoTiff:
             unmarked = raster.nodata is None and mask is None and raster.dtypes[index][0] == "f"
         bands = cast(
             "xr.DataArray",
-            rioxarray.open_rasterio(path, masked=True, chunks=_named(options.chunks)),
+            rioxarray.open_rasterio(
+                path.absolute(), masked=True, chunks=_named(options.chunks), driver="GTiff"
+            ),
         )
         column = bands.isel(band=index, drop=True)
         if (scale, offset) != (1, 0):

@@ -43,7 +43,9 @@ class Harp:
         with opened(path) as file:
             fields = fields_in(file)
         field = choose(fields, variable=options.variable, source=path.name)
-        dataset = xr.open_dataset(path, engine="netcdf4", decode_times=False, chunks=options.chunks)
+        dataset = xr.open_dataset(
+            path.absolute(), engine="netcdf4", decode_times=False, chunks=options.chunks
+        )
         if "latitude" not in field.dims:
             with dataset:
                 return _swath(dataset.load(), field, options, path)

@@ -7,11 +7,11 @@ into a temporary folder, under the name that it has inside, read whole there, an
 from __future__ import annotations
 
 import gzip
-import shutil
+import os
 import zipfile
 import zlib
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,16 @@ from no2sr.readers._files import beginning
 from no2sr.readers._screens import check_limits
 
 if TYPE_CHECKING:
+    from io import BufferedIOBase
+    from typing import IO
+
     import xarray as xr
 
     from no2sr.readers import ReadOptions
 
 __all__ = ["READER", "Packed"]
 
+RATIO, LEAST = 100, 1 << 30  # NetCDF of nothing but gaps shrinks to a thousandth, but is small
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 
@@ -51,9 +55,13 @@ class Packed:
         UnknownFormatError
             If it holds more than one file, or one that no reader recognises.
         """
-        with TemporaryDirectory(prefix="no2sr-") as folder:
+        with TemporaryDirectory(prefix=f"no2sr-{os.getpid()}-") as folder:
             inside = _unpacked(path, Path(folder))
             reader = find_reader(inside)
+            if reader.name == self.name:  # some archives hold themselves, without end
+                raise UnknownFormatError(
+                    f"{path.name} holds an archive, {inside.name}, expected a file in it; unpack it"
+                )
             check_limits(reader, options.limits)
             with reader.read(inside, replace(options, chunks=None)) as dataset:
                 return dataset.load()
@@ -62,7 +70,7 @@ class Packed:
 def _unpacked(path: Path, folder: Path) -> Path:
     try:
         return _unzipped(path, folder) if beginning(path) == ZIP else _gunzipped(path, folder)
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as broken:
+    except (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as broken:
         raise FileUnreadableError(
             f"{path.name} cannot be unpacked ({broken}), expected a complete archive; "
             "it may be truncated: fetch it again"
@@ -71,8 +79,23 @@ def _unpacked(path: Path, folder: Path) -> Path:
 
 def _gunzipped(path: Path, folder: Path) -> Path:
     inside = folder / (path.stem if path.suffix == ".gz" else path.name)
-    with gzip.open(path) as packed, inside.open("wb") as plain:
-        shutil.copyfileobj(packed, plain)
+    with gzip.open(path) as packed:
+        return _copied(packed, inside, path)
+
+
+def _copied(packed: IO[bytes] | BufferedIOBase, inside: Path, archive: Path) -> Path:
+    """Unpack a stream, if it does not explode."""
+    most = max(LEAST, RATIO * archive.stat().st_size)
+    done = 0
+    with inside.open("wb") as plain:
+        while piece := packed.read(1 << 20):
+            done += len(piece)
+            if done > most:
+                raise FileUnreadableError(
+                    f"{archive.name} becomes larger than {most / 1e9:.3g} GB when it is unpacked, "
+                    f"expected {RATIO} times its size at most; unpack it yourself if it is sound"
+                )
+            plain.write(piece)
     return inside
 
 
@@ -85,7 +108,10 @@ def _unzipped(path: Path, folder: Path) -> Path:
                 f"{path.name} holds {len(files)} files ({names}), expected one; unpack it and give "
                 "the folder"
             )
-        return Path(archive.extract(files[0], folder))
+        # Under its last name only: an archive may ask for ../../ or a name from the root.
+        name = PurePosixPath(files[0].filename.replace("\\", "/")).name or "inside"
+        with archive.open(files[0]) as packed:
+            return _copied(packed, folder / name, path)
 
 
 READER = Packed()

@@ -75,7 +75,9 @@ def _screened(
     path: Path, field: Field, fields: list[Field], options: ReadOptions
 ) -> tuple[xr.Dataset, str]:
     """Return the field where the masks let it pass, and what was applied."""
-    tree = xr.open_datatree(path, engine="netcdf4", decode_times=False, chunks=options.chunks)
+    tree = xr.open_datatree(
+        path.absolute(), engine="netcdf4", decode_times=False, chunks=options.chunks
+    )
     root = tree.to_dataset()
     cells = {name: _window(root[name], name, options.bbox) for name in AXES}
     there = {f.path: tree[f.path].isel(cells, missing_dims="ignore") for f in fields}

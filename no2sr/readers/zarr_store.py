@@ -62,7 +62,11 @@ def _opened(path: Path, options: ReadOptions) -> xr.Dataset:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*consolidated", category=RuntimeWarning)
             return xr.open_dataset(
-                path, engine="zarr", decode_times=False, decode_coords="all", chunks=options.chunks
+                path.absolute(),
+                engine="zarr",
+                decode_times=False,
+                decode_coords="all",
+                chunks=options.chunks,
             )
     except (KeyError, TypeError, ValueError) as broken:
         raise FileUnreadableError(
