@@ -80,8 +80,8 @@ def left_by(case: Case) -> str:
     return "writing" if writing else f"{strips} strips" if work.exists() else "not begun"
 
 
-def survive(case: Case, moment: float) -> str:
-    """Kill one run, look at what it left, and let another one finish.
+def survive(case: Case, moment: float, seconds: list[float]) -> str:
+    """Kill one run, look at what it left, and let another one finish; note how long that took.
 
     Raises
     ------
@@ -98,6 +98,7 @@ def survive(case: Case, moment: float) -> str:
     assert zygote.contents(case.out) == case.whole, "the next run made something else"
     assert left_by(case) == "complete"
     assert not (case.folder / f".{case.out.name}.no2sr-work").exists(), "the work folder stayed"
+    seconds.append(again["seconds"])
     return state if killed["code"] else "too late"
 
 
@@ -129,7 +130,7 @@ def kill_many(number: int, *, seed: int) -> dict:
             # A run that ended before it was killed counts for nothing.
             moment = draw.uniform(0.0, statistics.median(seconds[-9:]))
             try:
-                state = survive(case, moment)
+                state = survive(case, moment, seconds)
             except AssertionError as failure:
                 failures.append(f"{case.out.name} after {moment:.3f} s: {failure}")
                 state = "failed"
