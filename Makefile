@@ -8,6 +8,7 @@
 # make test-qgis   the outputs and the plugin in real QGIS, which is installed if need be (Debian, Ubuntu)
 # make docs   the site in build/site, built strictly
 # make plugin   zip the QGIS plugin into dist/
+# make benchmark   measure speed and memory and write docs/performance.md
 # make benchmark-accuracy   judge all networks on real fields and write docs/accuracy.md
 # make test-browser   the reports in Chromium, which is installed where it is missing
 # make lint   ruff and numpydoc;  make types   mypy;  make clean   remove what make made
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo docs test laws kills reliability mutation test-qgis test-browser plugin fuzz lint types clean benchmark-accuracy
+.PHONY: demo docs test laws kills reliability mutation test-qgis test-browser plugin fuzz lint types clean benchmark benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -64,6 +65,9 @@ lint: $(VENV)/.stamp-dev
 
 types: $(VENV)/.stamp-dev
 	$(BIN)/mypy
+
+benchmark: $(VENV)/.stamp-dev
+	$(BIN)/python benchmarks/performance.py
 
 benchmark-accuracy: $(VENV)/.stamp-dev
 	$(BIN)/python benchmarks/accuracy.py

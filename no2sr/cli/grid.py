@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,8 +50,8 @@ def command(
       no2sr grid S5P_OFFL_L2__NO2_*.nc month.nc --bbox 76 27.5 78.5 29.5
       no2sr grid granules/ l3.tif --resolution 0.1 --qa 0.5 --unit Pmolec
     """
-    from no2sr.readers import grid_no2
-    from no2sr.writers.level3 import outputs, write_level3
+    from no2sr.writers.atomic import scratch_beside
+    from no2sr.writers.level3 import outputs
 
     for path in outputs(out):  # what can be refused at once is refused before the long work
         check_out(path, overwrite=overwrite)
@@ -60,26 +61,49 @@ def command(
     began = clock.perf_counter()
     quiet, unit, asked = (settings.pop(name) for name in ("quiet", "unit_in", "unit_out"))
     source = inputs if len(inputs) > 1 else inputs[0]
-    with progress_bar(out.name, quiet=quiet) as progress:
-        gridded = guarded(grid_no2, source, unit=unit, progress=progress, **settings)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        unit_out = unit_to_write(gridded["column"], out, asked=asked)
-        written = write_level3(gridded, out, overwrite=overwrite, unit=unit_out, style=style)
+    writing = {"overwrite": overwrite, "style": style, "asked": asked}
+    with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
+        rows, written = guarded(
+            partial(_gridded, out=out, scratch=scratch, writing=writing),
+            source,
+            unit=unit,
+            progress=progress,
+            **settings,
+        )
     if not quiet:
-        print_table(_summary(gridded, seconds=clock.perf_counter() - began))
+        print_table([*rows, ("seconds", f"{clock.perf_counter() - began:.1f}")])
         click.echo("\n".join(map(str, written)))
 
 
-def _summary(gridded: xr.Dataset, *, seconds: float) -> list[tuple[str, str]]:
+def _gridded(
+    source: Any, *, out: Path, scratch: Path, writing: dict[str, Any], **reading: Any
+) -> tuple[list[tuple[str, str]], list[Path]]:
+    """Grid and write, slab by slab, and return what is to be said of it.
+
+    All in one process, the guarded one: a globe is too large to be handed on.
+    """
+    from no2sr.readers import grid_no2
+    from no2sr.writers.atomic import scratch_in
+    from no2sr.writers.level3 import write_level3
+
+    gridded = grid_no2(source, lazy=True, **reading)
+    unit = unit_to_write(gridded["column"], out, asked=writing.pop("asked"))
+    with scratch_in(scratch):
+        written = write_level3(gridded, out, unit=unit, **writing)
+    return _summary(gridded), written
+
+
+def _summary(gridded: xr.Dataset) -> list[tuple[str, str]]:
     """Return the rows of the table that ends the work."""
     from no2sr.cli.display import grid_in_words
 
-    column, count = gridded["column"], gridded["count"].values
+    column, count = gridded["column"], gridded["count"]
     steps = str(column.attrs["history"]).splitlines()
+    seen = int((count > 0).sum())
+    mean = int(count.sum()) / max(seen, 1)
     return [
         ("read", steps[-1].removeprefix("no2sr: read ")),
         ("grid", grid_in_words(column)),
-        ("gaps", f"{float(column.isnull().mean()):.1%}"),
-        ("pixels to a cell", f"up to {count.max()}, on average {count[count > 0].mean():.1f}"),
-        ("seconds", f"{seconds:.1f}"),
+        ("gaps", f"{1 - seen / count.size:.1%}"),
+        ("pixels to a cell", f"up to {int(count.max())}, on average {mean:.1f}"),
     ]

@@ -283,7 +283,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         from no2sr.readers._swaths import merged  # compiles its kernel: no grid should wait for it
 
         refuse(time=time)
-        column = merged(first, rest, options=options, bbox=bbox, resolution=resolution)["column"]
+        gridded = merged(first, rest, options=options, bbox=bbox, resolution=resolution, lazy=True)
+        column = gridded["column"].compute()
         column = column.rename(first.dataset.attrs.get("variable", "column"))
         doubt_resolution(column)
         return column
@@ -304,6 +305,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
     resolution: float | None = None,
+    lazy: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Grid swaths as `open_no2` does, and return all that is known of each cell.
@@ -312,6 +314,8 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     ----------
     path_or_paths, reader, variable, unit, qa_min, limits, bbox, resolution
         As for `open_no2`.
+    lazy : bool
+        As for `no2sr.swath.grid_swaths`.
     progress : callable, optional
         Called with the number of files done and the number there are.
 
@@ -338,7 +342,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
         raise SettingsError(
             f"{first.path.name} is a grid already, expected swaths; open it with open_no2"
         )
-    return merged(first, rest, options=options, bbox=bbox, resolution=resolution)
+    return merged(first, rest, options=options, bbox=bbox, resolution=resolution, lazy=lazy)
 
 
 def cells_in(path: Path) -> int:

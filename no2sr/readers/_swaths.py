@@ -73,6 +73,7 @@ def merged(
     options: ReadOptions,
     bbox: Box | None,
     resolution: float | None,
+    lazy: bool = False,
 ) -> xr.Dataset:
     """Grid swaths, and say in ``history`` which files and which pixels went in.
 
@@ -86,7 +87,7 @@ def merged(
     spacing = RESOLUTION if resolution is None else resolution
     bounds = None if bbox is None else checked_box(bbox)
     try:
-        dataset = grid_swaths(merge, bounds=bounds, resolution=spacing)
+        dataset = grid_swaths(merge, bounds=bounds, resolution=spacing, lazy=lazy)
     except NoValidPixelsError as none:
         raise NoValidPixelsError(f"{_listed(merge.names)}: {none}") from none
     versions = sorted(merge.versions - {""})

@@ -46,7 +46,11 @@ logger = logging.getLogger("no2sr")
 
 
 def grid_swaths(
-    swaths: Iterable[xr.Dataset], *, bounds: Box | None = None, resolution: float = 0.05
+    swaths: Iterable[xr.Dataset],
+    *,
+    bounds: Box | None = None,
+    resolution: float = 0.05,
+    lazy: bool = False,
 ) -> xr.Dataset:
     """Put the pixels of one or more swaths on one longitude/latitude grid.
 
@@ -63,6 +67,9 @@ def grid_swaths(
         the pixels of a swath leave no whole degree free.
     resolution : float
         Cell size in degrees.
+    lazy : bool
+        Whether to leave the means uncomputed, as dask arrays: a globe then needs memory for the
+        cells only that were met.
 
     Returns
     -------
@@ -106,7 +113,7 @@ def grid_swaths(
     dataset["column"] = with_history(dataset["column"], step)
     if any(sources):
         dataset["column"].attrs["source"] = "; ".join(dict.fromkeys(filter(None, sources)))
-    return dataset
+    return dataset if lazy else dataset.compute()
 
 
 def _sum_up(
@@ -186,10 +193,10 @@ def _envelope(pixels: Pixels, resolution: float) -> Box | None:
         return None
     steps = np.diff(degrees, append=degrees[0] + 360)
     widest = steps.argmax()  # the box starts east of the widest range of empty degrees
-    start = float((degrees[widest] + steps[widest]) % 360 - 180)
-    west, _, east, _ = extent(pixels, Frame(start, 90.0, 1.0), occupied)
-    if steps[widest] == 1:
-        west, east = -180.0, 180.0
+    west, east = -180.0, 180.0
+    if steps[widest] > 1:
+        start = float((degrees[widest] + steps[widest]) % 360 - 180)
+        west, _, east, _ = extent(pixels, Frame(start, 90.0, 1.0), occupied)
     least = 1.5 * resolution  # more than a cell: an image has at least two rows and columns
     south = max(min(south, north - least), -90.0)
     return west, south, max(east, west + least), max(north, south + least)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from no2sr.swath.overlap import Frame, Sums
 from no2sr.units import CANONICAL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 __all__ = ["Box", "means", "no_sums", "widened"]
@@ -47,6 +50,7 @@ _ATTRS = {
 }
 
 
+SLAB = 512  # rows that are computed together
 # 0.01 degree over the globe; at 28 bytes a cell more would not fit into usual memories.
 MOST_CELLS = 6.5e8
 
@@ -151,21 +155,57 @@ def widened(sums: Sums, box: Box) -> Sums:
 
 
 def means(sums: Sums) -> xr.Dataset:
-    """Turn the sums into means, with gaps where no pixel counts; the sums are used up."""
-    box = _box_of(sums)
-    (_, _, spacing), weighted, weight, count, error, variance = sums
-    del sums  # the largest arrays go as soon as they are used
-    valid = count > 0
-    column = np.full(count.shape, np.nan, dtype=np.float32)
-    fields = {"column": np.divide(weighted, weight, out=column, where=valid), "count": count}
-    del weighted
-    if error.size:
-        np.sqrt(variance, out=variance)
-        for name, total in {"precision": error, "precision_independent": variance}.items():
-            fields[name] = np.divide(total, weight, out=total, where=valid)
-            total[~valid] = np.nan
-    fields["coverage"] = np.minimum(weight, valid, dtype=np.float32)
-    del weight
-    grid = _grid(box, spacing)
+    """Promise the means, with gaps where no pixel counts; slabs are computed when they are used.
+
+    The means of a globe take several times the memory of the cells that were met, which is all that
+    the sums take.
+    """
+    weight, number = _slabs(sums.weight), _slabs(sums.number)
+    fields = {
+        "column": _promised(_mean, _slabs(sums.weighted), weight, number),
+        "count": number,
+        "coverage": _promised(_coverage, weight, number),
+    }
+    if sums.error.size:
+        fields["precision"] = _promised(_mean, _slabs(sums.error), weight, number)
+        root = _promised(np.sqrt, _slabs(sums.variance))
+        fields["precision_independent"] = _promised(_mean, root, weight, number)
+    grid = _grid(_box_of(sums), sums.frame.spacing)
     names = [name for name in _ATTRS if name in fields]
     return xr.Dataset({n: grid.copy(data=fields[n]).assign_attrs(_ATTRS[n]) for n in names})
+
+
+class _Held:
+    """An array that dask takes for a file's: of one in memory it would copy every slab at once."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self.values, self.shape, self.dtype, self.ndim = values, values.shape, values.dtype, 2
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        return np.asarray(self.values[key])
+
+
+def _slabs(values: NDArray[Any]) -> Any:
+    """Return an array in slabs; named by chance, for a name by content would read all of it."""
+    import dask.array as da
+
+    name = f"sums-{uuid.uuid4().hex}"
+    return da.from_array(_Held(values), chunks=(SLAB, values.shape[1]), name=name)
+
+
+def _promised(function: Callable[..., NDArray[np.float32]], *arrays: Any) -> Any:
+    import dask.array as da
+
+    return da.map_blocks(function, *arrays, dtype=np.float32, meta=np.empty((0, 0), np.float32))
+
+
+def _mean(
+    total: NDArray[np.floating], weight: NDArray[np.float64], number: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    mean = np.full(total.shape, np.nan, dtype=np.float32)
+    np.divide(total, weight, out=mean, where=number > 0, casting="same_kind")
+    return mean
+
+
+def _coverage(weight: NDArray[np.float64], number: NDArray[np.int32]) -> NDArray[np.float32]:
+    return np.minimum(weight, number > 0, dtype=np.float32)

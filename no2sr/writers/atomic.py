@@ -8,7 +8,7 @@ import glob
 import os
 import shutil
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from no2sr.errors import No2srError, OutputExistsError, WriteError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_free", "refusals", "replacing", "scratch_in"]
+__all__ = ["check_free", "refusals", "replacing", "scratch_beside", "scratch_in"]
 
 # What GDAL keeps beside a raster: after an overwrite it would describe the file that was.
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
@@ -72,6 +72,30 @@ def scratch_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         _SCRATCH.reset(token)
+
+
+@contextmanager
+def scratch_beside(final: Path) -> Iterator[Path]:
+    """Lend a folder for `scratch_in` to another process, which may be killed.
+
+    Yields
+    ------
+    Path
+        Beside the final name, whose own folder is made if it is not there. It is removed at the
+        end, whatever is in it; so are folders that were made and stayed empty.
+    """
+    made = [folder for folder in final.absolute().parents if not folder.exists()]
+    with refusals(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        folder = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}.partial")
+        folder.mkdir()
+    try:
+        yield folder
+    finally:
+        _remove(folder)
+        for parent in made:
+            with suppress(OSError):
+                parent.rmdir()
 
 
 @contextmanager
