@@ -9,6 +9,7 @@ import pytest
 
 import no2sr
 import no2sr.networks
+from no2sr import windowed
 from no2sr.cli import batch
 from no2sr.cli.batch import Log, Outcome
 from no2sr.cli.jobs import Job
@@ -95,14 +96,14 @@ def test_warnings_name_their_file_and_are_told_of_every_file(
 def test_a_fault_of_ours_stops_no_other_file(
     no2sr_command, monkeypatch, tmp_path, grid_file, debug
 ):
-    really = no2sr.downscale
+    really = windowed.refine_to_file
 
-    def downscale(image, **settings):
+    def refine(image, path, **settings):
         if "b.nc" in str(image.attrs["source"]):
             raise KeyError("halo")
-        return really(image, **settings)
+        return really(image, path, **settings)
 
-    monkeypatch.setattr(no2sr, "downscale", downscale)
+    monkeypatch.setattr(windowed, "refine_to_file", refine)
     for name in ("a.nc", "b.nc", "c.nc"):
         (tmp_path / name).write_bytes(grid_file.read_bytes())
     options = ["--debug"] if debug else []
@@ -119,10 +120,10 @@ def test_a_fault_of_ours_stops_no_other_file(
 
 
 def test_memory_that_runs_out_is_said_so(no2sr_command, monkeypatch, tmp_path, grid_file):
-    def downscale(*_args, **_settings):
+    def refine(*_args, **_settings):
         raise MemoryError
 
-    monkeypatch.setattr(no2sr, "downscale", downscale)
+    monkeypatch.setattr(windowed, "refine_to_file", refine)
     for out in (f"{tmp_path}/out/", tmp_path / "fine.tif"):
         failed = no2sr_command("downscale", grid_file, out)
         assert failed.code == 1
@@ -132,15 +133,15 @@ def test_memory_that_runs_out_is_said_so(no2sr_command, monkeypatch, tmp_path, g
 
 
 def test_an_interrupted_batch_says_how_far_it_went(no2sr_command, monkeypatch, tmp_path, grid_file):
-    really, calls = no2sr.downscale, []
+    really, calls = windowed.refine_to_file, []
 
-    def downscale(image, **settings):
+    def refine(image, path, **settings):
         calls.append(image)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return really(image, **settings)
+        return really(image, path, **settings)
 
-    monkeypatch.setattr(no2sr, "downscale", downscale)
+    monkeypatch.setattr(windowed, "refine_to_file", refine)
     for name in ("a.nc", "b.nc", "c.nc"):
         (tmp_path / name).write_bytes(grid_file.read_bytes())
     stopped = no2sr_command("downscale", *sorted(tmp_path.glob("*.nc")), f"{tmp_path}/out/")
