@@ -206,6 +206,21 @@ def test_command_draws_every_kind(no2sr_command, grid_file, fine_file, tmp_path,
     assert "--overwrite" in refused.err
 
 
+def test_command_takes_a_time_of_both(no2sr_command, grid, tmp_path):
+    import xarray as xr
+
+    times = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[ns]")
+    days = xr.concat([grid, 2 * grid], xr.Variable("time", times)).assign_attrs(grid.attrs)
+    coarse, out = tmp_path / "days.nc", tmp_path / "both.png"
+    days.to_netcdf(coarse)
+    fine = no2sr.write(no2sr.downscale(no2sr.open_no2(coarse), scale=2), tmp_path / "fine.nc")
+    refused = no2sr_command("plot", coarse, fine, out)
+    assert refused.code == 1
+    assert "2 times, expected one to look at; choose one with --time" in refused.err
+    done = no2sr_command("plot", coarse, fine, out, "--time", "2024-01-02", "--dpi", 40)
+    assert (done.code, done.errors) == (0, [])
+
+
 def test_command_knows_its_kinds():
     from no2sr.cli import options, plot
     from no2sr.colours import RAMPS

@@ -20,7 +20,8 @@ def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.Data
     ----------
     path, fine : Path
     **reading
-        Options of `no2sr.cli.options.interpreting` and ``region``; they hold for `path`.
+        Options of `no2sr.cli.options.interpreting` and ``region``; they hold for `path`,
+        and the time for both where both have several.
 
     Returns
     -------
@@ -38,6 +39,8 @@ def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.Data
         for known in (OversampledWarning, RefinedInputWarning):  # that is what is looked at
             warnings.simplefilter("ignore", known)
         second = no2sr.open_no2(fine)
+        if second.sizes.get("time", 1) > 1 and reading["time"] is not None:
+            second = no2sr.open_no2(fine, time=reading["time"])
         if reading["bbox"] is None and is_geographic(second):
             reading["bbox"] = bounds_of(second)
         return [no2sr.open_no2(path, **reading), second]
