@@ -28,7 +28,7 @@ def check_no_picture(dataset: xr.DataArray | xr.Dataset) -> None:
     ------
     DimensionError
     """
-    if PICTURE in dataset.attrs:
+    if PICTURE in getattr(dataset, "attrs", {}):  # what is no dataset is refused elsewhere
         raise DimensionError(
             f"it is a picture ({dataset.attrs[PICTURE]}), expected measured values: no column can "
             "be read off colours; give what the picture was made of"

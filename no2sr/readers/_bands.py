@@ -25,8 +25,14 @@ def is_tiff(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def opened(path: Path, *, driver: str = "") -> Iterator[Any]:
     """Open a raster, quietly where it has no georeference.
+
+    Parameters
+    ----------
+    path : Path
+    driver : str
+        GDAL's name of the format; by default that of TIFF, or of a grid as text.
 
     Raises
     ------
@@ -40,8 +46,8 @@ def opened(path: Path) -> Iterator[Any]:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         # From the root on, so that no name is taken for an address; of GDAL's two hundred formats,
         # some of which fetch or run what a file tells them, no other than these.
-        driver = DRIVERS[is_tiff(path)]
-        with rasterio.open(path.absolute(), driver=driver) as raster:
+        chosen = driver or DRIVERS[is_tiff(path)]
+        with rasterio.open(path.absolute(), driver=chosen) as raster:
             yield raster
 
 

@@ -134,12 +134,18 @@ def _check_place(raster: Any, path: Path) -> None:
 def _check_no_picture(raster: Any, path: Path) -> None:
     """Refuse what this package tagged as a picture, and bands that say they are colours."""
     shows = raster.tags().get(PICTURE)
-    colours = {"red", "green", "blue"} <= {kind.name for kind in raster.colorinterp}
-    if shows or (colours and raster.dtypes[0] == "uint8"):
+    if shows:
         raise UnknownFormatError(
-            f"{path.name} is a picture ({shows or 'red, green and blue of 8 bits'}), expected "
-            "measured values: no column can be read off colours; give the file that the picture "
-            "was made of, or make the picture larger with no2sr enhance"
+            f"{path.name} is a picture ({shows}), expected measured values: no column can be read "
+            "off colours; give the file that the picture was made of, or make the picture larger "
+            "with no2sr enhance"
+        )
+    colours = {"red", "green", "blue"} <= {kind.name for kind in raster.colorinterp}
+    if colours and raster.dtypes[0] == "uint8":
+        raise UnknownFormatError(
+            f"{path.name} is an 8-bit picture in red, green and blue, expected measured values; "
+            "export the column as float32, in Sentinel Hub with sampleType FLOAT32, or make the "
+            "picture larger with no2sr enhance"
         )
 
 

@@ -180,7 +180,7 @@ def _colourless(path: Path, what: str, *, data: bool) -> UnknownFormatError:
 
 def _place(path: Path) -> tuple[Affine | None, Any]:
     """Return where a picture lies: by its own word, which its world file may not contradict."""
-    with opened(path) as raster:
+    with opened(path, driver=PICTURES.get(beginning(path, 3), "")) as raster:
         own = None if raster.transform.is_identity else raster.transform
         crs, shape = raster.crs, raster.shape
     world = _world(path)
