@@ -373,7 +373,7 @@ def test_a_request_to_end_leaves_no_partial_output(grid_file, tmp_path):
         assert list(out.iterdir())
         process.terminate()
         _, said = process.communicate(timeout=60)
-    assert (process.returncode, said) == (130, "Interrupted.\n")
+    assert (process.returncode, said) == (143, "Terminated.\n")
     # Finished strips stay, for the next run to go on from.
     assert {path.name for path in out.iterdir()} <= {".fine.tif.no2sr-work"}
 
