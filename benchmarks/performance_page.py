@@ -76,7 +76,7 @@ def _engines(figures: Figures) -> str:
     peak = max(figures["peak"].values())
     cores = figures["machine"]["cores"]
     text = [
-        "## The networks' own work\n",
+        "## The networks' own work",
         f"Tiles as `downscale` cuts them, one a core. Measured peak in float32 on {cores} cores: "
         + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in figures["peak"].items())
         + ". *Of peak* counts the multiplications that the network needs, not those of faster "

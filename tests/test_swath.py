@@ -661,3 +661,10 @@ def test_a_resolution_out_of_range_is_refused_before_any_pixel_is_read(resolutio
 def test_a_grid_too_large_to_hold_is_refused():
     with pytest.raises(SettingsError, match="coarser resolution or a smaller region"):
         grid_swaths([rectangles((0, 0, 1, 1))], bounds=(0, 0, 90, 90), resolution=1e-4)
+
+
+def test_lazy_means_are_the_same_and_nothing_is_computed():
+    swath = make_swath(*sheared(), 1.0, 0.5)
+    eager, lazy = grid_swaths([swath]), grid_swaths([swath], lazy=True)
+    assert all(field.chunks is not None for field in lazy.data_vars.values())
+    xr.testing.assert_identical(lazy.compute(), eager)
