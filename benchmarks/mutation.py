@@ -23,6 +23,7 @@ import gc
 import importlib
 import importlib.abc
 import importlib.util
+import itertools
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -112,29 +113,42 @@ def tests_of(part: str) -> list[Path]:
     return sorted(ROOT / "tests" / word for word in words)
 
 
-def mutants_of(path: Path) -> list[Mutant]:
-    """Return every change to a file that alters what it does."""
+def places_of(path: Path) -> list[tuple[Path, str, int]]:
+    """Return where a file could be changed: the operator, and which of its places."""
     from cosmic_ray.ast import ast_nodes, get_ast
-    from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
-    source = path.read_text(encoding="utf-8")
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    bare, found = _bare(source), []
+    nodes, found = list(ast_nodes(get_ast(path.read_text(encoding="utf-8")))), []
     for name in sorted(operator_names()):
         try:
             operator = get_operator(name)()
         except TypeError:  # wants arguments: it is for code of a special kind
             continue
-        places = (
-            p for node in ast_nodes(get_ast(source)) for p in operator.mutation_positions(node)
-        )
-        for occurrence, _ in enumerate(places):
-            text = mutate_code(source, operator, occurrence)
-            with contextlib.suppress(SyntaxError):  # what is no Python is no change either
-                if text is not None and _bare(text) != bare:
-                    found.append(Mutant(module, text, _change(source, text)))
+        count = sum(1 for node in nodes for _ in operator.mutation_positions(node))
+        found += [(path, name, occurrence) for occurrence in range(count)]
     return found
+
+
+def changed(path: Path, name: str, occurrence: int) -> Mutant | None:
+    """Change a file at one place; None if that alters nothing that is ever run."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    source = path.read_text(encoding="utf-8")
+    text = mutate_code(source, get_operator(name)(), occurrence)
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    with contextlib.suppress(SyntaxError):  # what is no Python is no change either
+        if text is not None and _bare(text) != _bare(source):
+            return Mutant(module, text, _change(source, text))
+    return None
+
+
+def drawn_from(files: list[Path], *, sample: int, seed: int) -> tuple[list[Mutant], int]:
+    """Return a random sample of changes, and how many places there are to draw from."""
+    places = [place for file in files for place in places_of(file)]
+    random.Random(seed).shuffle(places)  # noqa: S311 - no secret
+    changes = (mutant for place in places if (mutant := changed(*place)) is not None)
+    return list(itertools.islice(changes, sample)), len(places)
 
 
 def _bare(source: str) -> str:
@@ -220,13 +234,12 @@ def judge(part: str, *, sample: int, seed: int, workers: int) -> dict:
         if not survivors(suite, [None], limit=600, workers=1):
             raise SystemExit(f"the tests of {part} fail without any change; mend them first")
     limit = 10 + 4 * (time.perf_counter() - began)
-    every = [mutant for file in files for mutant in mutants_of(file)]
-    drawn = random.Random(seed).sample(every, min(sample, len(every)))  # noqa: S311 - no secret
+    drawn, places = drawn_from(files, sample=sample, seed=seed)
     alive = drawn
     for suite in suites:
         alive = survivors(suite, alive, limit=limit, workers=workers)
     return {
-        "mutants": len(every),
+        "places": places,
         "tried": len(drawn),
         "killed": len(drawn) - len(alive),
         "seed": seed,

@@ -169,9 +169,9 @@ def _mutants() -> str:
         tried, killed = tried + about["tried"], killed + about["killed"]
         share = about["killed"] / about["tried"]
         day = about["date"] + ("" if _is_current(part, about) else ", of earlier sources")
+        there = about.get("places") or about["mutants"]
         rows.append(
-            f"| `{part}` | {about['mutants']} | {about['tried']} | {about['killed']} "
-            f"| {share:.0%} | {day} |"
+            f"| `{part}` | {there} | {about['tried']} | {about['killed']} | {share:.0%} | {day} |"
         )
     return "\n".join(
         [
@@ -179,7 +179,7 @@ def _mutants() -> str:
             "An operator, a number, a condition is changed (by cosmic-ray), and the tests of the",
             "module are to notice. Of each module a random sample was tried, drawn by a fixed",
             "seed; what survived is listed in `benchmarks/records/mutation.json`.\n",
-            "| module | changes there are | tried | noticed | share | when |",
+            "| module | places to change | tried | noticed | share | when |",
             "|---|--:|--:|--:|--:|---|",
             *rows,
             f"| all | | {tried} | {killed} | **{killed / tried:.0%}** | |",
