@@ -140,7 +140,8 @@ def _seals(sources: tuple[Path, ...]) -> list[dict[str, Any] | None]:
     """Return what tells the files from changed ones; patterns stand for no one file."""
     from no2sr.windowed import seal
 
-    return [seal(path) if path.exists() else None for path in sources]
+    # No pipe: to look into one would be to wait.
+    return [seal(path) if path.is_file() or path.is_dir() else None for path in sources]
 
 
 def _check_unchanged(sources: tuple[Path, ...], seals: list[dict[str, Any] | None]) -> None:

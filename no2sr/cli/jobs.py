@@ -39,7 +39,7 @@ def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = N
     else:
         jobs = [Job(sources=inputs, out=target)]
     outs = [job.out.resolve() for job in jobs]
-    taken = {path.resolve() for path in inputs}
+    taken = {Path(os.path.realpath(path)) for path in inputs}  # takes loops of links as they are
     for number, path in enumerate(outs):
         if path in taken or path in outs[:number]:
             also = "an input" if path in taken else "the output of another input"

@@ -61,7 +61,33 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
         if beginning(path) not in _CDF:
             check_closed(path)
         with netCDF4.Dataset(path.absolute()) as file:
+            if beginning(path) == _CDF[-1]:
+                _check_whole_cdf5(file, path)
             yield file
+
+
+def _check_whole_cdf5(file: netCDF4.Dataset, path: Path) -> None:
+    """Refuse a CDF-5 file that is shorter than its header and its values need to be."""
+    holders: list[Any] = [file, *file.variables.values()]
+    size = 4 + 8 + 3 * 12 + 12 * len(file.variables)
+    size += sum(16 + _padded(len(name.encode())) for name in file.dimensions)
+    for name, variable in file.variables.items():
+        size += 8 + _padded(len(name.encode())) + 8 + 8 * variable.ndim + 20
+        size += variable.size * variable.dtype.itemsize
+    for holder in holders:
+        for key in holder.ncattrs():
+            value = holder.getncattr(key)
+            length = len(value.encode()) if isinstance(value, str) else np.asarray(value).nbytes
+            size += 8 + _padded(len(key.encode())) + 12 + _padded(length)
+    if path.stat().st_size < size:
+        raise FileUnreadableError(
+            f"{path.name} ends before its data do, at {path.stat().st_size} bytes, "
+            f"expected {size}; it is truncated: fetch it again"
+        )
+
+
+def _padded(size: int) -> int:
+    return -(-size // 4) * 4
 
 
 def check_whole(path: Path) -> None:

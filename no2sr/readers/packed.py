@@ -70,7 +70,14 @@ class Packed:
 def _unpacked(path: Path, folder: Path) -> Path:
     try:
         return _unzipped(path, folder) if beginning(path) == ZIP else _gunzipped(path, folder)
-    except (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as broken:
+    except (
+        EOFError,
+        gzip.BadGzipFile,
+        zlib.error,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+    ) as broken:
         raise FileUnreadableError(
             f"{path.name} cannot be unpacked ({broken}), expected a complete archive; "
             "it may be truncated: fetch it again"
