@@ -55,8 +55,10 @@ def test_every_engine_equals_the_reference(name, engine):
     image = np.random.default_rng(3).normal(size=(61, 74)).astype(np.float32)
     reference = make_engine(model, name="tensorflow")(image)
     rim = max(1, model.card.rim)
+    # Of the largest correction: white noise as here makes some of several spreads.
+    atol = 2e-6 * max(1, np.abs(reference).max())
     np.testing.assert_allclose(
-        trim(make_engine(model, name=engine)(image), rim), trim(reference, rim), atol=2e-6
+        trim(make_engine(model, name=engine)(image), rim), trim(reference, rim), atol=atol
     )
 
 
