@@ -189,7 +189,7 @@ def test_a_program_that_dies_is_told(program, make):
         program.run([path], Feedback())
 
 
-def test_cancelling_asks_first(program, make, tmp_path):
+def test_cancelling_asks_first(program, make, tmp_path, monkeypatch):
     note = tmp_path / "note"
     path = make(
         f"def end(*_): open({str(note)!r}, 'w').write('cleaned up'); sys.exit(130)",
@@ -197,10 +197,9 @@ def test_cancelling_asks_first(program, make, tmp_path):
         "print('go on', flush=True)",
         "while True: time.sleep(0.05)",
     )
-    began = time.monotonic()
+    monkeypatch.setattr(program, "_GRACE", 1e6)  # it is not killed: it must end by being asked
     program.run([path], Feedback())
     assert note.read_text() == "cleaned up"
-    assert time.monotonic() - began < program._GRACE
 
 
 def test_cancelling_insists_and_leaves_no_partial_output(program, make, tmp_path, monkeypatch):
@@ -229,6 +228,31 @@ def test_cancelling_insists_and_leaves_no_partial_output(program, make, tmp_path
         time.sleep(0.05)
     else:
         pytest.fail("the child of the killed program runs on")
+
+
+def test_cancelling_a_grid_leaves_nothing_of_it_and_all_of_others(program, make, tmp_path):
+    mine = tmp_path / ".l3.0a1b2c3d.partial"
+    (mine / "deep").mkdir(parents=True)
+    (mine / "deep" / "l3.tif").touch()
+    (tmp_path / ".l3_precision_independent.00ff00ff.partial.tif").touch()
+    (tmp_path / ".l3_coverage.00ff00ff.partial.qml").touch()
+    kept = {".l30.0a1b2c3d.partial", ".l3.of.mine.tif", "l3_coverage.tif", ".l3_1.ff.partial.tif"}
+    for name in kept:
+        (tmp_path / name).touch()
+    path = make("print('go on', flush=True)", "time.sleep(600)")
+    program.run([path], Feedback(), output=str(tmp_path / "l3.tif"))
+    assert {entry.name for entry in tmp_path.iterdir() if "l3" in entry.name} == kept
+
+
+def test_what_cannot_be_removed_is_no_failure(program, make, tmp_path, monkeypatch):
+    (tmp_path / ".fine.0a1b2c3d.partial.tif").touch()
+
+    def refuse(_path):
+        raise PermissionError
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    path = make("print('go on', flush=True)", "time.sleep(600)")
+    program.run([path], Feedback(), output=str(tmp_path / "fine.tif"))
 
 
 def _runs(pid: int) -> bool:

@@ -5,6 +5,7 @@ Nothing of QGIS is needed here; `feedback` is whatever has the methods of `QgsPr
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import re
@@ -203,15 +204,23 @@ def _ended_by(process, how):
 
 
 def _remove_unfinished(output):
-    """Remove files under temporary names, and what another run could have gone on from."""
+    """Remove what has a temporary name, and what another run could have gone on from.
+
+    A grid is made in a folder beside the output, `.l3.<hex>.partial`, and what goes with it in
+    files such as `.l3_count.<hex>.partial.tif`.
+    """
     if output is None:
         return
     final = Path(output)
-    for path in final.parent.iterdir():
-        if path.name == f".{final.name}.no2sr-work":
+    temporary = re.compile(rf"\.{re.escape(final.stem)}(_[a-z_]+)?\.[0-9a-f]+\.partial")
+    for path in list(final.parent.iterdir()):
+        if path.name != f".{final.name}.no2sr-work" and not temporary.match(path.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
-        elif path.name.startswith(f".{final.stem}.") and ".partial" in path.name:
-            path.unlink()
+        else:
+            with contextlib.suppress(OSError):  # cancelled it is all the same
+                path.unlink()
 
 
 def _reason(said, code):
