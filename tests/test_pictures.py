@@ -175,6 +175,30 @@ def _write(path, values, *, tags=None, **profile):
         file.update_tags(**(tags or {}))
 
 
+def _of_four(path, names):
+    values = np.arange(4 * 48, dtype=np.uint8).reshape(4, 6, 8)
+    profile = {"width": 8, "height": 6, "count": 4, "dtype": "uint8", "crs": "EPSG:4326"}
+    transform = Affine(1, 0, 5, 0, -1, 9)
+    with rasterio.open(path, "w", driver="GTiff", transform=transform, **profile) as file:
+        file.colorinterp = [ColorInterp[name] for name in names.split()]
+        file.write(values)
+    return values
+
+
+@pytest.mark.parametrize(("fourth", "bands"), [("alpha", 4), ("undefined", 3), ("gray", 3)])
+def test_a_fourth_band_is_alpha_only_where_it_says_so(tmp_path, fourth, bands):
+    values = _of_four(tmp_path / "four.tif", f"red green blue {fourth}")
+    found = open_picture(tmp_path / "four.tif")
+    assert list(found["band"].values) == ["red", "green", "blue", "alpha"][:bands]
+    np.testing.assert_array_equal(found.values, values[:bands])
+
+
+def test_four_bands_of_no_colour_are_refused(tmp_path):
+    _of_four(tmp_path / "four.tif", "gray undefined undefined undefined")
+    with pytest.raises(UnknownFormatError, match=r"to be gray, .*, expected red.*; write three"):
+        open_picture(tmp_path / "four.tif")
+
+
 @pytest.mark.parametrize(
     ("mode", "advice"),
     [("L", "convert it to RGB"), ("I;16", "give measured values to downscale"), ("LA", "to RGB")],

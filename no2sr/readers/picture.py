@@ -123,7 +123,20 @@ def _tiff(path: Path) -> tuple[NDArray[np.uint8], str]:
         if raster.count not in (3, 4) or set(raster.dtypes) != {"uint8"}:
             what = f"{raster.count} x {raster.dtypes[0]}"
             raise _colourless(path, what, data=raster.dtypes[0] != "uint8")
-        return raster.read(), told
+        return raster.read(_coloured(raster, path)), told
+
+
+def _coloured(raster: Any, path: Path) -> list[int]:
+    """Return the bands of a raster that are its colours and its alpha: not every fourth is one."""
+    names = [meaning.name for meaning in raster.colorinterp]
+    if len(names) == 3 or names[3] == "alpha":
+        return [*range(1, len(names) + 1)]
+    if names[:3] == ["red", "green", "blue"]:
+        return [1, 2, 3]
+    raise UnknownFormatError(
+        f"{path.name} has four bands said to be {', '.join(names)}, expected red, green and blue, "
+        "with or without alpha; write three bands, or say which one is alpha"
+    )
 
 
 def _unfolded(raster: Any) -> NDArray[np.uint8]:
