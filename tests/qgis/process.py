@@ -1,7 +1,7 @@
-"""One run of an algorithm in QGIS: ``/usr/bin/python3 process.py ALGORITHM PARAMETERS [SECONDS]``.
+"""One run of an algorithm in QGIS: ``/usr/bin/python3 process.py ALGORITHM PARAMETERS [cancel]``.
 
-PARAMETERS are JSON. With SECONDS the run is cancelled after so long. What came of it is printed as
-JSON, with the layers that QGIS loaded and how it draws them.
+PARAMETERS are JSON. With "cancel" the run is cancelled at its first progress. What came of it is
+printed as JSON, with the layers that QGIS loaded and how it draws them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 
 
-def main(algorithm: str, parameters: str, seconds: str = "") -> None:
+def main(algorithm: str, parameters: str, cancel: str = "") -> None:
     """Start QGIS and its Processing, load the plugin, run, and tell."""
     from qgis.core import QgsApplication, QgsProcessingContext, QgsProcessingFeedback, QgsProject
 
@@ -25,8 +24,8 @@ def main(algorithm: str, parameters: str, seconds: str = "") -> None:
     context.setProject(QgsProject.instance())
     progress = []
     feedback.progressChanged.connect(progress.append)
-    if seconds:
-        threading.Timer(float(seconds), feedback.cancel).start()
+    if cancel:
+        feedback.progressChanged.connect(lambda share: share > 0 and feedback.cancel())
     told = {"error": "", "results": {}}
     try:
         told["results"] = processing.runAndLoadResults(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -250,14 +249,12 @@ def test_cancelling_ends_the_program_and_leaves_nothing(qgis, inputs, tmp_path, 
         "echo Progress: 10% >&2",
         "while true; do sleep 0.1; done",
     )
-    began = time.monotonic()
     parameters = {"INPUT": str(inputs["geotiff"]), "OUTPUT": str(folder / "a.tif")}
-    told = qgis.run("no2sr:downscale", parameters, 2)
+    told = qgis.run("no2sr:downscale", parameters, "cancel")
     assert "Cancelled; nothing was written." in told["error"]
     assert told["layers"] == []
     assert list(folder.iterdir()) == []
     assert note.exists() is not deaf
-    assert time.monotonic() - began < 60
 
 
 def test_the_zip_installs_as_a_plugin(qgis, root, tmp_path, inputs):
@@ -276,4 +273,4 @@ def test_the_zip_installs_as_a_plugin(qgis, root, tmp_path, inputs):
     assert qgis.process("plugins", "enable", "no2sr_qgis", **alone).code == 0
     done = qgis.process("run", "no2sr:info", f"--INPUT={inputs['geotiff']}", **alone)
     assert done.code == 0, done.err
-    assert "Earth Engine" in done.out or "simulated" in done.out
+    assert "EPSG:4326" in done.out  # no name of a file holds that
