@@ -11,9 +11,10 @@ import warnings
 import click
 import pytest
 
-from no2sr.cli import guard
+from no2sr.cli import guard, limits
 from no2sr.errors import FileUnreadableError, NoValidPixelsError, RepairWarning
 
+resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the guard forks on Linux only")
 
 
@@ -21,6 +22,40 @@ def _guarded(function, source="file.nc", *, on=True, **settings):
     with click.Context(click.Command("test")) as ctx:
         guard.set_guard(ctx, None, on)
         return guard.guarded(function, source, **settings)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pattern", "store"])
+def test_the_limit_is_by_all_that_is_read(kind, monkeypatch, tmp_path):
+    folder = tmp_path / ("a.zarr" if kind == "store" else "granules")
+    folder.mkdir()
+    names = (".zgroup", "0.0", "0.1") if kind == "store" else ("a.nc", "b.nc", "c.nc")
+    for name in names:
+        (folder / name).write_bytes(b"1" * 1_000_000)
+    monkeypatch.setattr(limits, "_READING_MB", 1000)
+
+    def allowed(_):
+        return resource.getrlimit(resource.RLIMIT_CPU)[0]
+
+    source = folder / "*.nc" if kind == "pattern" else folder
+    assert 3000 < _guarded(allowed, source) < 3600
+
+
+def test_each_step_has_its_own_time_and_own_work_has_no_limit(monkeypatch):
+    def spend(seconds):
+        end = time.process_time() + seconds
+        while time.process_time() < end:
+            pass
+
+    def work(_, *, progress):
+        for step in range(2):
+            spend(1.2)
+            progress(step, 2)
+        limits.unhurried()
+        return resource.getrlimit(resource.RLIMIT_CPU)
+
+    monkeypatch.setattr(limits, "_READING", 2)
+    soft, hard = _guarded(work, progress=lambda *_: None)
+    assert soft == hard
 
 
 def test_it_returns_what_the_function_returns_from_another_process():
@@ -56,14 +91,14 @@ def test_a_file_that_takes_for_ever_to_open_is_given_up(monkeypatch, tmp_path):
 
     path = tmp_path / "endless.nc"
     path.write_bytes(b"\x89HDF and more")
-    monkeypatch.setattr(guard, "_OPENING", 1)
+    monkeypatch.setattr(limits, "_OPENING", 1)
     monkeypatch.setattr(_netcdf, "opened", lambda _: 1 in iter(int, 1))
     with pytest.raises(FileUnreadableError, match="busy without end"):
         _guarded(lambda _: 1, path)
 
 
 def test_reading_without_end_is_given_up(monkeypatch, tmp_path):
-    monkeypatch.setattr(guard, "_READING", 1)
+    monkeypatch.setattr(limits, "_READING", 1)
     with pytest.raises(FileUnreadableError, match="busy without end"):
         _guarded(lambda _: 1 in iter(int, 1), tmp_path / "endless.nc")
 

@@ -82,11 +82,13 @@ def _gridded(
 
     All in one process, the guarded one: a globe is too large to be handed on.
     """
+    from no2sr.cli.limits import unhurried
     from no2sr.readers import grid_no2
     from no2sr.writers.atomic import scratch_in
     from no2sr.writers.level3 import write_level3
 
     gridded = grid_no2(source, lazy=True, **reading)
+    unhurried()
     unit = unit_to_write(gridded["column"], out, asked=writing.pop("asked"))
     with scratch_in(scratch):
         written = write_level3(gridded, out, unit=unit, **writing)

@@ -10,22 +10,20 @@ guard is off unless ``--guard`` asks for it.
 from __future__ import annotations
 
 import faulthandler
-import math
 import os
 import pickle
 import signal
 import sys
 import traceback
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from shutil import rmtree
 from tempfile import gettempdir
-from time import process_time
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from no2sr.cli.limits import limit, reading_time, try_to_open
 from no2sr.cli.messages import wants_debug
 from no2sr.errors import FileUnreadableError, No2srError
 
@@ -40,9 +38,6 @@ Result = TypeVar("Result")
 
 _GUARD = "no2sr.guard"
 _FORKS = sys.platform == "linux"  # forked children of other systems may not use their libraries
-# Seconds of computing. To open a file takes some hundredths, however large it is; to read it takes
-# a second for 30 MB or more, and once some ten for compiling the kernel of swaths.
-_OPENING, _READING, _READING_MB = 3, 120, 1
 
 
 def set_guard(ctx: click.Context, _option: click.Parameter, value: bool | None) -> None:
@@ -142,37 +137,23 @@ def _answer(
     if "dask" in sys.modules:  # the threads of a pool that the parent has are not here
         sys.modules["dask"].config.set(scheduler="synchronous")
     if reports:
-        settings["progress"] = lambda *step: sender.send(("step", step))
+
+        def report(*step: int) -> None:
+            limit(allowed)  # one file may have taken its time; the next has its own
+            sender.send(("step", step))
+
+        settings["progress"] = report
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             if _FORKS:
-                _try_to_open(source)
+                try_to_open(source)
+            limit(allowed := reading_time(source))
             kind, content = "result", {"result": function(source, **settings)}
         except BaseException as error:  # noqa: BLE001 - it is raised again, in the parent
             kind, content = "failure", {"error": _portable(error)}
     content["warnings"] = [(str(w.message), w.category, w.filename, w.lineno) for w in caught]
     sender.send((kind, content))
-
-
-def _try_to_open(source: Any) -> None:
-    """Open NetCDF files once under a tight limit of time: some make the library go in circles."""
-    from resource import RLIMIT_CPU, getrlimit, setrlimit
-
-    from no2sr.errors import ReadError
-    from no2sr.readers._netcdf import is_netcdf, opened
-
-    given = source if isinstance(source, tuple | list) else (source,)
-    paths = [path for path in map(Path, given) if path.is_file()]
-    most = getrlimit(RLIMIT_CPU)[1]
-    used = 0.0
-    for path in filter(is_netcdf, paths):
-        used = process_time()
-        setrlimit(RLIMIT_CPU, (math.ceil(used) + _OPENING, most))
-        with suppress(ReadError), opened(path):  # the error will be met again
-            pass
-    megabytes = sum(path.stat().st_size for path in paths) / 1e6
-    setrlimit(RLIMIT_CPU, (math.ceil(used + _READING + _READING_MB * megabytes), most))
 
 
 def _portable(error: BaseException) -> BaseException:

@@ -1,0 +1,80 @@
+"""Limits to the computing of the guard's child: some files make their library go in circles."""
+
+from __future__ import annotations
+
+import glob
+import math
+import sys
+from contextlib import suppress
+from pathlib import Path
+from time import process_time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["limit", "reading_time", "try_to_open", "unhurried"]
+
+# Seconds of computing. To open a file takes some hundredths, however large it is; to read it takes
+# a second for 30 MB or more, and once some ten for compiling the kernel of swaths.
+_OPENING, _READING, _READING_MB = 3, 120, 1
+
+
+def reading_time(source: Any) -> float:
+    """Return how many seconds of computing reading all the sources may take, at most."""
+    files = (file for path in _found(source) for file in _inside(path))
+    return _READING + _READING_MB * sum(file.stat().st_size for file in files) / 1e6
+
+
+def try_to_open(source: Any) -> None:
+    """Open the NetCDF files among the sources once, each under a tight limit."""
+    from no2sr.errors import ReadError
+    from no2sr.readers._netcdf import is_netcdf, opened
+
+    for path in filter(Path.is_file, _found(source)):
+        if is_netcdf(path):
+            limit(_OPENING)
+            with suppress(ReadError), opened(path):  # the error will be met again
+                pass
+
+
+def unhurried() -> None:
+    """Lift the limit in a child that has read its files and goes on to work of its own."""
+    from multiprocessing import parent_process
+
+    if parent_process() is not None:
+        limit(math.inf)
+
+
+def limit(seconds: float) -> None:
+    """End this process when it has computed for so long from now on."""
+    if sys.platform != "linux":
+        return
+    from resource import RLIM_INFINITY, RLIMIT_CPU, getrlimit, setrlimit
+
+    most = getrlimit(RLIMIT_CPU)[1]
+    until = most if math.isinf(seconds) else math.ceil(process_time() + seconds)
+    setrlimit(RLIMIT_CPU, (until if most == RLIM_INFINITY else min(until, most), most))
+
+
+def _found(source: Any) -> Iterator[Path]:
+    """Yield the files and Zarr stores that paths, folders and patterns stand for."""
+    from no2sr.readers.zarr_store import READER
+
+    for given in source if isinstance(source, tuple | list) else (source,):
+        path = Path(given)
+        named = [path] if path.exists() else map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
+        for name in named:
+            if name.is_dir() and not READER.recognises(name):
+                with suppress(OSError):  # a folder that may not be read is met again
+                    yield from name.iterdir()
+            else:
+                yield name
+
+
+def _inside(path: Path) -> Iterator[Path]:
+    """Yield the file itself, or those of a Zarr store."""
+    from no2sr.readers.zarr_store import READER
+
+    entries = path.rglob("*") if READER.recognises(path) else [path]
+    yield from filter(Path.is_file, entries)
