@@ -117,6 +117,24 @@ def test_nothing_is_replaced_unasked_and_no_stale_place_stays(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("beside", ["map.jgw", "map.jpg.aux.xml"])
+def test_what_lies_beside_is_not_replaced_unasked(tmp_path, beside):
+    (tmp_path / beside).write_text("of another picture", encoding="utf-8")
+    for place in ("degrees", "nowhere"):
+        with pytest.raises(OutputExistsError, match=beside):
+            no2sr.write(_picture(place), tmp_path / "map.jpg")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["of another picture"]
+    no2sr.write(_picture(), tmp_path / "map.jpg", overwrite=True)
+    assert (tmp_path / beside).read_text() != "of another picture"
+
+
+def test_a_picture_takes_no_style_of_the_values_that_were_there(tmp_path, grid):
+    path = no2sr.write(grid, tmp_path / "map.tif", style=True)
+    assert path.with_suffix(".qml").exists()
+    no2sr.write(_picture(), path, overwrite=True)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_what_a_format_cannot_hold_is_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"transparent.*\.png or \.tif"):
         no2sr.write(_picture(bands=4), tmp_path / "map.jpg")
@@ -333,6 +351,9 @@ def test_bad_calls_leave_nothing(no2sr_command, grid_file, tmp_path):
     (tmp_path / "out").mkdir()
     grey = tmp_path / "grey.png"
     Image.new("L", (20, 20)).save(grey)
+    values = no2sr.write(no2sr.open_no2(grid_file), tmp_path / "values.tif")
+    legend = tmp_path / "a_legend.png"  # where that of a.png goes
+    legend.write_bytes(grey.read_bytes())
     for args, code in (
         (["render", grid_file, tmp_path / "out" / "map.gif"], 1),
         (["render", grid_file, tmp_path / "out" / "map.png", "--range", 5, 1], 1),
@@ -340,6 +361,9 @@ def test_bad_calls_leave_nothing(no2sr_command, grid_file, tmp_path):
         (["enhance", grey, tmp_path / "out" / "map.png"], 1),
         (["enhance", grid_file, tmp_path / "out" / "map.png"], 1),
         (["enhance", grey, grey, "--overwrite"], 2),
+        (["render", values, values, "--overwrite"], 2),
+        (["render", legend, tmp_path / "a.png", "--overwrite"], 2),
+        (["plot", legend, legend, "--overwrite"], 2),
     ):
         refused = no2sr_command(*args)
         assert refused.code == code

@@ -16,7 +16,8 @@ import numpy as np
 from no2sr.colours import PICTURE
 from no2sr.errors import DimensionError, SettingsError
 from no2sr.grid import transform_of
-from no2sr.writers.atomic import replacing
+from no2sr.writers.atomic import check_free, replacing
+from no2sr.writers.qgis_style import replacing_styled
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -85,7 +86,8 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
     path : str or Path
         ``.tif`` or ``.tiff``, ``.png``, ``.jpg`` or ``.jpeg``.
     overwrite : bool
-        Whether to replace an existing file. What lay beside it is replaced or removed with it.
+        Whether to replace an existing file. What lay beside it is replaced or removed with it;
+        unasked, a world file or ``.aux.xml`` of that name is not replaced either.
 
     Returns
     -------
@@ -104,7 +106,7 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
     final = Path(path)
     suffix = check_picture_suffix(final)
     if suffix in (".tif", ".tiff"):
-        with replacing(final, overwrite=overwrite) as temporary:
+        with replacing_styled(final, overwrite=overwrite, style=False) as temporary:
             _write_geotiff(picture, temporary)
         return final
     if suffix != ".png" and len(picture) == 4:
@@ -113,14 +115,16 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
             ".png or .tif; choose one of these"
         )
     beside = _beside(picture, final)
+    for place in (final, world_file(final), _pam_file(final)):
+        check_free(place, overwrite=overwrite)
     with ExitStack() as stack:
         # The picture is entered last, so it is in its place first, and what lies beside it then
         # replaces what lay there.
         for place, text in beside.items():
-            temporary = stack.enter_context(replacing(place, overwrite=True))
+            temporary = stack.enter_context(replacing(place, overwrite=overwrite))
             temporary.write_text(text, encoding="utf-8")
         _write_plain(picture, stack.enter_context(replacing(final, overwrite=overwrite)))
-    if world_file(final) not in beside:
+    if overwrite and world_file(final) not in beside:
         world_file(final).unlink(missing_ok=True)
     return final
 
@@ -177,6 +181,10 @@ def _told(picture: xr.DataArray) -> str:
     return str(picture.attrs.get(PICTURE, "a picture"))
 
 
+def _pam_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.aux.xml")
+
+
 def _beside(picture: xr.DataArray, final: Path) -> dict[Path, str]:
     """Return the texts of the files that say where a picture lies."""
     if "x" not in picture.coords:
@@ -184,7 +192,7 @@ def _beside(picture: xr.DataArray, final: Path) -> dict[Path, str]:
     transform = transform_of(picture)
     texts = {world_file(final): _world(transform)}
     if picture.rio.crs is not None:
-        texts[final.with_name(f"{final.name}.aux.xml")] = _pam(picture.rio.crs.to_wkt(), transform)
+        texts[_pam_file(final)] = _pam(picture.rio.crs.to_wkt(), transform)
     return texts
 
 
