@@ -182,11 +182,16 @@ def test_the_command_line_reads_behind_the_guard(no2sr_command, grid_file, tmp_p
     monkeypatch.setattr(no2sr, "open_no2", crash, raising=False)
     monkeypatch.setattr("no2sr.readers.describe", crash)
     monkeypatch.setattr("no2sr.readers.grid_no2", crash)
+    monkeypatch.setattr("no2sr.readers.picture.open_picture", crash)
     for command in (
         ["info", grid_file],
         ["downscale", grid_file, tmp_path / "fine.tif"],
         ["grid", grid_file, tmp_path / "grid.nc"],
         ["evaluate", grid_file],
+        ["plot", grid_file, tmp_path / "map.png"],
+        ["render", grid_file, tmp_path / "map.png"],
+        ["report", grid_file, grid_file, "-o", tmp_path / "page.html"],
+        ["enhance", grid_file, tmp_path / "larger.png"],
     ):
         refused = no2sr_command(*command)
         assert refused.code == 1

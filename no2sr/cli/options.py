@@ -130,6 +130,15 @@ debug = click.option(
     help="Show logs, and the traceback of an error.",
 )
 
+guard = click.option(
+    "--guard/--no-guard",
+    default=None,
+    expose_value=False,
+    callback=set_guard,
+    help="Read in a process of its own, which alone a malformed file can crash.  "
+    "[default: on Linux, where it costs next to nothing]",
+)
+
 _INTERPRETING = (
     click.option("--reader", metavar="NAME", help="Reader to use, whichever would be asked first."),
     click.option("--variable", metavar="NAME", help="Variable or band to read."),
@@ -153,14 +162,7 @@ _INTERPRETING = (
         callback=_parse_limits,
         help="Other limit of a screen of TEMPO or GEMS; repeatable.",
     ),
-    click.option(
-        "--guard/--no-guard",
-        default=None,
-        expose_value=False,
-        callback=set_guard,
-        help="Read in a process of its own, which alone a malformed file can crash.  "
-        "[default: on Linux, where it costs next to nothing]",
-    ),
+    guard,
 )
 _GRIDDING = (
     click.option(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from no2sr.cli.guard import guarded
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -34,13 +36,13 @@ def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.Data
 
     reading["unit"] = reading.pop("unit_in")
     if fine is None:
-        return [no2sr.open_no2(path, **reading)]
+        return [guarded(no2sr.open_no2, path, **reading)]
     with warnings.catch_warnings():
         for known in (OversampledWarning, RefinedInputWarning):  # that is what is looked at
             warnings.simplefilter("ignore", known)
-        second = no2sr.open_no2(fine)
+        second = guarded(no2sr.open_no2, fine)
         if second.sizes.get("time", 1) > 1 and reading["time"] is not None:
-            second = no2sr.open_no2(fine, time=reading["time"])
+            second = guarded(no2sr.open_no2, fine, time=reading["time"])
         if reading["bbox"] is None and is_geographic(second):
             reading["bbox"] = bounds_of(second)
-        return [no2sr.open_no2(path, **reading), second]
+        return [guarded(no2sr.open_no2, path, **reading), second]
