@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from no2sr.cli import options
+from no2sr.cli.guard import guarded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = ["command"]
     show_default=True,
     help="Keep the full extent, or cut the rim that saw padding.",
 )
+@options.guard
 @options.overwriting
 @options.quiet
 @options.debug
@@ -50,15 +52,14 @@ def command(path: Path, out: Path, *, overwrite: bool, quiet: bool, **settings: 
       no2sr enhance map_rgb.tif larger.tif --scale 4 --edges shave
     """
     import no2sr
-    from no2sr.cli.jobs import check_free
+    from no2sr.cli.jobs import check_free, check_no_input
     from no2sr.readers.picture import open_picture
     from no2sr.writers.picture import check_picture_suffix
 
     check_picture_suffix(out)
     check_free(out, overwrite=overwrite)
-    if out.resolve() == path.resolve():
-        raise click.UsageError(f"{out.name} is also the input; give one of them another name")
-    larger = no2sr.enhance(open_picture(path), **settings)
+    check_no_input([out], [path])
+    larger = no2sr.enhance(guarded(open_picture, path), **settings)
     out.parent.mkdir(parents=True, exist_ok=True)
     written = no2sr.write(larger, out, overwrite=overwrite)
     if not quiet:

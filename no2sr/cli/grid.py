@@ -11,7 +11,7 @@ import click
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
-from no2sr.cli.jobs import check_out, unit_to_write
+from no2sr.cli.jobs import check_no_input, check_out, unit_to_write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,9 +55,7 @@ def command(
 
     for path in outputs(out):  # what can be refused at once is refused before the long work
         check_out(path, overwrite=overwrite)
-    taken = {path.resolve() for path in inputs}
-    if any(path.resolve() in taken for path in outputs(out)):
-        raise click.UsageError(f"{out.name} is also an input; give one of them another name")
+    check_no_input(outputs(out), inputs)
     began = clock.perf_counter()
     quiet, unit, asked = (settings.pop(name) for name in ("quiet", "unit_in", "unit_out"))
     source = inputs if len(inputs) > 1 else inputs[0]

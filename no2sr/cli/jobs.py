@@ -12,9 +12,20 @@ import click
 from no2sr.errors import OutputExistsError, WriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import xarray as xr
 
-__all__ = ["Job", "check_folder", "check_free", "check_out", "is_folder", "plan", "unit_to_write"]
+__all__ = [
+    "Job",
+    "check_folder",
+    "check_free",
+    "check_no_input",
+    "check_out",
+    "is_folder",
+    "plan",
+    "unit_to_write",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +99,20 @@ def check_free(out: Path, *, overwrite: bool) -> None:
             f"{out} exists already, expected a free name; choose another, or pass --overwrite"
         )
     check_folder(out)
+
+
+def check_no_input(outs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Refuse an output that is also an input.
+
+    Raises
+    ------
+    click.UsageError
+        If that is so.
+    """
+    taken = {os.path.realpath(path) for path in inputs}
+    for out in outs:
+        if os.path.realpath(out) in taken:
+            raise click.UsageError(f"{out.name} is also an input; give one of them another name")
 
 
 def check_folder(out: Path) -> None:

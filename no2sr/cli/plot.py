@@ -54,7 +54,7 @@ def command(inputs: tuple[Path, ...], out: Path, **settings: Any) -> None:
       no2sr plot coarse.nc fine.tif spectra.pdf --kind spectra
       no2sr plot tempo.tif map.png --range 0 150 --ramp viridis
     """
-    from no2sr.cli.jobs import check_free
+    from no2sr.cli.jobs import check_free, check_no_input
     from no2sr.cli.pairs import opened
     from no2sr.figures import check_matplotlib
     from no2sr.plotting import KINDS as DRAWN
@@ -67,6 +67,7 @@ def command(inputs: tuple[Path, ...], out: Path, **settings: Any) -> None:
         raise click.UsageError(f"{kind} is drawn of {wanted}, not of {len(inputs)} files")
     if out.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"OUT is {out.name}; its suffix must be one of {' '.join(SUFFIXES)}")
+    check_no_input([out], inputs)
     check_free(out, overwrite=settings["overwrite"])
     check_matplotlib()
     drawing = _drawing(kind, settings)

@@ -50,7 +50,7 @@ def command(path: Path, out: Path, **settings: Any) -> None:
       no2sr render coarse.nc map.png --pixels 8 --bbox 76 27.5 78.5 29.5
     """
     import no2sr
-    from no2sr.cli.jobs import check_free
+    from no2sr.cli.jobs import check_free, check_no_input
     from no2sr.cli.pairs import opened
     from no2sr.grid import refine
     from no2sr.rendering import draw_legend
@@ -60,7 +60,9 @@ def command(path: Path, out: Path, **settings: Any) -> None:
     overwrite, quiet, pixels = (settings.pop(name) for name in ("overwrite", "quiet", "pixels"))
     colours = {"limits": settings.pop("colour_limits"), "ramp": settings.pop("ramp")}
     legend = out.with_name(f"{out.stem}_legend.png") if settings.pop("legend") else None
-    for place in filter(None, (out, legend)):
+    places = [out] if legend is None else [out, legend]
+    check_no_input(places, [path])
+    for place in places:
         check_free(place, overwrite=overwrite)
     (image,) = opened(path, **settings)
     picture = refine(no2sr.render(image, **colours), pixels)

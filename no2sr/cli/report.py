@@ -48,13 +48,14 @@ def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> Non
       no2sr report tempo.tif fine.tif -o report.html
       no2sr report S5P_OFFL_L2__NO2_20231027.nc fine.tif --title "Delhi, 27 October"
     """
-    from no2sr.cli.jobs import check_free
+    from no2sr.cli.jobs import check_free, check_no_input
     from no2sr.cli.pairs import opened
     from no2sr.report import write_report
 
     page = out or fine.with_suffix(".html")
     overwrite, quiet = settings.pop("overwrite"), settings.pop("quiet")
     telling = {name: settings.pop(name) for name in ("title", "model")}
+    check_no_input([page], [path, fine])
     check_free(page, overwrite=overwrite)
     before, after = opened(path, fine, **settings)
     page.parent.mkdir(parents=True, exist_ok=True)
