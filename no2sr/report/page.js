@@ -163,6 +163,7 @@
   };
 
   canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return; // the second opens a menu, and its release is seen by nobody
     canvas.setPointerCapture(event.pointerId);
     held.set(event.pointerId, spot(event));
     moved = held.size === 1 ? 0 : Infinity;
@@ -172,7 +173,7 @@
   canvas.addEventListener("pointermove", (event) => {
     const now = spot(event), before = held.get(event.pointerId);
     if (!before) {
-      if (event.pointerType === "mouse") point(...toMap(...now));
+      if (event.pointerType !== "touch") point(...toMap(...now));
       return;
     }
     const old = held.size === 2 ? grip() : null;
@@ -191,7 +192,8 @@
   });
 
   function release(event) {
-    if (held.has(event.pointerId) && event.type === "pointerup" && moved <= CLICK) {
+    if (!held.has(event.pointerId)) return;
+    if (event.type === "pointerup" && moved <= CLICK) {
       point(...toMap(...spot(event)), true);
     }
     held.delete(event.pointerId);
@@ -199,6 +201,7 @@
   }
   canvas.addEventListener("pointerup", release);
   canvas.addEventListener("pointercancel", release);
+  canvas.addEventListener("lostpointercapture", release);
 
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();

@@ -131,6 +131,14 @@ class Map:
         )
         self.driver.execute_script(script, self.find("swipe"), share)
 
+    def mouse(self, kind: str, row: int, column: int, **more: Any) -> None:
+        """Let something happen to the mouse, or a pen, over a fine cell."""
+        corner = "const b = arguments[0].getBoundingClientRect(); return [b.left, b.top]"
+        left, top = self.driver.execute_script(corner, self.canvas)
+        x, y = self.pixel(row, column)
+        command = {"type": kind, "x": left + x, "y": top + y, "clickCount": 1, **more}
+        self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", command)
+
     def touch(self, kind: str, *points: tuple[float, float]) -> None:
         """Lay fingers on the canvas, move them, or (without points) lift them."""
         corner = "const b = arguments[0].getBoundingClientRect(); return [b.left, b.top]"
@@ -217,6 +225,39 @@ def test_gaps_are_drawn_as_gaps(desktop, open_page, images):
     assert (drawn == drawn[:, :1]).all()  # grey and white: no colour of the ramp
     assert shown.hover(64, 88)["after"] == "gap"
     assert "gap" in shown.find("readout").text
+
+
+def test_the_second_button_moves_nothing(desktop, open_page):
+    shown = open_page(desktop)
+    shown.find("closer").click()
+    before = shown.hover(40, 40)
+    shown.mouse("mousePressed", 40, 40, button="right", buttons=2)
+    shown.mouse("mouseMoved", 40, 70, button="right", buttons=2)
+    shown.mouse("mouseReleased", 40, 70, button="right")
+    assert shown.read() != before  # it points on
+    assert shown.hover(40, 40) == before
+
+
+def test_a_drag_that_is_taken_away_ends(desktop, open_page):
+    shown = open_page(desktop)
+    shown.find("closer").click()
+    desktop.execute_script(
+        "arguments[0].addEventListener('pointerdown', (e) => { window.held = e.pointerId })",
+        shown.canvas,
+    )
+    before = shown.hover(40, 40)
+    shown.mouse("mousePressed", 40, 40, button="left", buttons=1)
+    shown.mouse("mouseMoved", 40, 40, button="left", buttons=1)
+    desktop.execute_script("arguments[0].releasePointerCapture(window.held)", shown.canvas)
+    shown.mouse("mouseMoved", 40, 80, button="left", buttons=1)
+    shown.mouse("mouseReleased", 40, 80, button="left")
+    assert shown.hover(40, 40) == before
+
+
+def test_a_pen_points_without_touching(desktop, open_page, images):
+    shown = open_page(desktop)
+    shown.mouse("mouseMoved", 36, 49, pointerType="pen")
+    _check(shown.read(), images, 36, 49)
 
 
 def test_keys_move_the_cross_and_zoom(desktop, open_page, images):
