@@ -36,6 +36,7 @@
   function valueAt(raster, x, y) {
     const column = Math.floor((x - raster.west) / raster.dx);
     const row = Math.floor((y - raster.north) / raster.dy);
+    if (x < west || x > east || y < south || y > north) return NaN; // an averaged cell may reach beyond
     const inside = column >= 0 && row >= 0 && column < raster.columns && row < raster.rows;
     return inside ? raster.values[row * raster.columns + column] : NaN;
   }
@@ -78,6 +79,10 @@
     context.save();
     context.beginPath();
     context.rect(left, 0, Math.max(right - left, 0), height);
+    context.clip();
+    const [leftmost, top] = toPixels(west, north), [rightmost, bottom] = toPixels(east, south);
+    context.beginPath();
+    context.rect(leftmost, top, rightmost - leftmost, bottom - top);
     context.clip();
     context.imageSmoothingEnabled = false;
     context.drawImage(raster.sheet, x, y, toX - x, toY - y);
@@ -220,13 +225,15 @@
     event.preventDefault();
   });
 
-  // The cross moves from the middle of a cell to that of another, and the view follows it.
+  // The cross moves from the middle of a cell to that of another, and the view follows it. Of a cell
+  // that reaches beyond the map, it is the middle of what lies on it.
   function step(right, up, count) {
     const [x, y] = cross || [x0, y0];
     const within = (value, most) => Math.min(Math.max(value, 0), most - 1);
     const column = within(Math.floor((x - fine.west) / fine.dx) + right * count, fine.columns);
     const row = within(Math.floor((y - fine.north) / fine.dy) - up * count, fine.rows);
-    const next = [fine.west + (column + 0.5) * fine.dx, fine.north + (row + 0.5) * fine.dy];
+    const left = fine.west + column * fine.dx, top = fine.north + row * fine.dy;
+    const next = [(left + Math.min(left + fine.dx, east)) / 2, (top + Math.max(top + fine.dy, south)) / 2];
     const [px, py] = toPixels(...next);
     if (px < 0 || py < 0 || px > width || py > height) [x0, y0] = next;
     point(...next, true);

@@ -260,6 +260,25 @@ def test_a_pen_points_without_touching(desktop, open_page, images):
     _check(shown.read(), images, 36, 49)
 
 
+def test_averages_end_where_the_map_ends(desktop, images, tmp_path, monkeypatch):
+    from selenium.webdriver.common.keys import Keys
+
+    monkeypatch.setattr("no2sr.report.FINE_CELLS", 250)  # blocks of 7: 18 x 7 cells are 126 of 120
+    desktop.get(write_report(*images, tmp_path / "a.html").as_uri())
+    shown = Map(desktop)
+    assert shown.pixel(40, 123)[0] < shown.size[0]  # there is room beside the map
+    shown.swipe(0)
+    assert shown.colour(40, 118)[3] == 255
+    assert shown.colour(40, 123)[3] == 0
+    beyond = shown.hover(40, 123)
+    assert (beyond["before"], beyond["after"]) == ("gap", "gap")
+    shown.hover(40, 110)
+    shown.canvas.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    last = shown.read()
+    assert float(last["after"]) == _shown(float(images[1].values[35:42, 119:].mean()))
+    assert float(last["x"]) == pytest.approx(WEST + STEP * (119 + 120) / 8, abs=1e-4)
+
+
 def test_keys_move_the_cross_and_zoom(desktop, open_page, images):
     from selenium.webdriver.common.keys import Keys
 
