@@ -43,8 +43,11 @@ def _fault(path: str, *_state: int) -> str:
     """Say what is wrong with a file in a certain state, or nothing."""
     import h5py
 
-    with h5py.File(path, "r", locking=False) as file:
-        return _fault_in(file, {h5py.h5o.get_info(file.id).addr})
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return _fault_in(file, {h5py.h5o.get_info(file.id).addr})
+    except (LookupError, RuntimeError, UnicodeError, ValueError) as damaged:
+        raise OSError(str(damaged)) from damaged  # h5py has many words for a damaged file
 
 
 def _fault_in(group: h5py.Group, above: set[int]) -> str:

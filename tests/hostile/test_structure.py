@@ -24,6 +24,7 @@ from makers import (
     tiff,
 )
 
+import no2sr
 from no2sr import errors
 
 if TYPE_CHECKING:
@@ -508,6 +509,16 @@ CASES = [
         outcome=Refused(error=errors.ReadError, says="12|band"),
     ),
 ]
+
+
+@pytest.mark.parametrize("mark", [b"SNOD", b"HEAP", b"TREE"])
+def test_damaged_tables_of_names_are_a_damaged_file(mark, tmp_path):
+    path = tmp_path / "old.h5"
+    with h5py.File(path, "w", libver=("earliest", "v108")) as file:
+        file["no2"] = NO2
+    path.write_bytes(path.read_bytes().replace(mark, b"XXXX"))
+    with pytest.raises(errors.FileUnreadableError, match="cannot be read"):
+        no2sr.open_no2(path)
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
