@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FOLDER = Path(__file__).parent / "records"
+# What decides whether a run that is killed loses anything.
+_KEEPING = "windowed workfolder writers/atomic writers/geotiff writers/netcdf writers/zarr"
+KEEPING = [Path(__file__).parents[1] / "no2sr" / f"{part}.py" for part in _KEEPING.split()]
 
 
 def renew(name: str, parts: dict[str, dict[str, Any]]) -> Path:

@@ -141,10 +141,13 @@ def _kills() -> str:
         for state, count in sorted(found["found"].items())
         if state != "too late"
     )
+    day = found["date"]
+    if found.get("sources") != records.digest(records.KEEPING):
+        day += ", of earlier sources"
     return (
         "## Kills\n\n"
         f"**{found['survived']} of {found['kills']}** runs that were killed (`kill -9`) at random "
-        f"moments survived ({found['date']}, seed {found['seed']}): the older output was untouched "
+        f"moments survived ({day}, seed {found['seed']}): the older output was untouched "
         "or the new one complete, nothing stray lay about, and the next run ended with the bytes "
         f"of a run that nobody killed. What the kills met: {states}. Full disks, "
         "lost rights, signals, changed inputs, two runs at once and too little memory are in "
