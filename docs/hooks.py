@@ -72,7 +72,8 @@ def _inside(link: re.Match[str]) -> str:
     """Return a link to the page that shows a file of the repository, or only its words."""
     words, path = link.groups()
     example = re.fullmatch(r"examples/(\w+)\.py", path)
-    page = f"examples.md#{example[1]}" if example else {"CHANGELOG.md": "changes.md"}.get(path)
+    pages = {"CHANGELOG.md": "changes.md", "examples": "examples.md"}
+    page = f"examples.md#{example[1]}" if example else pages.get(path)
     return f"[{words}]({page})" if page else words
 
 
