@@ -102,7 +102,8 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-package
 $(VENV)/.stamp-browser: $(VENV)/.stamp-dev
 	@if ! command -v chromedriver >/dev/null; then \
 	    echo "installing Chromium and its driver"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	    $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive \
 	        apt-get install -qq -y --no-install-recommends chromium chromium-driver >/dev/null \
 	    || { echo "install Chromium and chromedriver, then run make test-browser again" >&2; exit 1; }; \
 	fi
