@@ -17,8 +17,9 @@ from pathlib import Path
 
 LEAST_VERSION = (0, 1, 0)  # the first with --progress lines
 INSTALL = (
-    "install it with: pip install no2sr (Python 3.11 to 3.13, an environment of its own is best), "
-    "then restart QGIS, or name the program under Settings, Options, Processing, Providers, no2sr"
+    "install it from the folder with its source: pip install . (Python 3.11 to 3.13, an "
+    "environment of its own is best), then restart QGIS, or name the program under Settings, "
+    "Options, Processing, Providers, no2sr"
 )
 # What QGIS sets for its own Python, GDAL and PROJ breaks those of another program.
 _NOT_FOR_OTHERS = (
@@ -62,7 +63,7 @@ def find(chosen=""):
         found, least = (".".join(map(str, number)) for number in (version, LEAST_VERSION))
         raise ProgramError(
             f"{path} is version {found} of no2sr, expected {least} or later; "
-            "upgrade it with: pip install --upgrade no2sr"
+            "upgrade it from the folder with its newer source: pip install --upgrade ."
         )
     return path
 

@@ -181,7 +181,7 @@ def test_a_missing_program_says_what_to_install(plugin, inputs, tmp_path):
     )
     assert done.code == 1
     assert "ERROR:\tthe program no2sr on the PATH was not found" in done.err
-    assert "pip install no2sr" in done.err
+    assert "pip install ." in done.err
     assert not out.exists()
 
 
@@ -202,7 +202,7 @@ def test_an_old_program_says_how_to_upgrade(plugin, inputs):
     done = plugin.process("run", "no2sr:info", f"--INPUT={inputs['geotiff']}")
     assert done.code == 1
     assert "is version 0.0.9 of no2sr, expected 0.1.0 or later" in done.err
-    assert "pip install --upgrade no2sr" in done.err
+    assert "pip install --upgrade ." in done.err
 
 
 def test_the_program_does_not_see_the_python_of_qgis(plugin, inputs, tmp_path):
