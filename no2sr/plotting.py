@@ -198,7 +198,7 @@ def plot_histogram(
     axis.set_yscale("log")
     axis.set_xlabel(f"{label(first)} / {unit}")
     axis.set_ylabel("cells / %")
-    axis.legend(fontsize="small")
+    figure.legend(loc="outside upper left", fontsize="small")  # inside there is no free corner
     return figure
 
 

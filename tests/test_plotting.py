@@ -134,9 +134,12 @@ def test_difference_is_what_was_added(coarse, fine):
 
 
 def test_histogram_counts_every_cell(coarse, fine):
-    axis = plotting.plot_histogram(coarse, fine).axes[0]
+    figure = plotting.plot_histogram(coarse, fine)
+    (axis,), (legend,) = figure.axes, figure.legends
     assert "µmol m-2" in axis.get_xlabel()
-    told = [text.get_text() for text in axis.get_legend().get_texts()]
+    told = [text.get_text() for text in legend.get_texts()]
+    figure.canvas.draw()
+    assert not legend.get_window_extent().overlaps(axis.get_window_extent())  # it hides no curve
     assert any(f"before: mean {1e6 * np.nanmean(coarse.values):.3g}" in text for text in told)
     for steps in axis.patches:  # an outline of bars: its heights add up to all cells
         heights = steps.get_xy()[1:-1:2, 1]
