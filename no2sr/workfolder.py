@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["WorkFolder", "folder_of"]
 
 _TASK, _VALUES, _FINISHED, _LOCK = "task.json", "fine.f32", "finished.jsonl", "lock"
+_PART = 1 << 26
 
 
 def folder_of(out: Path) -> Path:
@@ -78,15 +79,18 @@ class WorkFolder:
         self.path.mkdir(exist_ok=True)
         self._lock = _locked(self.path)
         self._files = ExitStack()
+        worthless = False
         try:
             if not self._goes_on():
+                worthless = True
                 self._start()
             self._values = self._opened(_VALUES)
             self._record = self._opened(_FINISHED)
             self._recall()
+            worthless = not self.finished
             self._check_room()
-        except BaseException as error:
-            self.__exit__(type(error), error, None)
+        except BaseException:
+            self._leave(remove=worthless)
             raise
         return self
 
@@ -96,8 +100,13 @@ class WorkFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._leave(remove=kind is None or not self.finished)
+
+    def _leave(self, *, remove: bool) -> None:
         self._files.close()
-        if kind is None or not self.finished:
+        if os.name == "nt":  # nobody can remove a file there that is open
+            self._lock.close()
+        if remove:
             shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
 
@@ -176,7 +185,7 @@ class WorkFolder:
                 size, checksum, *counts = json.loads(line)
             except ValueError:
                 break
-            if not line.endswith(b"\n") or zlib.crc32(self._values.read(size)) != checksum:
+            if not line.endswith(b"\n") or _checksum(self._values, size) != checksum:
                 break
             kept += len(line)
             self._place += size
@@ -235,6 +244,20 @@ def _locked(folder: Path) -> Any:
             "write elsewhere"
         ) from error
     return file
+
+
+def _checksum(file: Any, size: int) -> int | None:
+    """Return the checksum of the next bytes, or None if there are fewer.
+
+    They are read in parts: Linux hands over 2 GiB at most.
+    """
+    checksum = 0
+    while size:
+        data = file.read(min(size, _PART))
+        if not data:
+            return None
+        checksum, size = zlib.crc32(data, checksum), size - len(data)
+    return checksum
 
 
 def _write_all(file: Any, data: memoryview) -> None:
