@@ -25,6 +25,7 @@ from no2sr.strips import Strips, pool
 from no2sr.workfolder import WorkFolder
 from no2sr.writers import check_fits, write
 from no2sr.writers.atomic import check_free, refusals, scratch_in
+from no2sr.writers.prepare import check_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,10 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
     ------
     ImageError, ModelError, SettingsError
         As for `no2sr.downscale`.
+    NoValidPixelsError
+        If every cell is a gap. No work is left behind.
+    UnitsError
+        If the image cannot be converted to `unit`.
     OutputExistsError, WriteError
         As for `no2sr.write`. Strips that were finished stay in the work folder.
 
@@ -113,10 +118,11 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
     check_size(image, kernel, edges=edges)
     strips = Strips(image, kernel)
     check_fits(out, strips.shape)
+    check_unit(image, unit)
     with refusals(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     check_free(out, overwrite=overwrite)
-    task = {**_task(image, kernel, origin=origin), "edges": edges, "unit": unit}
+    task = {**_task(image, kernel, origin=origin), "edges": edges}
     with refusals(out), WorkFolder(out, task, strips.shape, resume=resume) as folder:
         _compute(strips, folder, workers=workers, progress=progress)
         if recheck is not None:
@@ -151,9 +157,10 @@ def _compute(
             if progress is not None:
                 progress(done, total)
     if not tally.valid:
-        raise NoValidPixelsError(
-            f"all {tally.cells} cells are gaps, expected observed ones; choose another region"
-        )
+        with folder.forgetting():
+            raise NoValidPixelsError(
+                f"all {tally.cells} cells are gaps, expected observed ones; choose another region"
+            )
 
 
 def _task(image: xr.DataArray, kernel: Kernel, *, origin: Any) -> dict[str, Any]:
@@ -172,7 +179,7 @@ def _task(image: xr.DataArray, kernel: Kernel, *, origin: Any) -> dict[str, Any]
         "crs": crs_of(image).to_wkt(),
         "attrs": image.attrs,
         "model": card.files or uuid.uuid4().hex,
-        "scale": card.scale,
+        "card": hashlib.sha256(card.to_json().encode()).hexdigest(),
         "conserve": kernel.conserve,
         "engine": kernel.engine,
         "precision": kernel.precision,

@@ -14,10 +14,17 @@ import xarray as xr
 from affine import Affine
 
 import no2sr
-from no2sr.errors import DimensionError, No2srWarning, NoValidPixelsError, WriteError
+from no2sr.errors import (
+    DimensionError,
+    MissingDependencyError,
+    No2srWarning,
+    NoValidPixelsError,
+    UnitsError,
+    WriteError,
+)
 from no2sr.grid import georeference
 from no2sr.windowed import refine_to_file, seal
-from no2sr.workfolder import folder_of
+from no2sr.workfolder import WorkFolder, folder_of
 from no2sr.writers import check_fits
 
 
@@ -118,7 +125,7 @@ def test_a_damaged_strip_is_made_again(tmp_path, whole):
     assert out.read_bytes() == whole
 
 
-@pytest.mark.parametrize("other", [{"conserve": "multiplicative"}, {"unit": "umol m-2"}, {}])
+@pytest.mark.parametrize("other", [{"conserve": "multiplicative"}, {"scale": 2}, {}])
 def test_another_task_starts_over(tmp_path, other):
     out = tmp_path / "fine.tif"
     with pytest.raises(Stop):
@@ -128,6 +135,61 @@ def test_another_task_starts_over(tmp_path, other):
         refine_to_file(image, out, model="espcn", **other)
     refine_to_file(image, tmp_path / "fresh.tif", model="espcn", **other)
     assert contents(out) == contents(tmp_path / "fresh.tif")
+
+
+def test_another_unit_goes_on_with_the_same_work(tmp_path):
+    out = tmp_path / "fine.tif"
+    with pytest.raises(Stop):
+        refine_to_file(make_image(), out, model="espcn", progress=stop_after(0.9))
+    seen = []
+    told = {"unit": "umol m-2", "progress": lambda *call: seen.append(call[0])}
+    refine_to_file(make_image(), out, model="espcn", **told)
+    refine_to_file(make_image(), tmp_path / "fresh.tif", model="espcn", unit="umol m-2")
+    assert seen[0] > 512 * 512
+    assert contents(out) == contents(tmp_path / "fresh.tif")
+
+
+def test_a_unit_that_cannot_be_is_refused_before_the_work(tmp_path):
+    image = make_image().assign_attrs(units="mol mol-1")
+    with pytest.raises(UnitsError):
+        refine_to_file(
+            image, tmp_path / "fine.tif", model="espcn", unit="umol", progress=pytest.fail
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_without_its_package_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("no2sr.writers.zarr.find_spec", lambda _: None)
+    with pytest.raises(MissingDependencyError, match=r"no2sr\[zarr\]"):
+        refine_to_file(make_image(), tmp_path / "a.zarr", model="espcn", progress=pytest.fail)
+    assert not list(tmp_path.iterdir())
+
+
+def test_work_is_kept_if_it_cannot_be_gone_on_with_now(tmp_path, monkeypatch):
+    out = tmp_path / "fine.tif"
+    with pytest.raises(Stop):
+        refine_to_file(make_image(), out, model="espcn", progress=stop_after(0.9))
+    before = contents(folder_of(out))
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkFolder, "_opened", refuse)
+        with pytest.raises(WriteError, match="Permission denied"):
+            refine_to_file(make_image(), out, model="espcn")
+    assert contents(folder_of(out)) == before
+
+
+def test_strips_are_checked_in_parts(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr("no2sr.workfolder._PART", 1000)
+    out, seen = tmp_path / "fine.tif", []
+    with pytest.raises(Stop):
+        refine_to_file(make_image(), out, model="espcn", progress=stop_after(0.9))
+    told = {"progress": lambda *call: seen.append(call[0])}
+    refine_to_file(make_image(), out, model="espcn", **told)
+    assert seen[0] > 512 * 512
+    assert out.read_bytes() == whole
 
 
 def test_no_resume_starts_over(tmp_path, whole):
@@ -155,11 +217,11 @@ def test_two_runs_of_one_output_do_not_mix(tmp_path):
 
 
 def test_nothing_observed_is_refused_and_leaves_nothing(tmp_path):
-    image = make_image((40, 30)).chunk() * np.float32("nan")
+    image = make_image((300, 150)).chunk() * np.float32("nan")
     image = image.assign_attrs(units="mol m-2")
-    with pytest.raises(NoValidPixelsError, match="1200 cells are gaps"):
+    with pytest.raises(NoValidPixelsError, match="45000 cells are gaps"):
         refine_to_file(image, tmp_path / "fine.tif", model="espcn")
-    assert not list(tmp_path.glob("*.tif"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_too_little_room_is_said_before_the_work(tmp_path, monkeypatch):

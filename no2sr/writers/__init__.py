@@ -15,7 +15,7 @@ from no2sr.errors import DimensionError, SettingsError
 from no2sr.writers.geotiff import LONGEST, check_times, write_geotiff
 from no2sr.writers.netcdf import write_netcdf
 from no2sr.writers.picture import write_picture
-from no2sr.writers.zarr import write_zarr
+from no2sr.writers.zarr import check_zarr, write_zarr
 
 __all__ = [
     "check_fits",
@@ -100,6 +100,8 @@ def check_suffix(path: str | Path, *, times: int = 1) -> str:
         If no writer answers to it.
     DimensionError
         If the format holds one time and there are more.
+    MissingDependencyError
+        If the format needs a package that is not installed.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
@@ -109,6 +111,8 @@ def check_suffix(path: str | Path, *, times: int = 1) -> str:
         )
     if _WRITERS[suffix] is write_geotiff:
         check_times(times)
+    if suffix == ".zarr":
+        check_zarr()
     return suffix
 
 

@@ -14,7 +14,7 @@ from no2sr.units import asked_unit, canonical_unit, factor, is_column
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["PROVENANCE", "label", "prepare"]
+__all__ = ["PROVENANCE", "check_unit", "label", "prepare"]
 
 # CF's words for where a dataset comes from.
 PROVENANCE = ("title", "institution", "source", "history", "references", "comment")
@@ -45,6 +45,18 @@ def prepare(image: xr.DataArray | xr.Dataset, unit: str | None) -> xr.DataArray:
     ratio = factor(found, wanted)
     converted = strict if ratio == 1 else strict.copy(data=strict.data * strict.dtype.type(ratio))
     return converted.assign_attrs(units=wanted)
+
+
+def check_unit(image: xr.DataArray, unit: str | None) -> None:
+    """Refuse a unit that `prepare` could not convert the image to.
+
+    Raises
+    ------
+    UnitsError
+        If that is so.
+    """
+    if unit:
+        factor(str(image.attrs["units"]), asked_unit(unit))
 
 
 def _provenance(image: xr.DataArray, dataset: xr.Dataset) -> dict[Hashable, Any]:

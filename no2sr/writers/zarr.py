@@ -14,7 +14,7 @@ from no2sr.writers.prepare import prepare
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["write_zarr"]
+__all__ = ["check_zarr", "write_zarr"]
 
 
 def write_zarr(
@@ -47,11 +47,7 @@ def write_zarr(
     -----
     Zarr format 2 with consolidated metadata, which every reader knows; contents as in NetCDF.
     """
-    if find_spec("zarr") is None:
-        raise MissingDependencyError(
-            "package zarr is not installed, expected for .zarr outputs; "
-            "pip install 'no2sr[zarr]', or write .nc"
-        )
+    check_zarr()
     dataset = cf_dataset(prepare(image, unit))
     name, sizes = chunks_of(dataset)
     if dataset[name].chunks is not None:
@@ -61,3 +57,18 @@ def write_zarr(
     with replacing(path, overwrite=overwrite) as temporary:
         dataset.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
     return Path(path)
+
+
+def check_zarr() -> None:
+    """Refuse if Zarr stores cannot be written.
+
+    Raises
+    ------
+    MissingDependencyError
+        If the ``zarr`` extra is not installed.
+    """
+    if find_spec("zarr") is None:
+        raise MissingDependencyError(
+            "package zarr is not installed, expected for .zarr outputs; "
+            "pip install 'no2sr[zarr]', or write .nc"
+        )
