@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from scipy.ndimage import correlate
 
 from no2sr.errors import CardMismatchError
 from no2sr.inference import make_engine
+from no2sr.inference.kernel import Kernel
 from no2sr.networks import load_model, save_model
 from no2sr.pipeline import downscale
 
@@ -151,6 +155,29 @@ def test_numbers_in_another_file_are_not_fetched(layers, tmp_path):
         group.create_dataset("convolution2d_1_b:0", (4,), "f4", external=[(secret, 0, 16)])
     with pytest.raises(CardMismatchError, match="lies in another file"):
         load_model(path, scale=3)
+
+
+@pytest.mark.parametrize("linked", ["convolution2d_1", "convolution2d_1/convolution2d_1_W:0"])
+def test_links_to_another_file_are_not_followed(linked, layers, tmp_path):
+    _keras_1(tmp_path / "other.h5", layers)
+    path = _keras_1(tmp_path / "w.h5", layers)
+    with h5py.File(path, "a") as file:
+        del file[linked]
+        file[linked] = h5py.ExternalLink(str(tmp_path / "other.h5"), f"/{linked}")
+    with pytest.raises(CardMismatchError, match="link to what lies elsewhere"):
+        load_model(path, scale=3)
+
+
+def test_foreign_weights_have_one_name_in_every_process(layers, tmp_path):
+    path = _keras_1(tmp_path / "w.h5", layers)
+    names = [Kernel(model=load_model(path, scale=scale)).name for scale in (3, 3, 2)]
+    assert names[0] == names[1] != names[2]
+    model = load_model(path, scale=3)
+    unsaved = replace(model, card=replace(model.card, files={}))
+    kernel = Kernel(model=unsaved)
+    sent = pickle.loads(pickle.dumps(kernel))  # noqa: S301 - our own
+    assert Kernel(model=unsaved).name == sent.name == kernel.name
+    assert Kernel(model=replace(unsaved, build=len)).name != kernel.name
 
 
 @pytest.mark.real_data

@@ -7,9 +7,11 @@ nothing.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 import numpy as np
 
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["Kernel", "Refined"]
 
 # Engines that this process has made: loading a network takes longer than a block.
-_ENGINES: dict[Hashable, tuple[Model, Engine]] = {}
+_ENGINES: dict[Hashable, Engine] = {}
 _MOST_ENGINES = 4
+# Networks without files, by identity, and the names that they go by in every process.
+_NAMES: dict[int, tuple[Any, str]] = {}
 _LOCK = Lock()
 
 
@@ -61,12 +65,19 @@ class Kernel:
     conserve : {"additive", "multiplicative"}
     engine, precision : str
         As for `no2sr.inference.make_engine`.
+    name : str
+        Tells its model from any other, here and in the processes that it is sent to.
     """
 
     model: Model = field(repr=False)
     conserve: Kind = "additive"
     engine: str = "onnxruntime"
     precision: str = "float32"
+    name: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Find the name once: an identity would be another one after pickling."""
+        object.__setattr__(self, "name", self.name or _name(self.model))
 
     def __call__(self, block: NDArray[np.floating], areas: NDArray[np.float64]) -> Refined:
         """Fill, enlarge, conserve, and put the gaps back.
@@ -97,10 +108,7 @@ class Kernel:
 
     def __dask_tokenize__(self) -> tuple[Hashable, ...]:
         """Return what tells one kernel from another."""
-        network = self.model.card.files.get("network.onnx") or id(
-            self.model.build or self.model.network
-        )
-        return network, self.conserve, self.engine, self.precision
+        return self.name, self.conserve, self.engine, self.precision
 
     def load(self) -> Engine:
         """Return the engine, made once a process."""
@@ -112,5 +120,19 @@ class Kernel:
                     del _ENGINES[next(iter(_ENGINES))]
                 model = found_here(self.model)
                 made = make_engine(model, name=self.engine, precision=self.precision)
-                _ENGINES[key] = self.model, made  # with the model: an id is free after its object
-            return _ENGINES[key][1]
+                _ENGINES[key] = made
+            return _ENGINES[key]
+
+
+def _name(model: Model) -> str:
+    """Return the checksum of a model with files, or a name that one in memory keeps for a while."""
+    if model.card.files:
+        return hashlib.sha256(model.card.to_json().encode()).hexdigest()
+    network = model.build or model.network
+    with _LOCK:
+        name: str
+        held, name = _NAMES.pop(id(network), (network, uuid4().hex))
+        _NAMES[id(network)] = held, name  # held, for an id is free after its object
+        while len(_NAMES) > _MOST_ENGINES:
+            del _NAMES[next(iter(_NAMES))]
+    return name

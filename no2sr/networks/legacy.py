@@ -7,6 +7,7 @@ and they do not say for which scale. Neither format can carry code.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zlib
 from functools import partial
@@ -91,13 +92,13 @@ def _keras_layers(path: Path) -> Layers:
     import h5py
 
     with h5py.File(path, "r") as file:
-        root = file.get("model_weights", file)
+        root = _own(file, "model_weights") if "model_weights" in set(file) else file
         layers = []
         for layer in root.attrs["layer_names"]:
-            group = root[_text(layer)]
+            group = _own(root, _text(layer))
             names = [_text(name) for name in group.attrs["weight_names"]]
             if names:  # an activation of its own has none
-                kernel, bias = (_numbers(group[name]) for name in names)
+                kernel, bias = (_numbers(_own(group, name)) for name in names)
                 layers.append((kernel, bias))
     return layers
 
@@ -127,6 +128,18 @@ def _square(kernel: NDArray[Any]) -> NDArray[np.float32]:
     """Turn (pixels, in, out) into (y, x, in, out); pixels run down the columns."""
     side = math.isqrt(kernel.shape[0])
     return kernel.reshape(side, side, *kernel.shape[1:], order="F").astype(np.float32)
+
+
+def _own(group: Any, name: str) -> Any:
+    """Return what a group holds itself: links could lead to any other file."""
+    import h5py
+
+    for part in filter(None, name.split("/")):
+        own = isinstance(group.get(part, getlink=True), h5py.HardLink)
+        if not own:
+            raise ValueError(f"{name} is missing, or a link to what lies elsewhere")
+        group = group[part]
+    return group
 
 
 def _numbers(dataset: Any) -> NDArray[np.float32]:
@@ -159,6 +172,8 @@ def _check(layers: Layers) -> None:
 
 def _model(layers: Layers, path: Path, scale: int) -> Model:
     """Write the card; the network is built when it is wanted."""
+    with path.open("rb") as file:
+        checksum = hashlib.file_digest(file, "sha256").hexdigest()
     sides = [kernel.shape[0] for kernel, _ in layers]
     hyperparameters = {
         "filters": [kernel.shape[3] for kernel, _ in layers[:2]],
@@ -174,6 +189,7 @@ def _model(layers: Layers, path: Path, scale: int) -> Model:
         domain="luminance",
         predicts="image",
         parameters=sum(part.size for layer in layers for part in layer),
+        files={path.name: checksum},
         training={"data": f"not known: weights of another program, {path.name}"},
     )
     return Model(card=card, build=partial(_network, layers, card))
