@@ -36,6 +36,7 @@ SAME_FLOOR = {
     "lazy": {"strips"},
     "luminance": {"inference", "networks"},
     "measures": {"comparison"},
+    "networks": {"writers"},
     "pipeline": {"lazy", "strips"},
     "plotting": {"figures"},
     "units": {"errors"},

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError
+from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError, WriteError
 from no2sr.inference import make_engine
 from no2sr.networks import (
     Model,
@@ -21,6 +21,7 @@ from no2sr.networks import (
     load_model,
     save_model,
 )
+from no2sr.networks.store import found_here
 
 CARD = ModelCard(network="srcnn", scale=4, radius=7, shrink=6)
 
@@ -168,6 +169,32 @@ def test_saving_never_overwrites_unasked(fresh, saved, tmp_path):
         save_model(fresh, tmp_path / "mine", overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_model_is_replaced_by_a_whole_one_or_not_at_all(fresh, saved, tmp_path, monkeypatch):
+    folder = save_model(fresh, tmp_path / "mine")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("no2sr.networks.onnx_form.to_onnx", full)
+        with pytest.raises(WriteError, match="No space left"):
+            save_model(fresh, folder, overwrite=True)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    (folder / "notes.txt").write_text("of the old one")
+    assert load_model(save_model(load_model(saved), folder, overwrite=True)).card.files
+    assert not (folder / "notes.txt").exists()
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("name", ["srcnn", "luminance"])
+def test_a_shipped_model_from_elsewhere_is_found_here(name):
+    card = next(card for card in available_models() if card.name == name)
+    folder = load_model(name, scale=card.scale).folder
+    found = found_here(Model(card=card, folder=folder.with_name("elsewhere")))
+    assert found.folder == folder
 
 
 def test_a_damaged_file_is_refused(saved, tmp_path):

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError, WriteError
+from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.legacy import load_legacy
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["available_models", "found_here", "load_keras", "load_model", "save_model", "shipped"]
+__all__ = [
+    "available_models",
+    "check_replaceable",
+    "found_here",
+    "load_keras",
+    "load_model",
+    "save_model",
+    "shipped",
+]
 
 CARD = "card.json"
 KERAS_FILE = "network.keras"
@@ -107,10 +113,10 @@ def found_here(model: Model) -> Model:
     """
     if model.folder is None or model.folder.is_dir():
         return model
-    here = _load_folder(shipped(model.card.network, model.card.scale))
+    here = _load_folder(shipped(model.card.name, model.card.scale))
     if here.card.files != model.card.files:
         raise CardMismatchError(
-            f"{model.folder} is not on this machine and the {model.card.network} shipped here is "
+            f"{model.folder} is not on this machine and the {model.card.name} shipped here is "
             "another, expected the same model everywhere; copy the folder there"
         )
     return here
@@ -139,7 +145,26 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
     WriteError
         If it cannot be written.
     """
+    from no2sr.writers.atomic import refusals, replacing
+
     folder = Path(path)
+    check_replaceable(folder, overwrite=overwrite)
+    with refusals(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(folder, overwrite=overwrite) as work:
+        work.mkdir()
+        _write_files(model, work)
+    return folder
+
+
+def check_replaceable(folder: Path, *, overwrite: bool) -> None:
+    """Refuse to save a model where anything is but a model that may be replaced.
+
+    Raises
+    ------
+    OutputExistsError
+        If that is so.
+    """
     if folder.exists() and not (overwrite and (folder / CARD).is_file()):
         raise OutputExistsError(
             f"{folder} exists; expected a new folder; choose another name"
@@ -149,23 +174,6 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
                 else " or pass overwrite=True"
             )
         )
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise WriteError(
-            f"cannot write {folder} ({error.strerror}); expected a folder that can be written; "
-            "choose another place"
-        ) from error
-    try:
-        _write_files(model, work)
-        if folder.exists():
-            shutil.rmtree(folder)
-        work.chmod(0o755)
-        work.replace(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return folder
 
 
 def load_keras(model: Model) -> keras.Model:
