@@ -18,6 +18,7 @@ import rasterio
 import no2sr
 from no2sr.cli import main
 from no2sr.cli.display import progress_bar
+from no2sr.cli.downscale import _seals
 from no2sr.errors import ManyGapsWarning, ReadError
 
 COMMANDS = sorted(main.commands)
@@ -231,6 +232,16 @@ def test_existing_output_is_refused_before_anything_is_read(no2sr_command, tmp_p
     assert refused.code == 1
     assert "pass --overwrite" in refused.errors[0]  # and not that absent.nc is absent
     assert out.read_text() == "precious"
+
+
+def test_a_pattern_is_sealed_by_its_files(tmp_path):
+    pattern, seals = tmp_path / "*.nc", []
+    for content in ("a", "b"):
+        (tmp_path / "day.nc").write_text(content)
+        seals.append(_seals((pattern,)))
+    assert seals[0] != seals[1]
+    assert seals[1] == _seals((tmp_path / "day.nc",))
+    assert _seals((tmp_path / "none-*.nc",)) == [[]]
 
 
 def test_overwrite_replaces(no2sr_command, grid_file, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import warnings
 from contextlib import nullcontext
 from functools import partial
@@ -128,7 +129,8 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
         coarse = _opened(job.sources, **reading)
         check_suffix(job.out, times=coarse.sizes.get("time", 1))  # before the long work
         running["unit"] = unit_to_write(coarse, job.out, asked=unit)
-        running["origin"] = {"files": seals, "reading": reading}
+        # Where nothing tells one input from another, a killed run is not gone on with.
+        running["origin"] = {"files": seals, "reading": reading} if all(seals) else None
         if coarse.chunks is not None:
             running["recheck"] = partial(_check_unchanged, job.sources, seals)
         fine = refine_to_file(coarse, job.out, progress=progress, **running)
@@ -136,15 +138,19 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
     return {**grids, "source": fine.attrs.get("source"), **noted(fine.attrs)}
 
 
-def _seals(sources: tuple[Path, ...]) -> list[dict[str, Any] | None]:
-    """Return what tells the files from changed ones; patterns stand for no one file."""
+def _seals(sources: tuple[Path, ...]) -> list[list[dict[str, Any]]]:
+    """Return what tells the files of each source from changed ones; nothing for a pipe."""
     from no2sr.windowed import seal
 
+    named = [
+        [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
+        for path in sources
+    ]
     # No pipe: to look into one would be to wait.
-    return [seal(path) if path.is_file() or path.is_dir() else None for path in sources]
+    return [[seal(path) for path in paths if path.is_file() or path.is_dir()] for paths in named]
 
 
-def _check_unchanged(sources: tuple[Path, ...], seals: list[dict[str, Any] | None]) -> None:
+def _check_unchanged(sources: tuple[Path, ...], seals: list[list[dict[str, Any]]]) -> None:
     """Refuse files that were changed while they were read piece by piece.
 
     Raises
