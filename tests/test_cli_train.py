@@ -110,6 +110,20 @@ def test_the_same_command_goes_on_after_a_kill(scenes, tmp_path):
     assert not checkpoint.exists()
 
 
+def test_nothing_held_out_is_nothing_to_be_patient_about(no2sr_command, scenes, tmp_path):
+    at = ("train", *scenes, "--output", tmp_path / "m", *QUICK, *SMALL, "--held-out", 0)
+    assert no2sr_command(*at).code == 0
+    asked = no2sr_command(*at, "--overwrite", "--patience", 3)
+    assert (asked.code, "patience is 3" in asked.err) == (1, True)
+
+
+def test_a_folder_that_is_no_model_is_refused_at_once(no2sr_command, tmp_path):
+    (tmp_path / "m").mkdir()
+    refused = no2sr_command("train", "absent.nc", "--output", tmp_path / "m", "--overwrite")
+    assert refused.code == 1
+    assert "it is no model" in refused.err
+
+
 @pytest.mark.parametrize(
     ("more", "code", "said"),
     [

@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from no2sr import training
 from no2sr.errors import CardMismatchError
+from no2sr.networks import ModelCard
 from no2sr.synthetic import scene
 from no2sr.training import TrainSettings, train
 
@@ -82,6 +85,29 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
         run(checkpoint, steps=6)
     checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
     with pytest.raises(CardMismatchError, match="is no checkpoint of a training"):
+        run(checkpoint, steps=5)
+
+
+def test_what_is_watched_belongs_to_the_run():
+    pairs = [np.full((4, 4), value, dtype=np.float32) for value in (1, 2)]
+
+    def mark(watched):
+        samples = SimpleNamespace(batch=lambda _: pairs, watched=lambda: watched)
+        card = ModelCard(network="srcnn", scale=4, radius=7, shrink=6)
+        return training._fingerprint(card, samples, None)
+
+    assert mark(pairs) == mark(list(pairs))
+    assert len({mark(None), mark(pairs), mark(pairs[::-1])}) == 3
+
+
+@pytest.mark.parametrize("lost", ["facts", "weights_0", "state_1", "best_0"])
+def test_a_checkpoint_without_a_part_is_refused(tmp_path, lost):
+    checkpoint = tmp_path / "run.npz"
+    run(checkpoint, steps=5)
+    with np.load(checkpoint) as file:
+        kept = {name: values for name, values in file.items() if name != lost}
+    np.savez(checkpoint, **kept)
+    with pytest.raises(CardMismatchError, match="no checkpoint of a training"):
         run(checkpoint, steps=5)
 
 

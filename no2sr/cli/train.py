@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
@@ -131,12 +132,16 @@ def command(
     """
     import no2sr
     from no2sr.figures import check_matplotlib
+    from no2sr.networks.store import check_replaceable
     from no2sr.training.backend import start_quietly
 
     overwrite = settings.pop("overwrite")
     check_matplotlib()
     check_free(output, overwrite=overwrite)
+    check_replaceable(output, overwrite=overwrite)
     chosen = {name: settings.pop(name) for name in (*_SETTINGS, "precision", "hyperparameters")}
+    if not chosen["held_out"] and ctx.get_parameter_source("patience") is ParameterSource.DEFAULT:
+        chosen["patience"] = 0  # nothing is watched that could gain
     asked = {name: settings.pop(name) for name in ("network", "scale")}
     asked["settings"] = no2sr.TrainSettings(
         **{name: value for name, value in chosen.items() if value is not None}

@@ -167,9 +167,9 @@ def _build(
 
 def _fingerprint(card: ModelCard, samples: Any, start: Model | None) -> str:
     """Return what two runs have in common only if they would do the same."""
-    inputs, targets = samples.batch(0)
+    data = (*samples.batch(0), *(samples.watched() or ()))
     facts = json.dumps([card.to_json(), start.card.to_json() if start else ""]).encode()
-    return hashlib.sha256(facts + inputs.tobytes() + targets.tobytes()).hexdigest()
+    return hashlib.sha256(facts + b"".join(a.tobytes() for a in data)).hexdigest()
 
 
 def _with_curve(card: ModelCard, network: keras.Model, done: Progress) -> ModelCard:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from no2sr.errors import CardMismatchError
+from no2sr.networks.legacy import DAMAGE
 from no2sr.writers.atomic import replacing
 
 if TYPE_CHECKING:
@@ -59,24 +60,41 @@ def load_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerp
     CardMismatchError
         If the file is damaged, or was made with other settings or data.
     """
-    try:
-        # Of bytes: numpy leaves a damaged file open.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            held: dict[str, Any] = dict(file)
-        facts = json.loads(str(held.pop("facts")))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise CardMismatchError(
-            f"{path} is no checkpoint of a training ({error}); expected one that no2sr wrote; "
-            "delete it to train from the start"
-        ) from error
+    facts, held = _held(path)
     if facts["fingerprint"] != fingerprint:
         raise CardMismatchError(
             f"{path} was made with other images or settings; expected those of this run; "
             "go on with what it was started with, or delete it to train from the start"
         )
-    for name, variables in (("weights", network.weights), ("state", network.optimizer.variables)):
-        for k, variable in enumerate(variables):
-            variable.assign(held[f"{name}_{k}"])
-    done.step, done.best, done.stale = facts["step"], facts["best"], facts["stale"]
-    done.curve = [tuple(point) for point in facts["curve"]]
-    done.weights = [held[f"best_{k}"] for k in range(len(network.weights))]
+    try:
+        for name, variables in (
+            ("weights", network.weights),
+            ("state", network.optimizer.variables),
+        ):
+            for k, variable in enumerate(variables):
+                variable.assign(held[f"{name}_{k}"])
+        done.step, done.best, done.stale = facts["step"], facts["best"], facts["stale"]
+        done.curve = [tuple(point) for point in facts["curve"]]
+        done.weights = [held[f"best_{k}"] for k in range(len(network.weights))]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _held(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the facts and the arrays of a checkpoint."""
+    try:
+        # Of bytes: numpy leaves a damaged file open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            held: dict[str, Any] = dict(file)
+        facts = json.loads(str(held.pop("facts")))
+        facts["fingerprint"]
+    except (*DAMAGE, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+    return facts, held
+
+
+def _damaged(path: Path, error: Exception) -> CardMismatchError:
+    return CardMismatchError(
+        f"{path} is no checkpoint of a training ({error}); expected one that no2sr wrote; "
+        "delete it to train from the start"
+    )
