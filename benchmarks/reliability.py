@@ -127,7 +127,8 @@ def _fuzzing() -> str:
         f"{found['cases']} mutants of {found['good_files']} good files (seed {found['seed']}) went "
         f"through the command line: **{found['failures']} failures**. A failure is a traceback, a "
         f"signal, more than {limits['seconds']} s or more than "
-        f"{limits['memory_bytes'] / 1e9:.1f} GB. They ended so: {ends}.\n\n"
+        f"{limits['memory_bytes'] / 1e9:.1f} GB. They ended so: {ends}. "
+        f"{found.get('remark', '')}\n\n"
         f"Reproduce: `make fuzz N={found['cases']} SEED={found['seed']}`.\n"
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -538,3 +540,19 @@ def test_qgis_opens_the_file_by_its_path(image, suffix, tmp_path):
     np.testing.assert_allclose([seen["low"], seen["high"]], [values.min(), values.max()], rtol=1e-6)
     if suffix == ".tif":
         assert seen["name"] == "Band 1: NO2 troposphere [umol m-2]"
+
+
+def test_a_forked_child_waits_for_no_thread_of_gdal(tmp_path):
+    image = make((1200, 1200))
+    write(image, tmp_path / "parent.tif")  # of many tiles, so GDAL starts threads, for good
+    fork = multiprocessing.get_context("fork")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads and forks: the very point
+        child = fork.Process(target=write, args=(image, tmp_path / "child.tif"))
+        child.start()
+    child.join(60)
+    ended = child.exitcode
+    child.kill()
+    child.join()
+    assert ended == 0
+    assert (tmp_path / "child.tif").read_bytes() == (tmp_path / "parent.tif").read_bytes()

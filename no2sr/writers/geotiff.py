@@ -6,6 +6,8 @@ so the description ends in the unit, and one file holds one field.
 
 from __future__ import annotations
 
+import os
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +44,6 @@ _COG = {
     "overviews": "IGNORE_EXISTING",
     "overview_resampling": "AVERAGE",  # of the observed cells: GDAL leaves nodata out
     "bigtiff": "IF_SAFER",
-    "num_threads": "ALL_CPUS",  # a third quicker, and the bytes are the same
 }
 
 
@@ -87,8 +88,23 @@ def write_geotiff(
         plain = temporary.with_name(f"{temporary.name}.plain.tif")
         with rasterio.Env(**_SETTINGS):
             _write_plain(ready, plain)
-            copy(plain, temporary, **_COG)
+            copy(plain, temporary, **_COG, num_threads=_threads())
     return Path(path)
+
+
+def _threads() -> str:
+    """Return all cores: a third quicker, and the bytes are the same.
+
+    GDAL keeps its threads for as long as the process lives. A forked child of a process that has
+    them has none, but GDAL in it would wait for them without end.
+    """
+    return "ALL_CPUS" if _first_writer() == os.getpid() else "1"
+
+
+@cache
+def _first_writer() -> int:
+    """Return the process that wrote first; its forked children inherit the answer."""
+    return os.getpid()
 
 
 def _one_field(image: xr.DataArray) -> xr.DataArray:
