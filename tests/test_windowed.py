@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import namedtuple
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,7 +24,9 @@ from no2sr.errors import (
     WriteError,
 )
 from no2sr.grid import georeference
-from no2sr.windowed import refine_to_file, seal
+from no2sr.inference.kernel import Kernel
+from no2sr.networks import load_model
+from no2sr.windowed import _task, refine_to_file, seal
 from no2sr.workfolder import WorkFolder, folder_of
 from no2sr.writers import check_fits
 
@@ -135,6 +138,15 @@ def test_another_task_starts_over(tmp_path, other):
         refine_to_file(image, out, model="espcn", **other)
     refine_to_file(image, tmp_path / "fresh.tif", model="espcn", **other)
     assert contents(out) == contents(tmp_path / "fresh.tif")
+
+
+def test_another_card_with_the_same_files_is_another_task():
+    kernel = Kernel(model=load_model("espcn", scale=4))
+    model = replace(kernel.model, card=replace(kernel.model.card, window=7))
+    tasks = [_task(make_image(), k, origin=None) for k in (kernel, replace(kernel, model=model))]
+    assert tasks[0] == _task(make_image(), Kernel(model=load_model("espcn", scale=4)), origin=None)
+    assert tasks[0] != tasks[1]
+    assert replace(kernel, model=model).name != kernel.name
 
 
 def test_another_unit_goes_on_with_the_same_work(tmp_path):

@@ -73,11 +73,11 @@ class Kernel:
     conserve: Kind = "additive"
     engine: str = "onnxruntime"
     precision: str = "float32"
-    name: str = field(default="", repr=False)
+    name: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Find the name once: an identity would be another one after pickling."""
-        object.__setattr__(self, "name", self.name or _name(self.model))
+        object.__setattr__(self, "name", _name(self.model))
 
     def __call__(self, block: NDArray[np.floating], areas: NDArray[np.float64]) -> Refined:
         """Fill, enlarge, conserve, and put the gaps back.
