@@ -82,7 +82,8 @@ def _client(distributed: Any, scheduler: Any) -> Client:
     """Connect to a scheduler, or give up soon."""
     try:
         _check_answers(scheduler)
-        client: Client = distributed.Client(scheduler, timeout=PATIENCE)
+        # No default: one that fails would leave all later work of Dask in this process to nobody.
+        client: Client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except Exception as error:  # a server of another kind makes this fail anywhere
         raise ClusterError(
             f"the scheduler {scheduler} does not answer, expected a running dask scheduler such as "

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
@@ -128,6 +129,7 @@ def test_a_silent_scheduler_is_given_up_soon(monkeypatch):
 def test_no_scheduler_there(address):
     with pytest.raises(ClusterError, match="check the address"), cluster(scheduler=address):
         pass
+    assert da.ones(3).sum().compute() == 3  # Dask works on without it
 
 
 @pytest.mark.parametrize("given", [{}, {"workers": 1, "scheduler": "tcp://a:1"}])
