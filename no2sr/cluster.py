@@ -8,7 +8,7 @@ its first block.
 from __future__ import annotations
 
 import socket
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Executor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -73,9 +73,50 @@ def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iter
             address = stack.enter_context(local)
         client = stack.enter_context(_client(distributed, address))
         threads = sum(client.nthreads().values())
-        executor = client.get_executor(pure=False, retries=DEATHS)
-        with _told(distributed), executor:
-            yield Workers(executor, threads)
+        with _told(distributed):
+            yield Workers(_Submitter(client), threads)
+
+
+class _Submitter(Executor):
+    """Sends blocks to a client's scheduler; Dask's own executor waits without end for a lost one.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Send a call, and return what has its `result`."""
+        if self.client.status != "running":
+            raise CancelledError
+        future = self.client.submit(fn, *args, **kwargs, pure=False, retries=DEATHS)
+        return _Awaited(self.client, future)
+
+
+class _Awaited:
+    """The future of a block, which ends with the connection to the scheduler."""
+
+    def __init__(self, client: Client, future: Any) -> None:
+        self.client, self.future = client, future
+
+    def result(self) -> Any:
+        """Wait for the block."""
+        while True:
+            try:
+                return self.future.result(timeout=1)
+            except TimeoutError:
+                if self.future.done():
+                    raise
+                if self.client.status != "running":
+                    raise CancelledError from None
+
+    def cancel(self) -> None:
+        """Let the block be, if anybody is there to be told so."""
+        if self.client.status == "running":
+            self.future.cancel()
 
 
 def _client(distributed: Any, scheduler: Any) -> Client:

@@ -45,7 +45,7 @@ def test_two_workers_equal_local(tmp_path, local_file):
         refine_to_file(make_image(), out, model="espcn", workers=workers)
         assert out.read_bytes() == local_file
         # A worker that dies takes a block with it, which another one is given.
-        client = workers.executor._client
+        client = workers.executor.client
         pids = list(client.run(os.getpid).values())
         killed = []
 
