@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from concurrent.futures import CancelledError, Executor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from no2sr.errors import ClusterError, MissingDependencyError, SettingsError
@@ -67,14 +67,20 @@ def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iter
     with ExitStack() as stack:
         address: Any = scheduler
         if address is None:
-            local = distributed.LocalCluster(
+            address = distributed.LocalCluster(
                 n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
             )
-            address = stack.enter_context(local)
+            stack.callback(_close, address)
         client = stack.enter_context(_client(distributed, address))
         threads = sum(client.nthreads().values())
         with _told(distributed):
             yield Workers(_Submitter(client), threads)
+
+
+def _close(local: Any) -> None:
+    """End a cluster; what Dask says of a worker just starting must not hide what happened."""
+    with suppress(Exception):
+        local.close()
 
 
 class _Submitter(Executor):
