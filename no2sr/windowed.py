@@ -70,7 +70,7 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
         As `no2sr.open_no2` returns it. A dask-backed one is read strip by strip.
     path : str or Path
         As for `no2sr.write`, but the folder is made if it is not there.
-    scale, model, conserve, edges, engine, precision, progress
+    scale, model, conserve, edges, engine, precision
         As for `no2sr.downscale`.
     unit, overwrite, style
         As for `no2sr.write`.
@@ -85,6 +85,8 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
     recheck : callable, optional
         Called when all is computed and nothing is written: it is to raise if the input is no
         longer what it was. What was computed is then forgotten.
+    progress : callable, optional
+        As for `no2sr.downscale`.
 
     Returns
     -------
