@@ -270,7 +270,7 @@ def main() -> None:
     for part in asked.modules.split(","):
         found = judge(part, sample=asked.sample, seed=asked.seed, workers=asked.workers)
         records.renew("mutation", {part: found})
-        print(f"{part}: {found['killed']} of {found['tried']} noticed ({found['mutants']} there)")
+        print(f"{part}: {found['killed']} of {found['tried']} noticed of {found['places']} places")
 
 
 if __name__ == "__main__":

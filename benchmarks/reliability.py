@@ -203,14 +203,17 @@ def _coverage() -> str:
         return _absent("Coverage", "make reliability")
     lines = found["lines covered"] / found["lines"]
     branches = found["branches covered"] / found["branches"]
+    covered = found["lines covered"] + found["branches covered"]
+    together = covered / (found["lines"] + found["branches"])
     low = [f"| `{name}` | {share} % |" for name, share in found["below"].items()]
     table = ["| file | lines and branches |", "|---|--:|", *low] if low else []
     return "\n".join(
         [
             f"## Coverage ({found['date']})\n",
             f"The fast tests run **{lines:.1%}** of {found['lines']} lines and",
-            f"**{branches:.1%}** of {found['branches']} branches. Compiled kernels, and what runs",
-            f"in forked children, the measurement does not see. Files below {ASKED} %:\n",
+            f"**{branches:.1%}** of {found['branches']} branches: **{together:.1%}** of both.",
+            "Compiled kernels, and what runs in forked children, the measurement does not see.",
+            f"Files below {ASKED} % of both:\n",
             *table,
             "\nReproduce: `make reliability`.\n",
         ]
