@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from no2sr.errors import No2srWarning, WriteError
+from no2sr.names import LONGEST_NAME, shortened
 from no2sr.tally import Tally
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ _PART = 1 << 26
 
 def folder_of(out: Path) -> Path:
     """Return the work folder of an output."""
-    return out.with_name(f".{out.name}.no2sr-work")
+    name = f".{out.name}.no2sr-work"
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        number = zlib.crc32(os.fsencode(out.name))
+        name = f".{shortened(out.name, 128)}-{number:08x}.no2sr-work"
+    return out.with_name(name)
 
 
 class WorkFolder:

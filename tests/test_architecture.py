@@ -14,7 +14,7 @@ import no2sr
 PACKAGE = Path(no2sr.__file__).parent
 
 FLOORS = [
-    "errors units",
+    "errors names units",
     "colours image plumes provenance resample",
     "grid",
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 
 import pytest
 
@@ -100,3 +101,9 @@ def test_a_renaming_that_is_refused_is_told(tmp_path):
 
     with pytest.raises(WriteError, match="No such file"):
         write()
+
+
+def test_a_name_that_a_file_system_finds_too_long(tmp_path):
+    with pytest.raises(WriteError, match=r"File name too long.*choose a shorter one"):  # noqa: SIM117
+        with replacing(tmp_path / "map.tif", overwrite=False):
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))

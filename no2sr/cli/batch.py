@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time as clock
 import traceback
@@ -22,6 +23,7 @@ import no2sr
 from no2sr.cli.display import print_table
 from no2sr.cli.messages import foreign, keeping_warnings, report, spoken
 from no2sr.errors import No2srError, WriteError
+from no2sr.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,10 +143,10 @@ def attempt(job: Job, work: Work, *, skip: bool = False, alone: bool = True) -> 
     alone : bool
         Whether it is the only one; else warnings name the file.
     """
-    if skip and job.out.exists():
+    if skip and os.path.exists(job.out):  # noqa: PTH110 - takes names that cannot be as they are
         return Outcome(job=job, result="skipped")
     began = clock.perf_counter()
-    name = job.sources[0].name
+    name = printable(job.sources[0].name)
     with keeping_warnings("" if alone else name) as kept:
         try:
             facts, error = work(job), None
@@ -192,7 +194,7 @@ def run_batch(
             outcome = attempt(job, work, skip=skip, alone=False)
             outcomes.append(outcome)
             if outcome.error is not None:
-                report(outcome.error, debug=debug, about=job.sources[0].name)
+                report(outcome.error, debug=debug, about=printable(job.sources[0].name))
             elif not quiet:
                 click.echo(job.out)
             log.note(outcome)
@@ -207,7 +209,7 @@ def _summarise(outcomes: list[Outcome], *, of: int, log: Path | None) -> None:
     """Print a line a file, and the sums; the reasons of failures were told in full before."""
     rows = [
         (
-            outcome.job.sources[0].name,
+            printable(outcome.job.sources[0].name),
             outcome.result,
             outcome.facts.get("grid_out")
             or (_told(outcome.error)["kind"] if outcome.error else ""),

@@ -18,6 +18,7 @@ from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
 from no2sr.cli.messages import wants_debug
 from no2sr.errors import FileUnreadableError, No2srWarning, OversampledWarning
+from no2sr.names import check_name
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -120,6 +121,8 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
     from no2sr.writers import check_suffix
 
     check_out(job.out, overwrite=settings["overwrite"])
+    for path in job.sources:
+        check_name(path, FileUnreadableError)
     running = {name: settings.pop(name) for name in _RUNNING}
     unit = settings.pop("unit_out")
     reading = {**settings, "unit": settings["unit_in"]}

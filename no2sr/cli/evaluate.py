@@ -12,7 +12,7 @@ import click
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
-from no2sr.errors import OutputExistsError
+from no2sr.cli.jobs import check_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,10 +123,7 @@ def _check_outputs(outputs: dict[str, Path | None], *, overwrite: bool) -> None:
         check_matplotlib()
         paths += [folder / name for name in FIGURES]
     for path in paths:
-        if path.exists() and not overwrite:
-            raise OutputExistsError(
-                f"{path} exists already, expected a free name; choose another, or pass --overwrite"
-            )
+        check_free(path, overwrite=overwrite)
 
 
 def _write(path: Path, write: Callable[[Path], object], *, overwrite: bool) -> None:

@@ -26,6 +26,7 @@ import click
 from no2sr.cli.limits import limit, reading_time, try_to_open
 from no2sr.cli.messages import wants_debug
 from no2sr.errors import FileUnreadableError, No2srError
+from no2sr.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,7 @@ def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Re
     ------
     FileUnreadableError
         If the child crashed, or was killed, or the function failed over something that no reader
-        foresaw.
+        foresaw, or a source has a name that cannot be.
     No2srError
         What the function raised, with its traceback as a note.
 
@@ -70,6 +71,7 @@ def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Re
         Whatever the function warned of.
     """
     ctx = click.get_current_context()
+    _check_names(source)
     if not ctx.meta.get(_GUARD, False):
         try:
             return function(source, **settings)
@@ -184,7 +186,17 @@ def _expected(error: Exception, source: Any) -> Exception:
 
 def _name(source: Any) -> str:
     """Name what was read."""
-    return str(source if not isinstance(source, tuple) else ", ".join(map(str, source[:3])))
+    return ", ".join(map(str, _paths(source)[:3]))
+
+
+def _check_names(source: Any) -> None:
+    for path in _paths(source):
+        check_name(path, FileUnreadableError)
+
+
+def _paths(source: Any) -> tuple[Path, ...]:
+    """Return the paths of one source or several."""
+    return tuple(source) if isinstance(source, tuple | list) else (source,)
 
 
 def _crash_cleanly(*, quiet: bool) -> None:

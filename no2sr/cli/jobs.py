@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from no2sr.errors import OutputExistsError, WriteError
+from no2sr.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,8 +44,11 @@ def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = N
     ------
     click.UsageError
         If two outputs would have the same name, or an output or the log is also an input.
+    WriteError
+        If the output has a name that cannot be.
     """
     target = Path(out)
+    check_name(target, WriteError)
     if is_folder(out):
         jobs = [Job(sources=(path,), out=target / f"{path.stem}_x{scale}.tif") for path in inputs]
     else:
@@ -92,8 +96,9 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     OutputExistsError
         If it is there and may not be replaced.
     WriteError
-        If its folder cannot be written to.
+        If its folder cannot be written to, or the name cannot be.
     """
+    check_name(out, WriteError)
     if out.exists() and not overwrite:
         raise OutputExistsError(
             f"{out} exists already, expected a free name; choose another, or pass --overwrite"

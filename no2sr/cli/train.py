@@ -14,6 +14,8 @@ from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
 from no2sr.cli.messages import wants_debug
+from no2sr.errors import WriteError
+from no2sr.names import check_name
 
 if TYPE_CHECKING:
     from no2sr.networks import Model, ModelCard
@@ -138,6 +140,7 @@ def command(
     overwrite = settings.pop("overwrite")
     check_matplotlib()
     check_free(output, overwrite=overwrite)
+    check_name(_checkpoint(output), WriteError)
     check_replaceable(output, overwrite=overwrite)
     chosen = {name: settings.pop(name) for name in (*_SETTINGS, "precision", "hyperparameters")}
     if not chosen["held_out"] and ctx.get_parameter_source("patience") is ParameterSource.DEFAULT:

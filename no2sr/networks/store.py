@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError
+from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError, WriteError
+from no2sr.names import check_name
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.legacy import load_legacy
 
@@ -66,7 +68,8 @@ def load_model(name_or_path: str | Path, *, scale: int | None = None) -> Model:
     """
     path = Path(name_or_path)
     known = {card.name for card in available_models()}
-    if str(name_or_path) in known or not path.exists():
+    # Not Path.exists(), which raises over names that cannot be.
+    if str(name_or_path) in known or not os.path.exists(path):  # noqa: PTH110
         return _load_folder(shipped(str(name_or_path), scale))
     if path.is_file():
         return load_legacy(path, scale)
@@ -164,7 +167,10 @@ def check_replaceable(folder: Path, *, overwrite: bool) -> None:
     ------
     OutputExistsError
         If that is so.
+    WriteError
+        If the name of the folder cannot be.
     """
+    check_name(folder, WriteError)
     if folder.exists() and not (overwrite and (folder / CARD).is_file()):
         raise OutputExistsError(
             f"{folder} exists; expected a new folder; choose another name"

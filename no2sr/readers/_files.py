@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from no2sr.errors import FileUnreadableError, No2srError, UnknownFormatError
+from no2sr.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +29,16 @@ def beginning(path: Path, count: int = 4) -> bytes:
 
 
 def check_there(path: Path) -> None:
-    """Refuse what is missing, no file, or too short to be anything.
+    """Refuse what is missing, no file, too short to be anything, or has an impossible name.
 
     Raises
     ------
     FileUnreadableError
     """
+    check_name(path, FileUnreadableError)
     try:
         found = path.exists()
-    except (OSError, ValueError) as unusable:  # a loop of links, a name too long, a zero in it
+    except OSError as unusable:  # a loop of links, a folder that may not be looked into
         raise FileUnreadableError(
             f"{path} cannot be looked up ({unusable}), expected a file; check the path"
         ) from unusable

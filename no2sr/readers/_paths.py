@@ -8,7 +8,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from no2sr.errors import No2srWarning, SettingsError, UnknownFormatError
+from no2sr.errors import FileUnreadableError, No2srWarning, SettingsError, UnknownFormatError
+from no2sr.names import check_name
 from no2sr.readers import find_reader
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def expanded(
         If a glob matches nothing, or a folder or glob holds several products.
     UnknownFormatError
         If a folder holds nothing that can be read.
+    FileUnreadableError
+        If a path is none that a file can have, or is not UTF-8.
 
     Warns
     -----
@@ -45,6 +48,7 @@ def expanded(
 
 
 def _expanded(path: Path, reader: str | None) -> list[tuple[Path, str | None]]:
+    check_name(path, FileUnreadableError)
     if path.is_dir() and reader is None and not _is_store(path):
         inside = [p for p in sorted(path.iterdir()) if _may_be_data(p)]
         return _of_one_product(inside, path)

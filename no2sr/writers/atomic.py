@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from no2sr.errors import No2srError, OutputExistsError, WriteError
+from no2sr.names import LONGEST_NAME, check_name, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ __all__ = ["check_free", "refusals", "replacing", "scratch_beside", "scratch_in"
 
 # What GDAL keeps beside a raster: after an overwrite it would describe the file that was.
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
+_STEM = 128  # bytes of a name that temporary ones begin with: libraries append to those
 # renameat2(2): relative to the working folder; only if the name is free; both names exchanged.
 _HERE, _IF_FREE, _EXCHANGE = -100, 1, 2
 _SCRATCH: ContextVar[Path | None] = ContextVar("scratch", default=None)
@@ -52,8 +54,7 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     """
     final = Path(path)
     check_free(final, overwrite=overwrite)
-    name = f".{final.stem}.{uuid.uuid4().hex[:8]}.partial{final.suffix}"
-    temporary = (_SCRATCH.get() or final.parent) / name
+    temporary = (_SCRATCH.get() or final.parent) / f"{_partial(final)}{final.suffix}"
     try:
         with refusals(final):
             yield temporary
@@ -87,7 +88,7 @@ def scratch_beside(final: Path) -> Iterator[Path]:
     made = [folder for folder in final.absolute().parents if not folder.exists()]
     with refusals(final):
         final.parent.mkdir(parents=True, exist_ok=True)
-        folder = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}.partial")
+        folder = final.with_name(_partial(final))
         folder.mkdir()
     try:
         yield folder
@@ -96,6 +97,11 @@ def scratch_beside(final: Path) -> Iterator[Path]:
         for parent in made:
             with suppress(OSError):
                 parent.rmdir()
+
+
+def _partial(final: Path) -> str:
+    """Return the beginning of a temporary name, however long the final one is."""
+    return f".{shortened(final.stem, _STEM)}.{uuid.uuid4().hex[:8]}.partial"
 
 
 @contextmanager
@@ -112,6 +118,11 @@ def refusals(final: Path) -> Iterator[None]:
         if isinstance(error, No2srError):
             raise
         reason = error.strerror or error.__cause__ or error
+        if error.errno == errno.ENAMETOOLONG:  # some file systems allow less than others
+            raise WriteError(
+                f"{final} could not be written ({reason}), expected a name as short as its file "
+                "system wants it; choose a shorter one"
+            ) from error
         raise WriteError(
             f"{final} could not be written ({reason}), expected a writable folder with room; "
             "check its permissions and free space, or write elsewhere"
@@ -119,15 +130,16 @@ def refusals(final: Path) -> Iterator[None]:
 
 
 def check_free(final: Path, *, overwrite: bool) -> None:
-    """Refuse a missing folder and a taken name.
+    """Refuse a missing folder, a taken name, and one that cannot be.
 
     Raises
     ------
     OutputExistsError
         If the name is taken and `overwrite` is false.
     WriteError
-        If the folder is missing.
+        If the folder is missing, or as `no2sr.names.check_name` says.
     """
+    check_name(final, WriteError)
     if not final.parent.is_dir():
         raise WriteError(
             f"folder {final.parent} is not there, expected an existing one for {final.name}; "
@@ -159,8 +171,9 @@ def _move(temporary: Path, final: Path, *, overwrite: bool) -> None:
         temporary.replace(final)
     elif not _renamed(temporary, final, how=_EXCHANGE):  # else the old one is scratch now
         _move_folder(temporary, final)
-    for sidecar in _SIDECARS:
-        final.with_name(final.name + sidecar).unlink(missing_ok=True)
+    for sidecar in (final.with_name(final.name + suffix) for suffix in _SIDECARS):
+        if len(os.fsencode(sidecar.name)) <= LONGEST_NAME:
+            sidecar.unlink(missing_ok=True)
 
 
 def _renamed(old: Path, new: Path, *, how: int) -> bool:

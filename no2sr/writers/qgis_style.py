@@ -77,13 +77,13 @@ def replacing_styled(path: str | Path, *, overwrite: bool, style: bool) -> Itera
         As for `replacing`. Neither raster nor style is left behind.
     """
     final = Path(path)
+    check_free(final, overwrite=overwrite)  # a refusal names the raster, not its style
     place = final.with_suffix(".qml")
     if not style or (place.exists() and not _is_ours(place)):
         with replacing(final, overwrite=overwrite) as temporary:
             yield temporary
         _remove_ours(place)
         return
-    check_free(final, overwrite=overwrite)  # a refusal names the raster, not its style
     # The one entered last is placed first: the raster, and only then its style.
     with (
         replacing(place, overwrite=True) as draft,
