@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["corners_from_centres", "grid_swaths"]
 
-WIDEST_CELL = 10  # degrees: a coarser grid of a swath is a slip of the pen
+# Degrees: other grids of a swath are slips of the pen. A metre is what float32 coordinates resolve.
+NARROWEST_CELL, WIDEST_CELL = 1e-5, 10.0
+_NUMBERS = (int, float, np.integer, np.floating)
 CENTRES = {"latitude", "longitude"}
 CORNERS = {"latitude_bounds", "longitude_bounds"}
 
@@ -94,7 +96,8 @@ def grid_swaths(
     MissingVariableError, DimensionError, UnitsError
         If a swath is not as described above.
     SettingsError
-        If the bounds are not a box of at most 360 degrees, or the resolution is not positive.
+        If the bounds are not a box of at most 360 degrees, or the resolution is not within 1e-5..10
+        degrees.
 
     Notes
     -----
@@ -102,11 +105,12 @@ def grid_swaths(
     made. Negative columns count like all others. Left out are pixels without four finite corners
     and those wider than 90 degrees of longitude, which hold a pole.
     """
-    if not (isinstance(resolution, int | float) and 0 < resolution <= WIDEST_CELL):
+    if not (isinstance(resolution, _NUMBERS) and NARROWEST_CELL <= resolution <= WIDEST_CELL):
         raise SettingsError(
-            f"resolution is {resolution!r}, expected degrees above 0 and up to {WIDEST_CELL}; "
-            "the pixels of satellites are some hundredths of a degree wide"
+            f"resolution is {resolution!r:.40}, expected degrees from {NARROWEST_CELL:g} to "
+            f"{WIDEST_CELL:g}; the pixels of satellites are some hundredths of a degree wide"
         )
+    resolution = float(resolution)  # of numpy, float32 would put the cells elsewhere
     sources: list[str] = []
     dataset = means(_sum_up(swaths, bounds, resolution, sources))
     step = f"gridded {len(sources)} swath(s) at {resolution:g} degree by area of overlap"

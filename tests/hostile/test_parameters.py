@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 import makers
+import numpy as np
 import pytest
+import xarray as xr
 
 import no2sr
 from no2sr import errors
+from no2sr.readers import grid_no2
 
 # option and value -> exit code, and what the one line, or the usage message, must say
 OPTIONS = [
@@ -120,10 +123,44 @@ def test_arguments_of_open_no2(settings, says, tmp_path):
         no2sr.open_no2(makers.cf_grid(tmp_path / "grid.nc"), **settings)
 
 
-@pytest.mark.parametrize("resolution", [0, -1, float("nan")])
-def test_resolutions_of_a_swath(resolution, tmp_path):
-    with pytest.raises(errors.SettingsError, match="resolution"):
-        no2sr.open_no2(makers.s5p(tmp_path / "s.nc"), resolution=resolution)
+# What a cell of a swath's grid cannot be: exit code, and what is said of it.
+RESOLUTIONS = [
+    ("0", 2, "not in the range x>0"),
+    ("-1", 2, "not in the range x>0"),
+    ("-inf", 2, "not in the range x>0"),
+    ("fine", 2, "not a valid float"),
+    ("nan", 1, "resolution is nan, expected degrees from 1e-05 to 10"),
+    ("inf", 1, "resolution is inf, expected degrees from 1e-05 to 10"),
+    ("1e300", 1, "resolution is 1e+300, expected degrees from 1e-05 to 10"),
+    ("11", 1, "resolution is 11.0, expected degrees from 1e-05 to 10"),
+    ("1e-9", 1, "resolution is 1e-09, expected degrees from 1e-05 to 10"),
+    ("1e-320", 1, "expected degrees from 1e-05 to 10"),
+    ("1e-5", 1, "cells, expected at most 6.5e+08; choose a coarser resolution or a smaller region"),
+]
+
+
+@pytest.mark.parametrize("command", ["grid", "downscale"])
+@pytest.mark.parametrize(("resolution", "code", "says"), RESOLUTIONS, ids=str)
+def test_resolutions_of_a_swath(resolution, code, says, command, tmp_path, no2sr_command):
+    path, out = makers.s5p(tmp_path / "s.nc"), tmp_path / "out"
+    out.mkdir()
+    refused = no2sr_command(command, path, out / "made.nc", "--resolution", resolution)
+    assert refused.code == code, refused.err
+    assert says in refused.err
+    assert list(out.iterdir()) == []
+    if code == 1:
+        assert len(refused.errors) == 1
+    if resolution != "fine":
+        for read in (no2sr.open_no2, grid_no2):
+            with pytest.raises(errors.SettingsError, match="resolution"):
+                read(path, resolution=float(resolution))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64, int])
+def test_resolutions_may_be_numbers_of_numpy(kind, tmp_path):
+    path = makers.s5p(tmp_path / "s.nc")
+    plain = grid_no2(path, resolution=float(kind(1)))
+    xr.testing.assert_identical(grid_no2(path, resolution=kind(1)), plain)
 
 
 REFINING = [
