@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import weakref
 
 import netCDF4
@@ -267,8 +268,12 @@ def test_a_pixel_that_holds_the_pole_is_left_out():
 @pytest.mark.parametrize("bounds", [None, (50.0, 0.0, 60.0, 10.0)])
 def test_no_valid_pixel_is_refused(bounds):
     swath = rectangles((0, 0, 1, 1), column=np.nan if bounds is None else 1.0)
-    with pytest.raises(NoValidPixelsError, match=r"of 1 swath.*lower the quality threshold"):
+    with pytest.raises(
+        NoValidPixelsError, match=r"of 1 swath.*lower the quality thresh"
+    ) as refused:
         grid_swaths([swath], bounds=bounds)
+    where = "corners within (50.0, 0.0, 60.0, 10.0);" if bounds else "corners;"
+    assert where in str(refused.value)
     with pytest.raises(NoValidPixelsError, match=r"of 0 swath"):
         grid_swaths([], bounds=bounds)
 
@@ -322,6 +327,11 @@ def test_a_resolution_that_does_not_divide_the_globe():
     dataset = grid_swaths([pixel], bounds=(-180, 0, 180, 0.7), resolution=0.07)
     np.testing.assert_array_equal(dataset["column"].values[:, [0, -1]], 1)
     assert dataset["coverage"].values[0, [0, -1]] == pytest.approx([1, 1])
+    # -180.03 lies in the first cell, and is 179.97, where the last one begins.
+    pixel = rectangles((-180.03, 0, -179.99, 0.7))
+    dataset = grid_swaths([pixel], bounds=(-180, 0, 180, 0.7), resolution=0.07)
+    assert dataset["coverage"].values[0, [0, -1]] == pytest.approx([4 / 7, 4 / 7])
+    assert dataset["count"].values.sum() == 2 * 10
 
 
 def test_a_region_is_cut_out_of_the_whole():
@@ -337,6 +347,18 @@ def test_a_lone_pixel_smaller_than_a_cell_has_an_image():
     dataset = grid_swaths([rectangles((10.01, 40.01, 10.02, 40.02))])
     check_image(dataset["column"])
     assert np.isfinite(dataset["column"].values).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("south", "rows"),
+    [(40.3, (38, 41)), (-40.4, (-42, -40)), (89.9, (88, 90)), (0.0, (-2, 1)), (-90.0, (-90, -88))],
+)
+def test_around_a_lone_pixel_there_are_two_cells_each_way(south, rows):
+    # A pixel of 0.1 degree gets 1.5 degrees: eastwards and, where the pole lets it, southwards; in
+    # whole cells of 1 degree 10.3..11.8 is 10..12, and 40.4 down to 38.9 is 38..41.
+    dataset = grid_swaths([rectangles((10.3, south, 10.4, south + 0.1))], resolution=1)
+    assert bounds_of(dataset["column"]) == (10, rows[0], 12, rows[1])
+    assert dataset["coverage"].sum() == pytest.approx(0.1 * 0.1)
 
 
 # ----------------------------------------------------------------------------- several swaths
@@ -383,6 +405,9 @@ def test_the_order_of_swaths_does_not_matter(corners, random):
         ([(-10, 5), (20, 30)], -10, 30),
         ([(-100, 80), (70, 200)], -100, 200),
         ([(-100, 80), (70, 200), (190, 265)], -180, 180),
+        # With less than two cells free, the grid closes: a swath in them would meet both ends.
+        ([(-100, 80), (80, 255), (78, 258)], -100, 258),
+        ([(-100, 80), (80, 255), (79, 259)], -180, 180),
     ],
 )
 def test_the_grid_grows_the_shorter_way_around(ranges, west, east):
@@ -395,9 +420,28 @@ def test_the_grid_grows_the_shorter_way_around(ranges, west, east):
     longitudes = {w % 360 for first, last in ranges for w in range(first, last)}
     seen = dataset["x"].values[dataset["count"].values[0] > 0] - 0.5
     assert {int(x) % 360 for x in seen} == longitudes
-    number = sum(last - first for first, last in ranges)
+    number = sum(last - first for first, last in ranges)  # of the cells in every row
     assert dataset["count"].sum() == 5 * number
     assert dataset["precision"].max() == dataset["precision"].min() == 2
+
+
+@pytest.mark.parametrize("longitude", [-100, -8, 5, 100])
+@pytest.mark.parametrize("latitude", [-60, -7, 6, 60])
+def test_a_grid_grows_to_every_side_of_wherever_it_is(longitude, latitude):
+    def square(east, north, column):
+        west, south = longitude + east, latitude + north
+        return rectangles((west, south, west + 2, south + 2), column=column)
+
+    for east, north in itertools.product((-3, 0, 3), repeat=2):
+        both = grid_swaths([square(0, 0, 1.0), square(east, north, 5.0)], resolution=1)
+        west, south = longitude + min(east, 0), latitude + min(north, 0)
+        bounds = west, south, west + 2 + abs(east), south + 2 + abs(north)
+        assert bounds_of(both["column"]) == bounds
+        assert both["count"].sum() == 8
+        for i, j, column in ((0, 0, 1), (east, north, 5)):
+            x, y = longitude + i + np.array([0.5, 1.5]), latitude + j + np.array([0.5, 1.5])
+            wanted = 3 if east == north == 0 else column  # of 1 and 5, in the same place
+            np.testing.assert_array_equal(both["column"].sel(x=x, y=y), wanted)
 
 
 def test_swaths_that_see_the_same_cover_no_more_than_all():
@@ -464,10 +508,16 @@ def test_a_swath_in_another_unit_is_refused():
         grid_swaths([swath])
 
 
-@pytest.mark.parametrize("name", ["precision", "longitude_bounds"])
-def test_a_swath_of_unequal_shapes_is_refused(name):
+@pytest.mark.parametrize(
+    "names", [["precision"], ["longitude_bounds"], ["longitude_bounds", "latitude_bounds"]]
+)
+@pytest.mark.parametrize("precision", [None, 1.0])
+def test_a_swath_of_unequal_shapes_is_refused(names, precision):
     swath = rectangles((0, 0, 1, 1), (1, 0, 2, 1), precision=1.0)
-    swath[name] = swath[name].isel(ground_pixel=[0]).rename(ground_pixel="other")
+    for name in names:
+        swath[name] = swath[name].isel(ground_pixel=[0]).rename(ground_pixel="other")
+    if precision is None and names != ["precision"]:
+        swath = swath.drop_vars("precision")
     with pytest.raises(DimensionError, match="subset all its variables alike"):
         grid_swaths([swath])
 
@@ -555,6 +605,22 @@ def test_missing_centres_cost_no_neighbour_its_corners(missing, fill):
     assert finite[~missing & beside].all()
     for corner, centre in zip(bounds, (latitude, longitude), strict=True):
         assert np.abs(corner - centre[..., None])[finite].max(initial=0) < 0.08
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 4), (5, 2)])
+@pytest.mark.parametrize("lean", [-2e-3, 2e-3])
+def test_corners_of_a_leaning_lattice(shape, lean):
+    # Pixels are parallelograms between half steps. What the sphere does to a step of 5e-3 degree
+    # (9e-5 rad) is of second order: 8e-9 rad, or 5e-7 degree.
+    i, j = np.mgrid[: shape[0], : shape[1]]
+    latitude, longitude = 4e-3 * i + lean * j, 5e-3 * j - lean * i
+    bounds = corners_from_centres(latitude, longitude)
+    down, right = np.array([-0.5, -0.5, 0.5, 0.5]), np.array([-0.5, 0.5, 0.5, -0.5])
+    for corner, centre, step in zip(
+        bounds, (latitude, longitude), ((4e-3, lean), (-lean, 5e-3)), strict=True
+    ):
+        wanted = centre[..., None] + step[0] * down + step[1] * right
+        np.testing.assert_allclose(corner, wanted, rtol=0, atol=1e-6)
 
 
 def test_a_pixel_without_neighbours_has_no_size():
@@ -661,9 +727,22 @@ def test_a_resolution_out_of_range_is_refused_before_any_pixel_is_read(resolutio
         grid_swaths(iter(()), resolution=resolution)
 
 
-def test_a_grid_too_large_to_hold_is_refused():
-    with pytest.raises(SettingsError, match="coarser resolution or a smaller region"):
-        grid_swaths([rectangles((0, 0, 1, 1))], bounds=(0, 0, 90, 90), resolution=1e-4)
+@pytest.mark.parametrize("resolution", [1e-5, 10])
+def test_the_outermost_resolutions_are_taken(resolution):
+    box = (0, 0, 2 * resolution, 2 * resolution)
+    dataset = grid_swaths([rectangles(box)], bounds=box, resolution=resolution)
+    np.testing.assert_allclose(dataset["coverage"], np.ones((2, 2)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("bounds", [(0, 0, 90, 90), (-90, 0, 0, 90), (0, -90, 90, 0)])
+def test_a_grid_too_large_to_hold_is_refused(bounds):
+    with pytest.raises(SettingsError, match=r"has 8\.1e\+11 cells.*or a smaller region"):
+        grid_swaths([rectangles((0, 0, 1, 1))], bounds=bounds, resolution=1e-4)
+
+
+def test_where_a_grid_lies_makes_it_no_larger():
+    for bounds in ((178, 88, 179, 89), (-179, -89, -178, -88)):
+        assert no_sums(bounds, 1 / 2000, with_error=False).weight.shape == (2000, 2000)
 
 
 def test_lazy_means_are_the_same_and_nothing_is_computed():
