@@ -5,7 +5,9 @@
 Each mutant goes through ``no2sr info`` and ``no2sr downscale``, each in a process of its own with
 limits of time and memory. What must not happen: a traceback, a signal, an exit code other than 0
 and 1, another number of error lines than one, a run over the time or the memory, an output without
-success or success without output, anything left beside it. Mutants that did it are kept.
+success or success without output, anything left beside it. Mutants that did it are kept. So are
+those whose refusal is in order but vague, as no reader foresaw what they hold: these are counted
+and named, and deserve words of their own.
 
 The parent imports everything once and forks for each run: a run costs some hundredths of a second.
 """
@@ -18,6 +20,7 @@ import importlib
 import json
 import os
 import random
+import re
 import resource
 import selectors
 import shutil
@@ -172,22 +175,31 @@ def verdict(code: int | str, memory: int, said: str) -> str:
     return ""
 
 
-def judged(path: Path, folder: Path) -> tuple[str, str]:
-    """Run both commands on a file; return what is wrong, and how it ended."""
+def judged(path: Path, folder: Path) -> tuple[str, str, list[str]]:
+    """Run both commands on a file; return what is wrong, how it ended, and vague refusals."""
     out, said = folder / "out" / "fine.tif", folder / "stderr"
     out.parent.mkdir()
-    end = ""
+    end, vague = "", []
     for args in (["info", str(path)], ["downscale", str(path), str(out), "--quiet"]):
         code, memory = run(args, said)
         text = said.read_text(errors="replace")
         wrong = verdict(code, memory, text)
         if wrong:
-            return f"{args[0]} {wrong}", "failed"
+            return f"{args[0]} {wrong}", "failed", []
         end = "read" if code == 0 else _refusal(text)
+        vague += [f"{args[0]}: {line}" for line in _vague(text)]
     there = sorted(p.name for p in out.parent.iterdir())
     if there != (["fine.qml", "fine.tif"] if end == "read" else []):
-        return f"downscale {end} and left {there}", "failed"
-    return "", end
+        return f"downscale {end} and left {there}", "failed", []
+    return "", end, vague
+
+
+def _vague(text: str) -> list[str]:
+    """Return what was found, of the lines that say no more of it than its error."""
+    found = re.findall(
+        r"did not foresee \((.*?)\), expected|^Error: (\w+ while working on .*)", text
+    )
+    return ["".join(parts) for parts in found]
 
 
 def _refusal(text: str) -> str:
@@ -199,7 +211,8 @@ def _refusal(text: str) -> str:
 def fuzz(number: int, seed: int, *, first: int = 0, keep: Path) -> dict[str, object]:
     """Try mutants and count how they ended."""
     ends: Counter[str] = Counter()
-    failures = []
+    failures: list[dict[str, object]] = []
+    vague: Counter[str] = Counter()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="no2sr-fuzz-") as place:
         folder = Path(place)
@@ -220,11 +233,13 @@ def fuzz(number: int, seed: int, *, first: int = 0, keep: Path) -> dict[str, obj
             case_folder.mkdir()
             path = case_folder / good[which].name
             path.write_bytes(mutant(contents[which], contents[other], dice))
-            wrong, end = judged(path, case_folder)
+            wrong, end, unforeseen = judged(path, case_folder)
             ends[end] += 1
+            vague.update(unforeseen)
             if wrong:
                 failures.append({"case": case, "file": path.name, "wrong": wrong})
-                print(f"case {case} of {path.name}: {wrong}", flush=True)
+            if wrong or unforeseen:
+                print(f"case {case} of {path.name}: {wrong or unforeseen}", flush=True)
                 keep.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, keep / f"{seed}-{case}-{path.name}")
             shutil.rmtree(case_folder)
@@ -235,6 +250,7 @@ def fuzz(number: int, seed: int, *, first: int = 0, keep: Path) -> dict[str, obj
         "ends": dict(sorted(ends.items())),
         "failures": len(failures),
         "failed": failures,
+        "vague": dict(vague.most_common()),
         "seconds": round(time.perf_counter() - began),
         "limits": {"seconds": SECONDS, "memory_bytes": MEMORY},
     }
