@@ -238,7 +238,7 @@ def _describe(fine: xr.DataArray, card: ModelCard, **facts: str | float) -> xr.D
     return fine.assign_attrs(
         no2sr_version=__version__,
         no2sr_model=card.name,
-        no2sr_model_sha256=card.files.get("network.keras", "unsaved"),
+        no2sr_model_sha256=card.checksum,
         no2sr_scale=card.scale,
         **{f"no2sr_{name}": value for name, value in facts.items()},
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import h5py
@@ -178,6 +181,28 @@ def test_foreign_weights_have_one_name_in_every_process(layers, tmp_path):
     sent = pickle.loads(pickle.dumps(kernel))  # noqa: S301 - our own
     assert Kernel(model=unsaved).name == sent.name == kernel.name
     assert Kernel(model=replace(unsaved, build=len)).name != kernel.name
+
+
+def test_outputs_name_the_file_that_the_weights_came_from(layers, tmp_path, grid):
+    path = _keras_1(tmp_path / "w.h5", layers)
+    model = load_model(path, scale=2)
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert model.card.checksum == checksum
+    name = next(iter(grid.data_vars))
+    assert downscale(grid[name], scale=2, model=model).attrs["no2sr_model_sha256"] == checksum
+    assert replace(model.card, files={}).checksum == "unsaved"
+    shipped = load_model("srcnn", scale=4).card
+    assert shipped.checksum == shipped.files["network.keras"]
+
+
+@pytest.mark.slow
+def test_nothing_but_our_words_stands_on_stderr(layers, tmp_path, samples):
+    # TensorFlow's libraries print when they are imported, which takes a process of its own.
+    weights = _matlab(tmp_path / "weights.mat", layers)
+    words = ["downscale", samples / "simulated_no2_l3_monthly.nc", tmp_path / "fine.tif", "-q"]
+    command = [sys.executable, "-m", "no2sr", *words, "--scale", "3", "--model", weights]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @pytest.mark.real_data

@@ -16,7 +16,7 @@ from no2sr.cli.batch import LOG, Log, Outcome, attempt, run_batch
 from no2sr.cli.display import grid_in_words, print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
-from no2sr.cli.messages import wants_debug
+from no2sr.cli.messages import start_backend, wants_debug
 from no2sr.errors import FileUnreadableError, No2srWarning, OversampledWarning
 from no2sr.names import check_name
 
@@ -136,6 +136,8 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
         running["origin"] = {"files": seals, "reading": reading} if all(seals) else None
         if coarse.chunks is not None:
             running["recheck"] = partial(_check_unchanged, job.sources, seals)
+        if running["workers"] is None:  # else they run the network
+            start_backend(running["model"], engine=running["engine"])
         fine = refine_to_file(coarse, job.out, progress=progress, **running)
     grids = {"grid_in": grid_in_words(coarse), "grid_out": grid_in_words(fine)}
     return {**grids, "source": fine.attrs.get("source"), **noted(fine.attrs)}

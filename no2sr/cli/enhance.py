@@ -8,6 +8,7 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.guard import guarded
+from no2sr.cli.messages import start_backend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +60,9 @@ def command(path: Path, out: Path, *, overwrite: bool, quiet: bool, **settings: 
     check_picture_suffix(out)
     check_free(out, overwrite=overwrite)
     check_no_input([out], [path])
-    larger = no2sr.enhance(guarded(open_picture, path), **settings)
+    picture = guarded(open_picture, path)
+    start_backend(settings["model"])
+    larger = no2sr.enhance(picture, **settings)
     out.parent.mkdir(parents=True, exist_ok=True)
     written = no2sr.write(larger, out, overwrite=overwrite)
     if not quiet:

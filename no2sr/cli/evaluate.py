@@ -13,6 +13,7 @@ from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
+from no2sr.cli.messages import start_backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +93,7 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
     asked["methods"] = [*(asked["methods"] or default_methods(asked["scale"])), *models]
     settings["unit"] = settings.pop("unit_in")
     images = [guarded(no2sr.open_no2, path, **settings) for path in inputs]
+    start_backend(*models)
     with progress_bar("evaluate", quiet=quiet) as progress:
         comparison = compare(images, progress=progress, **asked)
     metrics = (*DEFAULT_METRICS, "full_scale_closure") if asked["full_scale"] else DEFAULT_METRICS

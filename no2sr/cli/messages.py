@@ -7,6 +7,7 @@ import re
 import traceback
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -23,6 +24,7 @@ __all__ = [
     "report",
     "set_debug",
     "spoken",
+    "start_backend",
     "wants_debug",
 ]
 
@@ -136,6 +138,28 @@ def keeping_warnings(about: str) -> Iterator[list[str]]:
 
 def _about(name: str, text: str) -> str:
     return text if name in text else f"{name}: {text}"
+
+
+def start_backend(*models: Any, engine: str = "") -> None:
+    """Start Keras quietly if it is going to be started: its libraries print when they are imported.
+
+    Files are to be read before: a child forked from its threads may wait for ever.
+
+    Parameters
+    ----------
+    *models : Model or str or None
+        Those that will be run. Only weights of other programs, which are single files, need Keras.
+    engine : str
+        What will run them.
+    """
+    foreign_weights = any(
+        Path(model).is_file() if isinstance(model, str) else model is not None and not model.folder
+        for model in models
+    )
+    if (foreign_weights or engine == "tensorflow") and not wants_debug(click.get_current_context()):
+        from no2sr.networks.backend import start_quietly
+
+        start_quietly()
 
 
 @contextmanager

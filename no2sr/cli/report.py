@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from no2sr.cli import options
+from no2sr.cli.messages import start_backend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +59,7 @@ def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> Non
     check_no_input([page], [path, fine])
     check_free(page, overwrite=overwrite)
     before, after = opened(path, fine, **settings)
+    start_backend(telling["model"])
     page.parent.mkdir(parents=True, exist_ok=True)
     written = write_report(before, after, page, overwrite=overwrite, **telling)
     if not quiet:

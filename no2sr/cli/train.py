@@ -13,7 +13,7 @@ from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
-from no2sr.cli.messages import wants_debug
+from no2sr.cli.messages import start_backend
 from no2sr.errors import WriteError
 from no2sr.names import check_name
 
@@ -135,7 +135,6 @@ def command(
     import no2sr
     from no2sr.figures import check_matplotlib
     from no2sr.networks.store import check_replaceable
-    from no2sr.training.backend import start_quietly
 
     overwrite = settings.pop("overwrite")
     check_matplotlib()
@@ -152,8 +151,7 @@ def command(
     asked["start"] = _start(settings.pop("start"), asked["scale"])
     # Files are read in children, which is safe only before Keras has started its threads.
     asked["domain"], images = _images(inputs, **settings)
-    if not wants_debug(ctx):
-        start_quietly()
+    start_backend(engine="tensorflow")
     model = _trained(images, output, quiet=quiet, **asked)
     _save(model, output, overwrite=overwrite)
     if not quiet:

@@ -80,6 +80,12 @@ class ModelCard:
         return self.network if self.domain == "column" else self.domain
 
     @property
+    def checksum(self) -> str:
+        """SHA-256 of the saved network, or of the one file its weights came from."""
+        saved = self.files.get("network.keras")
+        return saved or next(iter(self.files.values()), "unsaved")
+
+    @property
     def reach(self) -> int:
         """Coarse cells that the network alone looks at beyond a cell."""
         return self.radius if self.grid == "coarse" else math.ceil(self.radius / self.scale)
