@@ -42,6 +42,8 @@ COLUMN_ATTRS: Mapping[str, str] = {
 # An axis counts as regular when every centre lies within this share of a cell of its place:
 # float32 axes of 0.01 degree grids reach 1e-3 (FORMATS: GDAL reads them 2e-9 off a cell).
 AXIS_TOLERANCE = 1e-2
+# Sides of cells, whether in degrees or metres: what lies beyond is damage, and overflows.
+SMALLEST_STEP, LARGEST_STEP = 1e-12, 1e12
 
 
 def check_image(image: xr.DataArray) -> xr.DataArray:
@@ -102,7 +104,7 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
     Raises
     ------
     IrregularGridError
-        If the axis is not regular, or has fewer than two cells.
+        If the axis is not regular, has fewer than two cells, or none of a size that there is.
 
     Examples
     --------
@@ -127,6 +129,11 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
             f"{name} is not regular (steps {steps.min(initial=np.inf):g} to "
             f"{steps.max(initial=-np.inf):g}, {n - finite.sum()} centres missing); "
             "expected equal steps; put the data on a regular grid first"
+        )
+    if not SMALLEST_STEP <= abs(step) <= LARGEST_STEP:
+        raise IrregularGridError(
+            f"{name} has cells of {abs(step):.3g}, expected {SMALLEST_STEP:g} to {LARGEST_STEP:g} "
+            "in the units of its CRS; the grid is damaged: state the right one, or fetch it again"
         )
     # The tightest tolerance that float32 storage justifies: half an ulp of the largest centre.
     noise = max(float(np.spacing(np.float32(np.abs(values).max()))), 1e-12)

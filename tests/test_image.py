@@ -117,6 +117,10 @@ def test_axes_of_known_origin(centres, expected):
         [np.nan, np.nan],
         [0.0, 1.0, 3.0],
         [0.0, 1.0, 2.042],  # the middle lies 0.021 from 1.021: 2 % of a cell
+        [0.0, 5e-311, 1e-310],
+        [0.0, 9e-13],
+        [0.0, 1.1e12],
+        [-1e300, 0.0, 1e300],
     ],
 )
 def test_what_is_no_regular_axis_is_refused(centres):

@@ -16,6 +16,7 @@ from no2sr.readers import ReadOptions, find_reader, geotiff
 from no2sr.readers._bands import bands_in, is_tiff
 from no2sr.readers._bands import opened as opened_raster
 from no2sr.readers._doubts import doubt_negatives, doubt_resolution, doubt_zeros
+from no2sr.readers._files import readable
 from no2sr.readers._grids import image_of
 from no2sr.readers._netcdf import fields_in, is_netcdf, opened
 from no2sr.readers._paths import expanded, grouped
@@ -193,10 +194,11 @@ def _unplaced(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return the extent and the resolution of a raster, in units of its own."""
     if not is_tiff(path):
         return {}
-    (column,) = geotiff.READER.unplaced(path, options).data_vars.values()
-    if not {"x", "y"} <= set(column.indexes):  # rotated as well
-        return {}
-    image = column.sortby("y", ascending=False).sortby("x").load()
+    with readable(path):
+        (column,) = geotiff.READER.unplaced(path, options).data_vars.values()
+        if not {"x", "y"} <= set(column.indexes):  # rotated as well
+            return {}
+        image = column.sortby("y", ascending=False).sortby("x").load()
     return {**_extended(image), **_resolved(doubt_resolution(image))}
 
 

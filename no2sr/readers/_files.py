@@ -111,14 +111,19 @@ def readable(path: Path) -> Iterator[None]:
         if not _is_of_data(broken):
             raise
         raise FileUnreadableError(
-            f"{path.name} cannot be read ({broken}), expected a complete file; "
+            f"{path.name} cannot be read ({_reason(broken)}), expected a complete file; "
             "it may be truncated: fetch it again"
         ) from broken
 
 
+def _reason(error: Exception) -> object:
+    """Return what GDAL said, of which rasterio may say no more than that there was something."""
+    return error.__cause__ if error.__cause__ and "previous exception" in str(error) else error
+
+
 def _is_of_data(error: Exception) -> bool:
     """Tell whether a library raised an error over bad data; any other is a bug."""
-    if isinstance(error, RuntimeError):  # netCDF4 raises it bare
+    if isinstance(error, RuntimeError | AttributeError):  # netCDF4 raises these bare
         return "NetCDF" in str(error)
     # The errors of GDAL derive from nothing but Exception, and not all are turned into OSError.
     return isinstance(error, OSError | UnicodeError | OverflowError) or type(

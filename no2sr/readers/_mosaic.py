@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from no2sr.errors import DimensionError
+from no2sr.readers._files import readable
 from no2sr.readers._paths import shard_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def mosaicked(shards: Sequence[Source]) -> Source:
 
 def _column(shard: Source) -> xr.DataArray:
     (name,) = shard.dataset.data_vars
-    return shard.dataset[name].load()
+    with readable(shard.path):
+        return shard.dataset[name].load()
 
 
 def _axis(parts: list[NDArray[np.float64]], whole: str) -> tuple[NDArray[np.float64], list[int]]:

@@ -62,7 +62,7 @@ class GeoTiff:
         Raises
         ------
         UnknownFormatError
-            If it is a picture.
+            If it is a picture, or several rasters.
         MissingCRSError, IrregularGridError
             If it cannot be placed on a map, or is rotated.
         MissingVariableError, AmbiguousVariableError
@@ -80,6 +80,7 @@ class GeoTiff:
 
         with opened(path) as raster:
             _check_no_picture(raster, path)
+            _check_alone(raster, path)
             fields = bands_in(raster)
             mask = _mask_in(raster, fields)
             field = _chosen(fields, mask, variable=options.variable, source=path.name)
@@ -128,6 +129,16 @@ def _check_place(raster: Any, path: Path) -> None:
         raise IrregularGridError(
             f"{path.name} is rotated (geotransform {raster.transform.to_gdal()}), expected rows "
             "from west to east; warp it first, for example with gdalwarp"
+        )
+
+
+def _check_alone(raster: Any, path: Path) -> None:
+    """Refuse a file of several pages: nothing says which of them is the map."""
+    pages = raster.subdatasets
+    if pages:
+        raise UnknownFormatError(
+            f"{path.name} holds {len(pages)} rasters, one behind the other, expected one; take one "
+            f"out, for example with gdal_translate GTIFF_DIR:1:{path.name} first.tif"
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import rasterio
 from catalogue import Case, Map, Refused, named, try_case
 from makers import KINDS, cf_grid, gzipped, tiff, zipped
 
@@ -105,6 +106,16 @@ def _encrypted(data: bytes) -> bytes:
     return bytes(changed)
 
 
+def _two_pages(d: Path) -> Path:
+    """Write two rasters into one file."""
+    path = tiff(d / "r.tif")
+    with rasterio.open(path) as first:
+        profile, values = first.profile, first.read()
+    with rasterio.open(path, "w", APPEND_SUBDATASET="YES", **profile) as second:
+        second.write(values)
+    return path
+
+
 def _plain(d: Path) -> Path:
     return cf_grid(d / "good.nc")
 
@@ -138,6 +149,7 @@ CASES = [
     Case(name="zip with a password", make=_changed(lambda d: zipped(d / "a.zip"), _encrypted), outcome=Refused(error=UNREADABLE, says="cannot be unpacked.*password")),
     Case(name="zip cut short", make=_changed(lambda d: zipped(d / "a.zip"), lambda data: data[:-50]), outcome=Refused(error=UNREADABLE, says="cannot be unpacked")),
     Case(name="zip that climbs", make=lambda d: zipped(d / "a.zip", name="../../up.nc"), outcome=Map()),
+    Case(name="raster of two pages", make=_two_pages, outcome=Refused(error=UNKNOWN, says=r"holds 2 rasters.*gdal_translate GTIFF_DIR:1:r.tif")),
     # what is no file
     Case(name="empty folder", make=_folder(), outcome=Refused(error=UNKNOWN, says="none at all")),
     Case(name="folder of notes", make=_folder("a.txt", "b.txt"), outcome=Refused(error=UNKNOWN, says="a.txt, b.txt")),

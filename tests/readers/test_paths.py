@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import netCDF4
 import numpy as np
 import pytest
+import rasterio
+import rasterio.shutil
 from affine import Affine
 
 import no2sr
@@ -151,6 +155,22 @@ def test_shards_that_do_not_fit(shards):
         open_no2(shards(shift=0.2))
     with pytest.raises(no2sr.DimensionError, match="overlap"):
         open_no2(shards(shift=0.0, repeat=True))
+
+
+def test_a_damaged_shard_is_named(shards, tmp_path):
+    paths = shards()
+    packed = tmp_path / "packed"
+    rasterio.shutil.copy(paths[2], packed, driver="GTiff", compress="deflate")
+    with rasterio.open(packed) as raster:
+        place = int(raster.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
+    data = bytearray(packed.read_bytes())
+    data[place : place + 8] = b"\xff" * 8
+    packed.unlink()
+    paths[2].write_bytes(data)
+    says = rf"{paths[2].name} cannot be read .*fetch it again"
+    with pytest.raises(no2sr.FileUnreadableError, match=says):
+        open_no2(paths)
+    assert re.search(says, describe(tmp_path)["problem"])
 
 
 def test_two_exports_are_not_one(shards):

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from rasterio.errors import RasterioIOError
 
 import no2sr
 from no2sr import readers
 from no2sr.readers import Reader, available_readers, describe, find_reader, grid_no2, open_no2
+from no2sr.readers._files import readable
 
 PRODUCTS = (
     "s5p_l2",
@@ -188,6 +190,36 @@ def test_truncated_files_are_never_read_as_zeros(make_grid, make_tiff, kind, sha
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(no2sr.FileUnreadableError, match="truncated"):
         open_no2(path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AttributeError("NetCDF: Can't open HDF5 attribute"),
+        RuntimeError("NetCDF: HDF error"),
+        OverflowError("cannot convert float infinity to integer"),
+        UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "unexpected end of data"),
+    ],
+)
+def test_what_libraries_raise_over_damage_is_put_in_words(error):
+    with pytest.raises(no2sr.FileUnreadableError, match=r"a\.nc cannot be read \(.*fetch it again"):  # noqa: SIM117
+        with readable(Path("a.nc")):
+            raise error
+
+
+@pytest.mark.parametrize("error", [AttributeError("no attribute 'x'"), RuntimeError("a bug")])
+def test_faults_of_our_own_stay_what_they_are(error):
+    with pytest.raises(type(error)) as raised, readable(Path("a.nc")):
+        raise error
+    assert raised.value is error
+
+
+def test_what_rasterio_only_points_to_is_told():
+    error = RasterioIOError("Read failed. See previous exception for details.")
+    error.__cause__ = RasterioIOError("IReadBlock failed at X offset 0, Y offset 0")
+    with pytest.raises(no2sr.FileUnreadableError, match="read \\(IReadBlock failed at"):  # noqa: SIM117
+        with readable(Path("a.tif")):
+            raise error
 
 
 def test_nothing_to_open():
