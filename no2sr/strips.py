@@ -151,24 +151,37 @@ def _result(layer: int, place: Tile, future: Future[Refined]) -> Done:
 
 
 def reader_of(layers: Any) -> Callable[[int, int, int], NDArray[np.floating]]:
-    """Return what reads rows of a layer; of a dask array, each row of chunks only once.
+    """Return what reads rows of a layer; of a dask array, each chunk only once.
 
-    Strips share rows with their neighbours, and chunks seldom end where strips do.
+    Strips share rows with their neighbours, and chunks seldom end where strips do. Chunks of whole
+    layers may hold several; of others, only the layer that is asked for is kept.
     """
     if not hasattr(layers, "dask"):
         return lambda layer, low, high: layers[layer, low:high]
-    edges = [0, *np.cumsum(layers.chunks[1]).tolist()]
+    from dask.base import optimize
+
+    # Once, and not for every strip: of a stack of many files that takes longer than all the rest.
+    (layers,) = optimize(layers)
+    across = _spans(layers.chunks[1])
+    along = _spans(layers.chunks[0]) if len(across) == 1 else _spans((1,) * len(layers))
     kept: dict[tuple[int, int], NDArray[np.floating]] = {}
 
     def read(layer: int, low: int, high: int) -> NDArray[np.floating]:
-        spans = [(a, b) for a, b in pairwise(edges) if a < high and b > low]
-        wanted = [(layer, a) for a, _ in spans]
+        first, last = next(span for span in along if span[1] > layer)
+        spans = [(a, b) for a, b in across if a < high and b > low]
+        wanted = [(first, a) for a, _ in spans]
         for key in set(kept) - set(wanted):
             del kept[key]
         for key, (a, b) in zip(wanted, spans, strict=True):
             if key not in kept:
-                kept[key] = np.asarray(layers[layer, a:b])
+                kept[key] = np.asarray(layers[first:last, a:b])
         start = spans[0][0]
-        return np.concatenate([kept[key] for key in wanted])[low - start : high - start]
+        rows = [kept[key][layer - first] for key in wanted]
+        return np.concatenate(rows)[low - start : high - start]
 
     return read
+
+
+def _spans(chunks: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return where chunks begin and end."""
+    return list(pairwise([0, *np.cumsum(chunks).tolist()]))

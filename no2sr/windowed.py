@@ -8,6 +8,7 @@ complete. It is the file that `no2sr.downscale` and `no2sr.write` would make, by
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -189,7 +190,7 @@ def _task(image: xr.DataArray, kernel: Kernel, *, origin: Any) -> dict[str, Any]
 
 
 def seal(path: Path) -> dict[str, Any]:
-    """Return what tells a file, or a folder of files, from a changed one without reading it all.
+    """Return what tells a file or a Zarr store from a changed one without reading it all.
 
     Parameters
     ----------
@@ -198,10 +199,15 @@ def seal(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Path, size, time of change, and a checksum of both ends.
+        Path, size, time of change, and a checksum of both ends; of a store, which has a file a
+        chunk, the number of its files and a checksum of their names, sizes and times.
     """
     if path.is_dir():
-        return {str(path): [seal(entry) for entry in sorted(path.rglob("*")) if entry.is_file()]}
+        files = [entry for entry in sorted(path.rglob("*")) if entry.is_file()]
+        abouts = [(str(entry.relative_to(path)), entry.stat()) for entry in files]
+        listed = [[name, about.st_size, about.st_mtime_ns] for name, about in abouts]
+        digest = hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+        return {"path": str(path.resolve()), "files": len(listed), "sha256": digest}
     about = path.stat()
     with path.open("rb") as file:
         ends = file.read(_ENDS)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import warnings
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,14 +144,14 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
 
 def _seals(sources: tuple[Path, ...]) -> list[list[dict[str, Any]]]:
     """Return what tells the files of each source from changed ones; nothing for a pipe."""
+    from no2sr.readers._paths import found
     from no2sr.windowed import seal
 
-    named = [
-        [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
-        for path in sources
-    ]
-    # No pipe: to look into one would be to wait.
-    return [[seal(path) for path in paths if path.is_file() or path.is_dir()] for paths in named]
+    seals: list[list[dict[str, Any]]] = [[] for _ in sources]
+    for path, sealed in zip(sources, seals, strict=True):
+        with suppress(OSError):  # reading will say in words what may not be read
+            sealed += [seal(file) for file in found(path)]
+    return seals
 
 
 def _check_unchanged(sources: tuple[Path, ...], seals: list[list[dict[str, Any]]]) -> None:
@@ -199,7 +198,7 @@ def _read(sources: tuple[Path, ...], **reading: Any) -> xr.DataArray | None:
     import no2sr
     from no2sr.readers import cells_in, doubt_sample
 
-    if max(cells_in(path) for path in sources) <= _MANY_CELLS:
+    if cells_in(sources) <= _MANY_CELLS:
         return no2sr.open_no2(_source(sources), **reading)
     image = _by_window(sources, **reading)
     if image.chunks is None:  # its reader knows no windows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import math
 import sys
 from contextlib import suppress
@@ -22,7 +21,9 @@ _OPENING, _READING, _READING_MB = 3, 120, 1
 
 def reading_time(source: Any) -> float:
     """Return how many seconds of computing reading all the sources may take, at most."""
-    files = (file for path in _found(source) for file in _inside(path))
+    from no2sr.readers._paths import found
+
+    files = (file for path in found(source) for file in _inside(path))
     return _READING + _READING_MB * sum(file.stat().st_size for file in files) / 1e6
 
 
@@ -30,8 +31,9 @@ def try_to_open(source: Any) -> None:
     """Open the NetCDF files among the sources once, each under a tight limit."""
     from no2sr.errors import ReadError
     from no2sr.readers._netcdf import is_netcdf, opened
+    from no2sr.readers._paths import found
 
-    for path in filter(Path.is_file, _found(source)):
+    for path in filter(Path.is_file, found(source)):
         if is_netcdf(path):
             limit(_OPENING)
             with suppress(ReadError), opened(path):  # the error will be met again
@@ -55,21 +57,6 @@ def limit(seconds: float) -> None:
     most = getrlimit(RLIMIT_CPU)[1]
     until = most if math.isinf(seconds) else math.ceil(process_time() + seconds)
     setrlimit(RLIMIT_CPU, (until if most == RLIM_INFINITY else min(until, most), most))
-
-
-def _found(source: Any) -> Iterator[Path]:
-    """Yield the files and Zarr stores that paths, folders and patterns stand for."""
-    from no2sr.readers.zarr_store import READER
-
-    for given in source if isinstance(source, tuple | list) else (source,):
-        path = Path(given)
-        named = [path] if path.exists() else map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
-        for name in named:
-            if name.is_dir() and not READER.recognises(name):
-                with suppress(OSError):  # a folder that may not be read is met again
-                    yield from name.iterdir()
-            else:
-                yield name
 
 
 def _inside(path: Path) -> Iterator[Path]:

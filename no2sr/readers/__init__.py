@@ -345,11 +345,11 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     return merged(first, rest, options=options, bbox=bbox, resolution=resolution, lazy=lazy)
 
 
-def cells_in(path: Path) -> int:
-    """Return the cells of the largest grid in a file; see `no2sr.readers._extent.cells_in`."""
+def cells_in(path_or_paths: Paths) -> int:
+    """Return the cells of all files; see `no2sr.readers._extent.cells_in`."""
     from no2sr.readers._extent import cells_in as counted
 
-    return counted(path)
+    return counted(path_or_paths)
 
 
 def doubt_sample(image: xr.DataArray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pyproj import CRS
 from no2sr.errors import FileUnreadableError, MissingVariableError
 from no2sr.readers._fields import listing
 from no2sr.readers._netcdf import empty, fields_in, opened
+from no2sr.readers._time import by_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 
     from no2sr.readers._fields import Field
 
-__all__ = ["gridded", "gridded_in", "only", "opened_cf"]
+__all__ = ["gridded", "gridded_in", "only", "opened_cf", "unread"]
 
 _MASK = re.compile(r"data_?mask", re.IGNORECASE)
 
 
-def opened_cf(path: Path, chunks: Any = None) -> xr.Dataset:
+def opened_cf(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
     """Open a NetCDF or HDF5 file, its times as they are, its coordinates as CF says.
 
     Raises
@@ -34,18 +36,32 @@ def opened_cf(path: Path, chunks: Any = None) -> xr.Dataset:
         If its types or attributes make no sense together.
     """
     try:
-        return xr.open_dataset(
-            path.absolute(),
-            engine="netcdf4",
-            decode_times=False,
-            decode_coords="all",
-            chunks=chunks,
-        )
+        return unread(path, chunks, field, engine="netcdf4", decode_coords="all")
     except (ArithmeticError, LookupError, TypeError, ValueError) as odd:
         raise FileUnreadableError(
             f"{path.name} cannot be understood ({odd}), expected a CF grid of numbers; fetch it "
             "again, or convert it"
         ) from odd
+
+
+def unread(path: Path, chunks: Any, field: Field | None = None, **how: Any) -> xr.Dataset:
+    """Open a dataset, its times as they are, in chunks that are right for a field.
+
+    Parameters
+    ----------
+    path : Path
+    chunks : optional
+        As in `no2sr.readers.ReadOptions`.
+    field : Field, optional
+        What is to be read.
+    **how : optional
+        Passed to `xarray.open_dataset`.
+    """
+    spelt = chunks if field is None else by_time(chunks, field)
+    with warnings.catch_warnings():
+        if spelt != chunks:  # large chunks of many times are read more than once, knowingly
+            warnings.filterwarnings("ignore", message="The specified chunks separate")
+        return xr.open_dataset(path.absolute(), decode_times=False, chunks=spelt, **how)
 
 
 def gridded_in(path: Path) -> list[Field]:

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["PICTURES", "beginning", "check_no_picture", "check_room", "check_there", "readable"]
+__all__ = [
+    "PICTURES",
+    "beginning",
+    "check_no_picture",
+    "check_room",
+    "check_there",
+    "is_there",
+    "readable",
+]
 
 
 # What files of colours begin with.
@@ -28,6 +36,23 @@ def beginning(path: Path, count: int = 4) -> bytes:
         return stream.read(count)
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether anything is at a path.
+
+    Raises
+    ------
+    FileUnreadableError
+        If it cannot be looked up.
+    """
+    check_name(path, FileUnreadableError)
+    try:
+        return path.exists()
+    except OSError as unusable:  # a loop of links, a folder that may not be looked into
+        raise FileUnreadableError(
+            f"{path} cannot be looked up ({unusable}), expected a file; check the path"
+        ) from unusable
+
+
 def check_there(path: Path) -> None:
     """Refuse what is missing, no file, too short to be anything, or has an impossible name.
 
@@ -35,14 +60,7 @@ def check_there(path: Path) -> None:
     ------
     FileUnreadableError
     """
-    check_name(path, FileUnreadableError)
-    try:
-        found = path.exists()
-    except OSError as unusable:  # a loop of links, a folder that may not be looked into
-        raise FileUnreadableError(
-            f"{path} cannot be looked up ({unusable}), expected a file; check the path"
-        ) from unusable
-    if not found:
+    if not is_there(path):
         raise FileUnreadableError(f"{path} does not exist, expected a file; check the path")
     if not (path.is_file() or path.is_dir()):  # to open a pipe would be to wait
         raise FileUnreadableError(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import glob
 import re
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from no2sr.errors import FileUnreadableError, No2srWarning, SettingsError, UnknownFormatError
-from no2sr.names import check_name
+from no2sr.errors import No2srWarning, SettingsError, UnknownFormatError
 from no2sr.readers import find_reader
+from no2sr.readers._files import is_there
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["expanded", "grouped", "shard_of"]
+__all__ = ["expanded", "found", "grouped", "shard_of"]
 
 # Earth Engine names shards after the row and column of their first cell.
 _SHARD = re.compile(r"(.+?)-?(\d{10})-(\d{10})(\.tiff?)", re.IGNORECASE)
@@ -47,14 +48,39 @@ def expanded(
     return [entry for path in paths for entry in _expanded(Path(path), reader)]
 
 
+def found(given: str | Path | Iterable[str | Path]) -> Iterator[Path]:
+    """Yield every file and Zarr store that `expanded` looks at, none of them opened.
+
+    Among them are those that no reader recognises, and those that are read with the others; not
+    what cannot be looked up, which reading will complain of.
+    """
+    paths = [given] if isinstance(given, str | Path) else given
+    for path in map(Path, paths):
+        inside: list[Path] = []
+        with suppress(OSError, ValueError):  # no rights, a name too long, a zero in it
+            inside = [p for p in _named(path) if p.is_file() or _is_store(p)]
+        yield from inside
+
+
+def _named(path: Path) -> list[Path]:
+    """Return what is in a folder, a path itself, or what matches a pattern."""
+    if path.is_dir() and not _is_store(path):
+        return sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    return [path] if path.exists() else _matches(path)
+
+
+def _matches(path: Path) -> list[Path]:
+    return [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+
+
 def _expanded(path: Path, reader: str | None) -> list[tuple[Path, str | None]]:
-    check_name(path, FileUnreadableError)
-    if path.is_dir() and reader is None and not _is_store(path):
+    there = is_there(path)
+    if there and path.is_dir() and reader is None and not _is_store(path):
         inside = [p for p in sorted(path.iterdir()) if _may_be_data(p)]
         return _of_one_product(inside, path)
-    if path.exists() or not glob.has_magic(str(path)):
+    if there or not glob.has_magic(str(path)):
         return [(path, reader)]
-    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+    matches = _matches(path)
     if not matches:
         raise SettingsError(
             f"no file matches {path}, expected at least one; check the pattern and the folder"

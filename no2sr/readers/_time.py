@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -17,14 +18,40 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Moment", "month_in", "select_time", "with_time"]
+    from no2sr.readers._fields import Field
+
+__all__ = ["Moment", "by_time", "layers_of", "month_in", "select_time", "with_time"]
 
 log = logging.getLogger("no2sr")
 
 Moment: TypeAlias = "str | datetime | np.datetime64"
 
 _NAMES = ("time", "valid_time", "t")  # CAMS says valid_time since 2024-09, openEO t
+_STEPS = {*_NAMES, "forecast_period", "forecast_reference_time"}
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)(0[1-9]|1[0-2])(?!\d)")
+
+
+def layers_of(field: Field) -> tuple[int, int]:
+    """Return the cells of a field at one time, and the number of times."""
+    sizes = list(zip(field.dims, field.shape, strict=True))
+    plane = [size for dim, size in sizes if dim not in _STEPS][-2:]
+    return prod(plane), prod(size for dim, size in sizes if dim in _STEPS)
+
+
+def by_time(chunks: Any, field: Field) -> Any:
+    """Spell out automatic chunks of a field with times: whole images, or parts of one image.
+
+    It is worked on one time after the other. Of chunks that hold parts of several images, each
+    would be read for every one of them.
+    """
+    if chunks != "auto" or not _STEPS.intersection(field.dims):
+        return chunks
+    import dask
+
+    room = dask.utils.parse_bytes(dask.config.get("array.chunk-size"))
+    whole = layers_of(field)[0] * np.dtype("float64").itemsize <= room
+    along, across = ("auto", -1) if whole else (1, "auto")
+    return {dim: along if dim in _STEPS else across for dim in field.dims}
 
 
 def month_in(name: str) -> np.datetime64 | None:

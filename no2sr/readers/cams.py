@@ -64,7 +64,7 @@ class Cams:
                 "with variable="
             )
         field = choose(fields, variable=options.variable or COLUMN, source=path.name)
-        dataset = opened_cf(path, options.chunks)
+        dataset = opened_cf(path, options.chunks, field)
         one_run = dataset.drop_vars([name for name in _RUNS if name in dataset.coords])
         grid = _along_time(only(one_run, field.name), path)
         grid.set_close(dataset.close)

@@ -46,7 +46,7 @@ class CFGrid:
             If there is no NO2 column, or more than one; the message names what there is.
         """
         field = choose(gridded_in(path), variable=options.variable, source=path.name)
-        return only(opened_cf(path, options.chunks), field.name)
+        return only(opened_cf(path, options.chunks, field), field.name)
 
 
 READER = CFGrid()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from no2sr.errors import MissingVariableError
+from no2sr.readers._cf import unread
 from no2sr.readers._column import in_mol
 from no2sr.readers._fields import Field, choose, mentions_no2
 from no2sr.readers._netcdf import attribute, fields_in, is_netcdf, opened
@@ -43,9 +44,7 @@ class Harp:
         with opened(path) as file:
             fields = fields_in(file)
         field = choose(fields, variable=options.variable, source=path.name)
-        dataset = xr.open_dataset(
-            path.absolute(), engine="netcdf4", decode_times=False, chunks=options.chunks
-        )
+        dataset = unread(path, options.chunks, field, engine="netcdf4")
         if "latitude" not in field.dims:
             with dataset:
                 return _swath(dataset.load(), field, options, path)

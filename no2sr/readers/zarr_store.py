@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import warnings
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
-
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from no2sr.errors import FileUnreadableError, MissingDependencyError
-from no2sr.readers._cf import gridded, only
+from no2sr.readers._cf import gridded, only, unread
 from no2sr.readers._fields import Field, choose
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import xarray as xr
 
     from no2sr.readers import ReadOptions
 
@@ -46,28 +46,32 @@ class ZarrStore:
         FileUnreadableError
             If the metadata are damaged.
         """
-        if find_spec("zarr") is None:
-            raise MissingDependencyError(
-                f"package zarr is not installed, expected for {path.name}; "
-                "pip install 'no2sr[zarr]', or convert the store to NetCDF"
-            )
-        dataset = _opened(path, options)
-        fields = gridded(_fields(dataset), path)
+        fields = gridded(self.fields_in(path), path)
         field = choose(fields, variable=options.variable, source=path.name)
-        return only(dataset, field.name)
+        return only(_opened(path, options.chunks, field), field.name)
+
+    def fields_in(self, path: Path) -> list[Field]:
+        """Describe every variable in the root of a store.
+
+        Raises
+        ------
+        MissingDependencyError, FileUnreadableError
+            As for `read`.
+        """
+        with _opened(path) as dataset:
+            return _fields(dataset)
 
 
-def _opened(path: Path, options: ReadOptions) -> xr.Dataset:
+def _opened(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
+    if find_spec("zarr") is None:
+        raise MissingDependencyError(
+            f"package zarr is not installed, expected for {path.name}; "
+            "pip install 'no2sr[zarr]', or convert the store to NetCDF"
+        )
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*consolidated", category=RuntimeWarning)
-            return xr.open_dataset(
-                path.absolute(),
-                engine="zarr",
-                decode_times=False,
-                decode_coords="all",
-                chunks=options.chunks,
-            )
+            return unread(path, chunks, field, engine="zarr", decode_coords="all")
     except (KeyError, TypeError, ValueError) as broken:
         raise FileUnreadableError(
             f"{path.name} cannot be read as a Zarr store ({broken}), expected complete metadata; "
