@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 import warnings
+import weakref
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -110,19 +112,74 @@ def test_a_failure_leaves_nothing_behind(image, suffix, tmp_path, monkeypatch):
 
 def test_a_full_disk_under_netcdf_is_told_from_other_trouble(image, tmp_path, monkeypatch):
     def fail_with(words):
-        def fail(_self, path, **_options):
+        def fail(_dataset, path, **_options):
             path.write_text("half")
             raise RuntimeError(words)
 
         return fail
 
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", fail_with("NetCDF: HDF error"))
+    monkeypatch.setattr("no2sr.writers.netcdf._define", fail_with("NetCDF: HDF error"))
     with pytest.raises(err.WriteError, match="NetCDF: HDF error"):
         write(image, tmp_path / "out.nc")
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", fail_with("the network broke"))
+    monkeypatch.setattr("no2sr.writers.netcdf._define", fail_with("the network broke"))
     with pytest.raises(RuntimeError, match="the network broke"):
         write(image, tmp_path / "out.nc")
     assert list(tmp_path.iterdir()) == []
+
+
+def large(times: int = 1) -> xr.DataArray:
+    """Return an image of several chunks, the first of which is a gap altogether."""
+    values = np.random.default_rng(0).normal(size=(times, 600, 1100)).astype(np.float32)
+    values[:, :512, :512] = np.nan
+    stack = xr.DataArray(
+        values,
+        dims=("time", "y", "x"),
+        coords={"time": np.arange(times) * np.timedelta64(1, "D") + np.datetime64("2023-01-01")},
+        attrs={"units": "mol m-2"},
+        name="no2",
+    )
+    return georeference(stack, Affine(0.05, 0, 10, 0, -0.05, 40), "EPSG:4326")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_netcdf_holds_all_chunks_but_those_of_gaps(times, tmp_path):
+    stack = large(times)
+    path = write(stack, tmp_path / "out.nc")
+    np.testing.assert_array_equal(read(path).values.reshape(stack.shape), stack)
+    with h5py.File(path) as file:
+        stored = file["no2"]
+        assert stored.chunks[-2:] == (512, 512)
+        # Two rows and three columns of chunks, the first of them not stored.
+        assert stored.id.get_num_chunks() == 5 * times
+        assert (stored.compression, stored.compression_opts, stored.shuffle) == ("gzip", 1, True)
+
+
+@pytest.mark.parametrize("chunks", [-1, 100, {"time": 1, "x": 77}, {"time": 1, "y": 512}])
+def test_netcdf_is_the_same_however_the_image_is_held(chunks, tmp_path):
+    stack = large(2)
+    whole = write(stack, tmp_path / "whole.nc")
+    parts = write(stack.chunk(chunks), tmp_path / "parts.nc")
+    assert whole.read_bytes() == parts.read_bytes()
+
+
+def test_netcdf_is_written_without_all_of_it_in_memory(tmp_path):
+    """Chunks of the file are asked for once each, and let go of before the last is asked for."""
+    alive: list[weakref.ref[np.ndarray]] = []
+    most = 0
+
+    def made(block: np.ndarray) -> np.ndarray:
+        nonlocal most
+        fresh = block + np.float32(1)
+        alive.append(weakref.ref(fresh))
+        most = max(most, sum(each() is not None for each in alive))
+        return fresh
+
+    stack = large(12)
+    lazy = stack.copy(data=stack.chunk({"time": 1}).data.map_blocks(made, dtype=np.float32))
+    path = write(lazy, tmp_path / "out.nc")
+    np.testing.assert_array_equal(read(path), stack + 1)
+    assert len(alive) == 13  # and once by dask, to see what it gets
+    assert most <= 4
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

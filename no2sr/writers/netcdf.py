@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from no2sr.writers.atomic import replacing
 from no2sr.writers.cf import cf_dataset, chunks_of
+from no2sr.writers.chunks import LEVEL, fill
 from no2sr.writers.prepare import prepare
 
 if TYPE_CHECKING:
+    import netCDF4
     import xarray as xr
 
-__all__ = ["store", "write_netcdf"]
+__all__ = ["packing", "store", "write_netcdf"]
 
 
 def write_netcdf(
@@ -45,11 +49,15 @@ def write_netcdf(
     """
     dataset = cf_dataset(prepare(image, unit))
     name, sizes = chunks_of(dataset)
-    packing = {"zlib": True, "complevel": 1, "shuffle": True, "chunksizes": sizes}
-    dataset[name].encoding.update(packing)
+    dataset[name].encoding.update(packing(sizes))
     with replacing(path, overwrite=overwrite) as temporary:
         store(dataset, temporary)
     return Path(path)
+
+
+def packing(chunks: tuple[int, ...]) -> dict[str, Any]:
+    """Return the encoding that `store` expects of a field."""
+    return {"zlib": True, "complevel": LEVEL, "shuffle": True, "chunksizes": chunks}
 
 
 def store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"] = "w") -> None:
@@ -58,23 +66,45 @@ def store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"] = "w") -> 
     Slab by slab in a fixed order: it needs little memory, and equal images give equal bytes however
     they are held.
     """
-    import dask
+    import h5py
 
-    fields = {name: _in_slabs(field) for name, field in dataset.data_vars.items() if field.ndim > 1}
-    slabs = dataset.assign(fields)
     try:
-        with dask.config.set(scheduler="synchronous"):
-            slabs.to_netcdf(path, mode=mode, engine="netcdf4", format="NETCDF4")
+        _define(dataset, path, mode=mode)
     except RuntimeError as error:
         # The library's word for a full disk, among others, is "NetCDF: HDF error".
         if str(error).startswith("NetCDF:"):
             raise OSError(str(error)) from error
         raise
+    with ThreadPoolExecutor(os.cpu_count()) as pool, h5py.File(path, "r+") as file:
+        for name, field in dataset.data_vars.items():
+            if field.ndim > 1:
+                fill(file[str(name)], field, pool)
 
 
-def _in_slabs(field: xr.DataArray) -> xr.DataArray:
-    """Return a field, (..., y, x), in rows of the chunks that it is stored in."""
-    rows = field.encoding["chunksizes"][-2]
-    return field.chunk(
-        dict.fromkeys(field.dims[:-2], 1) | {field.dims[-2]: rows, field.dims[-1]: -1}
-    )
+def _define(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"]) -> None:
+    """Write all but the values of the fields, encoded as xarray does."""
+    import netCDF4
+    from xarray.conventions import cf_encoder, encode_dataset_coordinates
+
+    variables, attrs = cf_encoder(*encode_dataset_coordinates(dataset))
+    with netCDF4.Dataset(path, mode) as file:
+        file.setncatts(attrs)
+        for name, size in dataset.sizes.items():
+            if name not in file.dimensions:
+                file.createDimension(str(name), size)
+        for name, variable in variables.items():
+            if name not in file.variables:
+                _add(file, str(name), variable)
+
+
+def _add(file: netCDF4.Dataset, name: str, variable: xr.Variable) -> None:
+    """Add a variable; the values of a field are left out."""
+    own = dict(variable.attrs)
+    stored: dict[str, Any] = {"fill_value": own.pop("_FillValue", None)}
+    if variable.ndim > 1:
+        stored |= packing(variable.encoding["chunksizes"])
+    dims = tuple(map(str, variable.dims))
+    made = file.createVariable(name, variable.dtype, dims, **stored)
+    made.setncatts(own)
+    if variable.ndim < 2:
+        made[...] = variable.values
