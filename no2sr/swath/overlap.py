@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
-__all__ = ["Frame", "Pixels", "Sums", "accumulate", "extent"]
+__all__ = ["Frame", "Pixels", "Sums", "accumulate", "extent", "load"]
 
 # A pixel counts in a cell, and so makes it valid, from this share of the cell on. Where edges of
 # pixels and cells coincide, rounding makes slivers of 1e-12; float32 coordinates resolve 1e-4.
@@ -64,12 +64,26 @@ class Sums(NamedTuple):
 
 
 def _jit(function: Function) -> Function:
-    """Compile a function, once for all processes where some folder can be written."""
+    """Compile a function, once for all processes where some folder can be written.
+
+    Functions are put where they are called: a call counts the references to every array. And no
+    divisor, none of which is 0, is checked for it.
+    """
+    how: Any = {"nogil": True, "inline": "always", "error_model": "numpy"}
     try:
-        compiled: Any = numba.njit(cache=True, nogil=True)(function)
+        compiled: Any = numba.njit(cache=True, **how)(function)
     except RuntimeError:  # nowhere to keep it, as in a read-only container
-        compiled = numba.njit(nogil=True)(function)
+        compiled = numba.njit(**how)(function)
     return cast("Function", compiled)
+
+
+def load() -> None:
+    """Load what was compiled for float32 pixels, or compile it, ahead of its first use."""
+    few = np.empty(0, np.float32)
+    none = Pixels(few, few, few.reshape(0, 4), few.reshape(0, 4))
+    frame, cells, error = Frame(0.0, 0.0, 1.0), np.zeros((1, 1)), np.zeros((1, 1), np.float32)
+    extent(none, frame, np.zeros(360, dtype=bool))
+    accumulate(none, Sums(frame, cells, cells, np.zeros((1, 1), np.int32), error, error))
 
 
 @_jit
