@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,12 +86,20 @@ def _gridded(
     from no2sr.writers.atomic import scratch_in
     from no2sr.writers.level3 import write_level3
 
+    # On another core, while the first file is unpacked.
+    Thread(target=_load_kernel).start()
     gridded = grid_no2(source, lazy=True, **reading)
     unhurried()
     unit = unit_to_write(gridded["column"], out, asked=writing.pop("asked"))
     with scratch_in(scratch):
         written = write_level3(gridded, out, unit=unit, **writing)
     return _summary(gridded), written
+
+
+def _load_kernel() -> None:
+    from no2sr.swath.overlap import load
+
+    load()
 
 
 def _summary(gridded: xr.Dataset) -> list[tuple[str, str]]:

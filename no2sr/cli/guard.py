@@ -10,6 +10,7 @@ guard is off unless ``--guard`` asks for it.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import pickle
 import signal
@@ -114,6 +115,8 @@ def _started(
     how = {"reports": settings.get("progress") is not None, "quiet": quiet}
     kept = {key: value for key, value in settings.items() if key != "progress"}
     child = context.Process(target=_answer, args=(sender, function, source, kept), kwargs=how)
+    # What the collector looks at in the child is copied for it, page by page.
+    gc.freeze()
     with warnings.catch_warnings():
         # Python warns of threads that the child might wait for; they are idle ones of libraries
         # that reading does not use.

@@ -101,11 +101,11 @@ def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
 
 def _cleaned(values: NDArray[np.floating], *, fills: tuple[float, ...]) -> NDArray[np.float32]:
     """Set fill values missing, and absurd ones with a warning."""
-    gaps = np.isnan(values)
     with np.errstate(over="ignore"):
+        gaps = np.zeros(values.shape, dtype=bool)
         for fill in fills:
             gaps |= values == values.dtype.type(fill)
-    absurd = ~gaps & (np.abs(values) >= ABSURD)
+    absurd = (np.abs(values) >= ABSURD) & ~gaps
     if absurd.any():
         warnings.warn(
             f"{np.count_nonzero(absurd)} pixels were infinite or beyond {ABSURD:g}, expected "
