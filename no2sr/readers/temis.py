@@ -31,7 +31,7 @@ __all__ = ["READER", "Temis"]
 VARIABLE = "tropospheric_NO2"
 WIDTH, MISSING = 4, -999
 HEADER = 10  # lines at most; the files have four
-_ROW = re.compile(r"\s*lat\s*=\s*([-+]?[\d.]+)\s*", re.IGNORECASE)
+_ROW = re.compile(r"\s*lat\s*=\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*", re.IGNORECASE)
 
 
 class Temis:

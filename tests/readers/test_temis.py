@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -66,6 +67,16 @@ def test_values_that_touch(temis):
 def test_truncated_text(temis, cut, suffix):
     with pytest.raises(no2sr.FileUnreadableError, match="truncated"):
         open_no2(temis(f"no2_202304.asc{suffix}", cut=cut))
+
+
+@pytest.mark.parametrize("broken", ["-45...000", "", "-", "."])
+def test_a_damaged_latitude(temis, broken):
+    path = temis()
+    text = path.read_text()
+    last = re.findall("lat=.*", text)[-2]
+    path.write_text(text.replace(last, f"lat= {broken}"))
+    with pytest.raises(no2sr.FileUnreadableError, match="something else than numbers at lat="):
+        open_no2(path)
 
 
 def test_truncated_gzip(temis):
