@@ -119,9 +119,9 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
     from no2sr.windowed import refine_to_file
     from no2sr.writers import check_suffix
 
-    check_out(job.out, overwrite=settings["overwrite"])
     for path in job.sources:
         check_name(path, FileUnreadableError)
+    check_out(job.out, overwrite=settings["overwrite"])
     running = {name: settings.pop(name) for name in _RUNNING}
     unit = settings.pop("unit_out")
     reading = {**settings, "unit": settings["unit_in"]}
