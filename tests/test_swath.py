@@ -438,6 +438,7 @@ def test_a_grid_grows_to_every_side_of_wherever_it_is(longitude, latitude):
         bounds = west, south, west + 2 + abs(east), south + 2 + abs(north)
         assert bounds_of(both["column"]) == bounds
         assert both["count"].sum() == 8
+        assert set(both) == {"column", "count", "coverage"}
         for i, j, column in ((0, 0, 1), (east, north, 5)):
             x, y = longitude + i + np.array([0.5, 1.5]), latitude + j + np.array([0.5, 1.5])
             wanted = 3 if east == north == 0 else column  # of 1 and 5, in the same place
@@ -491,7 +492,7 @@ def test_swaths_that_meet_across_the_antimeridian_need_a_resolution_that_divides
     [(10, 0, 5, 1), (0, 1, 1, 0), (0, 0, 361, 1), (0, 0, 1, 91), (0, -91, 1, 0), (0, 0, 0, 1)],
 )
 def test_bounds_that_are_no_box_are_refused(bounds):
-    with pytest.raises(SettingsError, match="expected"):
+    with pytest.raises(SettingsError, match=r"bounds are \(.*expected \(west, south, east"):
         grid_swaths([rectangles((0, 0, 1, 1))], bounds=bounds)
 
 
