@@ -15,11 +15,14 @@ import pytest
 import xarray as xr
 from affine import Affine
 
-from no2sr.cluster import cluster
+from no2sr.cli import downscale
+from no2sr.cluster import _Submitter, cluster
 from no2sr.errors import ClusterError, MissingDependencyError, SettingsError
 from no2sr.grid import georeference
+from no2sr.readers import open_no2
 from no2sr.windowed import refine_to_file
 from no2sr.workfolder import folder_of
+from no2sr.writers import write_zarr
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what distributed leaves open is its own affair
 
@@ -156,3 +159,32 @@ def test_the_command_line_works_on_workers(tmp_path, grid_file, no2sr_command):
     assert len(refused.errors) == 1
     assert "does not answer" in refused.errors[0]
     assert not (tmp_path / "c.nc").exists()
+
+
+def test_stores_by_window_on_two_workers_equal_local(tmp_path, no2sr_command, monkeypatch):
+    pytest.importorskip("zarr")
+    source, outs = tmp_path / "in.zarr", [tmp_path / "local.zarr", tmp_path / "workers.zarr"]
+    write_zarr(make_image(), source)
+    monkeypatch.setattr(downscale, "_MANY_CELLS", 1000)
+    monkeypatch.setattr(downscale, "_CHUNK", "40KiB")
+    blocks = []
+    submit = _Submitter.submit
+
+    def submitted(self, *block):
+        blocks.append(block)
+        return submit(self, *block)
+
+    monkeypatch.setattr(_Submitter, "submit", submitted)
+    for out, more in zip(outs, ([], ["--workers", "2"]), strict=True):
+        assert not blocks
+        done = no2sr_command("downscale", source, out, "--model", "espcn", "--quiet", *more)
+        assert (done.code, done.err) == (0, "")
+    assert len(blocks) == 6  # three strips of two
+    local, workers = (
+        {str(file.relative_to(out)): file.read_bytes() for file in out.rglob("*") if file.is_file()}
+        for out in outs
+    )
+    assert local == workers
+    fine = open_no2(outs[1])
+    assert fine.shape == (1200, 600)
+    assert np.isnan(fine.values).mean() == pytest.approx(250 / 45000)
