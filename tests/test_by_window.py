@@ -11,7 +11,10 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
+from rasterio.transform import from_origin
+from rasterio.windows import Window
 
 import no2sr
 from no2sr import windowed
@@ -314,6 +317,67 @@ def test_memory_stays_flat(tmp_path):
     # The second and the last are 384 MiB in float32; to read them whole takes several times that.
     assert len(peaks) == len(paths)
     assert peaks[-1] < peaks[0] + 96
+
+
+# The same for a raster, of whatever else the command line does before it refines.
+MEASURE_RASTER = """
+import sys
+from no2sr import windowed
+from no2sr.cli import main
+from no2sr.strips import reader_of
+
+def refine(image, *_, **__):
+    layers = image.data.reshape(1, *image.shape)
+    read = reader_of(layers)
+    for low in range(0, layers.shape[1], 512):
+        read(0, low, low + 512)
+    print(int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) // 1024)
+    raise MemoryError
+
+windowed.refine_to_file = refine
+main(["downscale", *sys.argv[1:], "--no-guard", "--quiet"])
+"""
+
+
+def raster_with_mask(path, shape):
+    """Write a raster with a second band that says what is valid, all of it constant."""
+    settings = {"count": 2, "dtype": "float32", "compress": "deflate", "crs": "EPSG:4326"}
+    tiles = {"tiled": True, "blockxsize": 512, "blockysize": 512, "height": shape[0]}
+    place = from_origin(10, 60, 0.002, 0.002)
+    with rasterio.open(path, "w", width=shape[1], transform=place, **settings, **tiles) as raster:
+        raster.descriptions = "tropospheric NO2 column", "valid"
+        raster.update_tags(1, units="mol m-2")
+        for top in range(0, shape[0], 512):
+            window = Window(0, top, shape[1], 512)
+            raster.write(np.full((512, shape[1]), 3e-5, np.float32), 1, window=window)
+            raster.write(np.ones((512, shape[1]), np.float32), 2, window=window)
+    return path
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are told by Linux")
+def test_memory_stays_flat_with_a_mask_beside(tmp_path):
+    peaks = []
+    for rows in (5120, 16384):  # 80 and 256 MiB a band
+        source = raster_with_mask(tmp_path / f"{rows}.tif", (rows, 4096))
+        code = [sys.executable, "-W", "ignore", "-c", MEASURE_RASTER, source, tmp_path / "out.tif"]
+        told = subprocess.run(
+            list(map(str, code)),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"GDAL_CACHEMAX": "64"},
+        )
+        peaks.append(int(told.stdout))
+    assert peaks[1] < peaks[0] + 96
+
+
+def test_gdal_does_not_keep_what_it_has_read(no2sr_command, monkeypatch):
+    monkeypatch.delenv("GDAL_CACHEMAX", raising=False)
+    assert no2sr_command("readers").code == 0
+    assert os.environ["GDAL_CACHEMAX"] == "256"
+    monkeypatch.setenv("GDAL_CACHEMAX", "1000")
+    assert no2sr_command("readers").code == 0
+    assert os.environ["GDAL_CACHEMAX"] == "1000"
 
 
 def test_python_reads_stacks_lazily_too(folder):

@@ -166,8 +166,8 @@ def _mask_in(raster: Any, fields: list[Field]) -> int | None:
         if _MASK.search(field.name):
             return index
     if len(fields) == 2 and not mentions_no2(fields[1].name, fields[1].text):
-        values = raster.read(2)
-        if ((values == 0) | (values == 1)).all():
+        blocks = (raster.read(2, window=window) for _, window in raster.block_windows(2))
+        if all(((values == 0) | (values == 1)).all() for values in blocks):
             return 1
     return None
 
