@@ -19,7 +19,7 @@ from rasterio.windows import Window
 import no2sr
 from no2sr import windowed
 from no2sr.cli import downscale
-from no2sr.errors import FileUnreadableError
+from no2sr.errors import FileUnreadableError, NoValidPixelsError
 from no2sr.readers import cells_in, open_no2
 from no2sr.strips import reader_of
 from no2sr.windowed import seal
@@ -378,6 +378,24 @@ def test_gdal_does_not_keep_what_it_has_read(no2sr_command, monkeypatch):
     monkeypatch.setenv("GDAL_CACHEMAX", "1000")
     assert no2sr_command("readers").code == 0
     assert os.environ["GDAL_CACHEMAX"] == "1000"
+
+
+@pytest.mark.parametrize("chunks", ["auto", None])
+def test_a_day_of_gaps_among_others_is_a_day(folder, chunks):
+    paths = stack(folder, scalar=False)  # a.nc holds the last day
+    xr.load_dataset(paths[0]).where(False).to_netcdf(paths[0])
+    image = open_no2(paths, chunks=chunks)
+    np.testing.assert_array_equal(image["time"], DAYS)
+    np.testing.assert_array_equal(image.isnull().all(("y", "x")), [False, False, True])
+
+
+def test_nothing_but_gaps_is_refused_among_others_too(folder):
+    paths = stack(folder, scalar=False)
+    for path in paths:
+        xr.load_dataset(path).where(False).to_netcdf(path)
+    for given in (paths[0], paths):
+        with pytest.raises(NoValidPixelsError, match="gap"):
+            open_no2(given)
 
 
 def test_python_reads_stacks_lazily_too(folder):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -212,7 +213,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         A folder stands for the files in it, a pattern such as ``"2023/*.nc"`` for those that match;
         either may hold one product only. Several swaths are merged on one grid by summed weights,
         one at a time. Several grids must have equal axes and times of their own; they are stacked
-        along ``time``. Shards of one Earth Engine export are put together.
+        along ``time``, one of nothing but gaps, too. Shards of one Earth Engine export are put
+        together.
     reader : str, optional
         Name of a reader (see `available_readers`); by default the structure of the file decides.
     variable : str, optional
@@ -271,8 +273,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     several processes.
     """
     from no2sr.readers._doubts import doubt_resolution
-    from no2sr.readers._grids import checked_box, image_of, stacked
+    from no2sr.readers._grids import check_seen, checked_box, image_of
     from no2sr.readers._sources import is_swath, refuse, sources
+    from no2sr.readers._stacks import stacked
 
     box = None if bbox is None else checked_box(bbox)
     options = ReadOptions(
@@ -289,8 +292,12 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         doubt_resolution(column)
         return column
     refuse(resolution=resolution)
-    images = [image_of(source, options=options, time=time, bbox=bbox) for source in (first, *rest)]
-    image = images[0] if len(images) == 1 else stacked(images)
+    second = next(rest, None)
+    alone = second is None
+    found = chain([first], filter(None, [second]), rest)  # read when its turn comes
+    images = [image_of(s, options=options, time=time, bbox=bbox, alone=alone) for s in found]
+    image = images[0] if alone else stacked(images)
+    check_seen(image, first)
     doubt_resolution(image)
     return image
 

@@ -1,4 +1,4 @@
-"""Grids of one call: made into images, cropped, stacked along time."""
+"""Grids of one call: made into images, and cropped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from no2sr.readers._sources import Source
     from no2sr.readers._time import Moment
 
-__all__ = ["Box", "checked_box", "cropped", "image_of", "stacked"]
+__all__ = ["Box", "check_seen", "checked_box", "cropped", "image_of"]
 
 Box = tuple[float, float, float, float]
 
@@ -45,9 +45,18 @@ _KEPT = ("units", "standard_name", "long_name", "cell_methods")
 
 
 def image_of(
-    source: Source, *, options: ReadOptions, time: Moment | None, bbox: Box | None
+    source: Source,
+    *,
+    options: ReadOptions,
+    time: Moment | None,
+    bbox: Box | None,
+    alone: bool = True,
 ) -> xr.DataArray:
-    """Make the image of a grid that a reader handed on."""
+    """Make the image of a grid that a reader handed on.
+
+    Nothing but gaps is refused in a grid that stands alone. Among others it is a time at which
+    nothing was seen, as in a file of many times.
+    """
     if is_swath(source.dataset):
         raise SettingsError(
             f"{source.path.name} is a swath but other files are grids, expected files of one kind; "
@@ -67,9 +76,10 @@ def image_of(
         named=options.variable is not None,
         no2=no2,
     )
-    image = _within_poles(enter(dataset.assign({name: column}), variable=name), source)
+    image = _within_poles(_entered(dataset.assign({name: column}), name, alone=alone), source)
     image = image if bbox is None else cropped(image, bbox)
-    _check_seen(image, source)
+    if alone:
+        check_seen(image, source)
     told = source.dataset.attrs
     image.attrs = {
         **_attrs(image, field, no2=no2),
@@ -80,6 +90,17 @@ def image_of(
     screening = told.get("screening")
     step = f"read {field.path} of {source.path.name} as {source.reader}"
     return with_history(image, f"{step}, {screening}" if screening else step)
+
+
+def _entered(dataset: xr.Dataset, name: str, *, alone: bool) -> xr.DataArray:
+    """Make the strict image, of gaps too if it does not stand alone."""
+    try:
+        return enter(dataset, variable=name)
+    except NoValidPixelsError:
+        if alone:
+            raise
+        seen = dataset.assign({name: xr.zeros_like(dataset[name])})
+        return xr.full_like(enter(seen, variable=name), np.nan)
 
 
 def _loaded(dataset: xr.Dataset, name: str, source: Source) -> xr.Dataset:
@@ -153,7 +174,13 @@ def _attrs(image: xr.DataArray, field: Field, *, no2: bool) -> dict[str, Any]:
     return dict(COLUMN_ATTRS)
 
 
-def _check_seen(image: xr.DataArray, source: Source) -> None:
+def check_seen(image: xr.DataArray, source: Source) -> None:
+    """Refuse an image of nothing but gaps, if its values are read.
+
+    Raises
+    ------
+    NoValidPixelsError
+    """
     if image.chunks is None and not np.isfinite(image.values).any():
         raise NoValidPixelsError(
             f"{source.path.name} has {image.size} pixels in the region and every one is a gap, "
@@ -251,50 +278,3 @@ def _projected(image: xr.DataArray, box: Box) -> Box:
     to_image = Transformer.from_crs("EPSG:4326", crs_of(image), always_xy=True)
     west, south, east, north = to_image.transform_bounds(*box, densify_pts=21)
     return west, south, east, north
-
-
-def stacked(images: list[xr.DataArray]) -> xr.DataArray:
-    """Put images of equal grids in the order of their times.
-
-    Raises
-    ------
-    DimensionError
-        If an image has no time, two have the same, or their grids differ.
-    """
-    layers = [image if "time" in image.dims else _with_time_dim(image) for image in images]
-    first = layers[0]
-    for layer in layers[1:]:
-        same = all(np.array_equal(first[axis].values, layer[axis].values) for axis in ("y", "x"))
-        if not same or crs_of(first) != crs_of(layer):
-            raise DimensionError(
-                f"the files lie on different grids ({bounds_of(first)} and {bounds_of(layer)}), "
-                "expected equal ones; open them apart"
-            )
-        if layer.attrs["units"] != first.attrs["units"]:
-            raise DimensionError(
-                f"the files are in {first.attrs['units']} and {layer.attrs['units']}, "
-                "expected one unit; open them apart"
-            )
-    whole = xr.concat(
-        layers,
-        dim="time",
-        coords="minimal",
-        compat="override",
-        join="override",
-        combine_attrs="override",
-    ).sortby("time")
-    if not whole.indexes["time"].is_unique:
-        raise DimensionError(
-            "two of the files have the same time, expected one file a time; open them apart"
-        )
-    stack = georeference(whole, transform_of(first), crs_of(first))
-    return with_history(stack, f"stacked {len(images)} files along time")
-
-
-def _with_time_dim(image: xr.DataArray) -> xr.DataArray:
-    if "time" not in image.coords:
-        raise DimensionError(
-            f"a file has no time ({image.attrs['source']}), expected one in each of several grids; "
-            "open the files apart, or merge them first"
-        )
-    return image.expand_dims("time")
