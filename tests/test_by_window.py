@@ -20,6 +20,7 @@ import no2sr
 from no2sr import windowed
 from no2sr.cli import downscale
 from no2sr.errors import FileUnreadableError, NoValidPixelsError
+from no2sr.grid import crop
 from no2sr.readers import cells_in, open_no2
 from no2sr.strips import reader_of
 from no2sr.windowed import seal
@@ -85,6 +86,17 @@ def stores(folder):
     return sorted(folder.iterdir())
 
 
+def shards(folder):
+    """Write three of the four shards of an export."""
+    image = open_no2(store(folder.parent, 2)[0])
+    for top in (0, 160):
+        for left in (0, 64):
+            if (top, left) != (160, 64):
+                part = crop(image, slice(top, top + 160), slice(left, left + (76 if left else 64)))
+                no2sr.write(part, folder / f"no2-{top:010d}-{left:010d}.tif")
+    return [folder]
+
+
 INPUTS = {
     "zarr 2": lambda folder: store(folder, 2),
     "zarr 3": lambda folder: store(folder, 3),
@@ -93,6 +105,7 @@ INPUTS = {
     "files": lambda folder: stack(folder, scalar=False),
     "folder": lambda folder: [stack(folder, scalar=True)[0].parent],
     "pattern": lambda folder: [stack(folder, scalar=False)[0].with_name("*.nc")],
+    "shards": shards,
     "folder of stores": lambda folder: [stores(folder)[0].parent],
 }
 
