@@ -75,8 +75,8 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         cells a side, so that the result is what a larger image would have given.
     engine : {"onnxruntime", "tensorflow", "openvino"}
         What runs the network; see `no2sr.inference.make_engine`. They agree to rounding.
-    precision : {"float32", "bfloat16"}
-        Of the arithmetic inside the network; the latter with ``engine="openvino"`` only.
+    precision : {"float32", "bfloat16", "int8"}
+        Of the arithmetic inside the network; the latter two with ``engine="openvino"`` only.
     progress : callable, optional
         Called as ``progress(done, total)`` with numbers of fine pixels; not for what stays lazy.
 

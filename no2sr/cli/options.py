@@ -256,10 +256,10 @@ _RUNNING = (
     ),
     click.option(
         "--precision",
-        type=click.Choice(["float32", "bfloat16"]),
+        type=click.Choice(["float32", "bfloat16", "int8"]),
         default="float32",
         show_default=True,
-        help="Of the arithmetic in the network; bfloat16 with openvino only.",
+        help="Of the arithmetic in the network; fewer bits with openvino only.",
     ),
     click.option(
         "--workers",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from no2sr.inference.engines import Engine
     from no2sr.networks import ModelCard
 
-__all__ = ["Prepared", "make_engine", "super_resolve", "trim"]
+__all__ = ["Prepared", "corrected", "make_engine", "super_resolve", "trim"]
 
 # Fine pixels along a tile. On the fine grid the throughput is flat from 128 up and memory is not;
 # on the coarse grid a tile is small in cells, and its rim would be most of it.
@@ -152,13 +152,13 @@ def _estimate(prepared: Prepared, tile: Tile, engine: Engine) -> NDArray[np.floa
     the spread is 0 the upsampled value stands.
     """
     card = prepared.card
-    correction = trim(_corrected(prepared.network_input(tile), card, engine), card.rim)
+    correction = trim(corrected(prepared.network_input(tile), card, engine), card.rim)
     estimate: NDArray[np.float32] = correction * prepared.fine_spread(tile)
     estimate += prepared.upsampled(tile)
     return estimate
 
 
-def _corrected(image: NDArray[np.float32], card: ModelCard, engine: Engine) -> NDArray[np.float32]:
+def corrected(image: NDArray[np.float32], card: ModelCard, engine: Engine) -> NDArray[np.float32]:
     """Return the correction of a normalised image; a network for pictures sees it around grey."""
     if card.domain == "column":
         return engine(image)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from threading import local
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     Batch = NDArray[np.float32]
 
-__all__ = ["Engine", "make_engine"]
+__all__ = ["Engine", "in_multiples", "make_engine"]
 
 
 class Engine(Protocol):
@@ -41,15 +40,17 @@ def make_engine(model: Model, *, name: str = "onnxruntime", precision: str = "fl
     name : {"onnxruntime", "tensorflow", "openvino"}
         The default, the reference, and the one with fewer bits. In float32 all agree to 2e-6 on
         normalised images. Only the engine that is asked for is imported.
-    precision : {"float32", "bfloat16"}
-        Of the arithmetic; the values in and out are float32 always.
+    precision : {"float32", "bfloat16", "int8"}
+        Of the arithmetic; the values in and out are float32 always. For int8 the network is
+        quantised on the spot, on simulated columns.
 
     Raises
     ------
     SettingsError
-        If there is no such engine, or it lacks the precision.
+        If there is no such engine, or it lacks the precision, or int8 would change what the
+        network adds by more than a tenth.
     MissingDependencyError
-        If it is not installed.
+        If it, or what quantises, is not installed.
     """
     if name not in _MAKERS:
         raise SettingsError(
@@ -91,7 +92,7 @@ def _onnx_engine(model: Model, _precision: str) -> Engine:
         result: NDArray[np.float32] = session.run(None, {"image": image})[0]
         return result
 
-    return _in_multiples(model.card, run)
+    return in_multiples(model.card, run)
 
 
 def _graph_of(model: Model) -> bytes:
@@ -101,7 +102,7 @@ def _graph_of(model: Model) -> bytes:
     return (model.folder / ONNX_FILE).read_bytes()
 
 
-def _in_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
+def in_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
     """Feed an ONNX form, whose folded last layer wants outputs in multiples of 4."""
     grow, multiple = (card.scale, 1) if card.grid == "coarse" else (1, FOLD)
 
@@ -114,31 +115,10 @@ def _in_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
 
 
 def _openvino_engine(model: Model, precision: str) -> Engine:
-    """Run the ONNX form with OpenVINO, which also computes in bfloat16."""
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingDependencyError(
-            "openvino is not installed, expected for engine='openvino'; "
-            "install it with: pip install 'no2sr[openvino]'"
-        ) from error
-    core = openvino.Core()
-    kinds = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16}
-    settings = {
-        "INFERENCE_PRECISION_HINT": kinds[precision],
-        "NUM_STREAMS": os.cpu_count() or 1,  # every core has a block of its own
-        "INFERENCE_NUM_THREADS": os.cpu_count() or 1,
-    }
-    network = core.compile_model(core.read_model(_graph_of(model)), "CPU", settings)
-    mine = local()  # a request is used by one thread at a time
+    """Run the ONNX form with OpenVINO, which also computes with fewer bits."""
+    from no2sr.inference.openvino_engine import openvino_engine
 
-    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        if not hasattr(mine, "request"):
-            mine.request = network.create_infer_request()
-        result: NDArray[np.float32] = mine.request.infer({0: image}, share_inputs=True)[0]
-        return result
-
-    return _in_multiples(model.card, run)
+    return openvino_engine(_graph_of(model), model.card, precision=precision)
 
 
 def _keras_engine(model: Model, _precision: str) -> Engine:
@@ -166,5 +146,5 @@ def _compiled(network: Any) -> Any:
 _MAKERS = {
     "onnxruntime": (_onnx_engine, ("float32",)),
     "tensorflow": (_keras_engine, ("float32",)),
-    "openvino": (_openvino_engine, ("float32", "bfloat16")),
+    "openvino": (_openvino_engine, ("float32", "bfloat16", "int8")),
 }
