@@ -3,7 +3,7 @@
     make benchmark
     python benchmarks/performance.py --only gdal --only kills
 
-takes about 20 minutes on a quiet machine of two cores. Each section leaves its figures in
+takes about 35 minutes on a quiet machine of two cores. Each section leaves its figures in
 ``out/performance`` as JSON as soon as it is done; ``--only`` measures some sections anew, and
 ``--page`` none. The page is written from all that are there.
 """

@@ -73,40 +73,61 @@ def _processes(figures: Figures, names: Iterable[str], *, base: str) -> str:
 
 
 def _engines(figures: Figures) -> str:
-    peak = max(figures["peak"].values())
-    cores = figures["machine"]["cores"]
+    peak, cores = figures["peak"], figures["machine"]["cores"]
     text = [
         "## The networks' own work",
-        f"Tiles as `downscale` cuts them, one a core. Measured peak in float32 on {cores} cores: "
-        + ", ".join(f"{name} {value:.0f} GFLOP/s" for name, value in figures["peak"].items())
-        + ". *Of peak* counts the multiplications that the network needs, not those of faster "
-        "rewrites.",
+        (
+            f"Tiles as `downscale` cuts them, one a core; *plain* calls are what users of the "
+            f"library would write, all cores on one tile. Fused multiply-adds reach {peak:.0f} "
+            f"GFLOP/s in float32 on {cores} cores; *of peak* counts those that the network needs."
+        ),
     ]
     for network, tiles in figures["tiles"].items():
         base = tiles["seconds"]["onnxruntime"]
-        rows = []
-        for name, seconds in tiles["seconds"].items():
-            rate = tiles["pixels"] / median(seconds)
-            share = 2 * (tiles["macs"] or 0) * rate / 1e9 / peak
-            ratio = median_ratio(base, seconds)
-            rows.append(
-                (name, f"{rate / 1e6:.2f}", f"{ratio:.2f}", f"{share:.0%}" if share else "")
+        rows = [
+            (
+                name,
+                f"{tiles['pixels'] / median(seconds) / 1e6:.2f}",
+                f"{median_ratio(base, seconds):.2f}",
+                _share(tiles, median(seconds), peak),
             )
+            for name, seconds in tiles["seconds"].items()
+        ]
         head = (f"`{network}`, scale 4", "million pixels/s", "times onnxruntime", "of peak")
         text.append(table(head, rows))
+    whole = figures["whole"]
+    network = median(whole["network"])
+    text.append(
+        f"A whole raster of 8192 x 8192 pixels by `srcnn` in memory takes "
+        f"{median(whole['wall']):.1f} s; the network takes {network:.1f} s of it, at "
+        f"{_share(whole, network, peak)} of peak."
+    )
     return "\n\n".join(text)
+
+
+def _share(work: Figures, seconds: float, peak: float) -> str:
+    """Return the share of the peak that the necessary multiply-adds of some work make up."""
+    macs = work["macs"] or 0
+    return f"{2 * macs * work['pixels'] / seconds / 1e9 / peak:.0%}" if macs else ""
 
 
 def _precision(figures: Figures) -> str:
     rows = [
-        (f"`{name}`", f"{errors['float32']:.4e}", f"{errors['bfloat16']:.4e}", f"{rise:+.3%}")
+        (
+            f"`{name}`",
+            f"{errors['float32']:.4e}",
+            *(
+                text
+                for kind in ("bfloat16", "int8")
+                for text in (f"{errors[kind]:.4e}", f"{errors[kind] / errors['float32'] - 1:+.3%}")
+            ),
+        )
         for name, errors in figures.items()
-        if isinstance(errors, dict) and "bfloat16" in errors
-        for rise in [errors["bfloat16"] / errors["float32"] - 1]
+        if isinstance(errors, dict) and "int8" in errors
     ]
-    head = ("RMSE against the truth (mol m-2)", "float32", "bfloat16", "rise")
+    head = ("RMSE against the truth (mol m-2)", "float32", "bfloat16", "rise", "int8", "rise")
     return (
-        "## What bfloat16 costs\n\n"
+        "## What fewer bits cost\n\n"
         f"{figures['scenes']} GEMS windows of the judging day, averaged to cells four times "
         "coarser and made finer again with OpenVINO. A rise of up to 0.5 % is allowed.\n\n"
         + table(head, rows)
@@ -136,27 +157,42 @@ def _gdal(figures: Figures) -> str:
 
 
 def _sizes(figures: Figures) -> str:
-    rows, before = [], None
-    for side, each in figures["espcn"].items():
-        factor = f"{each['wall'] / before:.2f}" if before else ""
-        pixels = 4 * int(side)
-        rows.append(
-            (
-                f"{pixels} x {pixels}",
-                f"{each['wall']:.1f}",
-                f"{each['cpu']:.1f}",
-                f"{each['memory']:.0f}",
-                factor,
-                f"{each['bytes'] / 1e9:.2f}",
+    text = [
+        "## Time and memory against size",
+        (
+            "Scale 4, file to cloud-optimised GeoTIFF, once each. Four times the pixels may take "
+            "four times the time, and no more memory."
+        ),
+    ]
+    for network in ("espcn", "srcnn"):
+        rows, walls = [], {}
+        for side, each in figures[network].items():
+            pixels, wall = 4 * int(side), each["wall"]
+            walls[pixels] = wall
+            rows.append(
+                (
+                    f"{pixels} x {pixels}",
+                    f"{wall:.1f}",
+                    f"{each['cpu']:.1f}",
+                    f"{each['memory']:.0f}",
+                    *(
+                        f"{wall / walls[n]:.2f}" if n in walls else ""
+                        for n in (pixels // 2, pixels // 4)
+                    ),
+                    f"{each['bytes'] / 1e9:.2f}",
+                )
             )
+        head = (
+            f"`{network}`, pixels out",
+            "seconds",
+            "CPU (s)",
+            MEMORY,
+            "times a quarter",
+            "times a sixteenth",
+            "GB written",
         )
-        before = each["wall"]
-    head = ("pixels out", "seconds", "CPU (s)", MEMORY, "times the row above", "GB written")
-    return (
-        "## Time and memory against size\n\n`espcn` at scale 4, file to cloud-optimised GeoTIFF, "
-        "once each. Four times the pixels may take four times the time, and no more memory.\n\n"
-        + table(head, rows)
-    )
+        text.append(table(head, rows))
+    return "\n\n".join(text)
 
 
 def _startup(figures: Figures) -> str:

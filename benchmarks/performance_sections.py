@@ -13,14 +13,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from inputs import write_orbit, write_raster
+from peak import gflops
 from processes import Run, fresh, in_turn, no2sr, run
 
 import no2sr as package
-from no2sr.inference import make_engine
+from no2sr.inference import kernel, make_engine
+from no2sr.inference.engines import in_multiples
 from no2sr.networks import Model, load_model
+from no2sr.networks.store import ONNX_FILE
 
 OTHERS = Path(__file__).with_name("others.py")
 MACS = {"srcnn": 85_696}  # multiplications a fine pixel that the network needs
@@ -45,10 +49,11 @@ def _told(runs: dict[str, list[Run]]) -> Figures:
     }
 
 
-def engines(_folder: Path, rounds: int) -> Figures:
+def engines(folder: Path, rounds: int) -> Figures:
     """Run the networks' own work in every engine, against the measured peak of the machine."""
     cores = os.cpu_count() or 1
-    told: Figures = {"peak": _peak(), "tiles": {}}
+    peak = max(gflops(cores) for _ in range(15))
+    told: Figures = {"peak": peak, "whole": _whole(folder, rounds), "tiles": {}}
     for network, side in (("srcnn", 270), ("espcn", 136)):
         model = load_model(network, scale=4)
         image = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
@@ -59,6 +64,7 @@ def engines(_folder: Path, rounds: int) -> Figures:
             "onnxruntime": {},
             "openvino": {"name": "openvino"},
             "openvino, bfloat16": {"name": "openvino", "precision": "bfloat16"},
+            "openvino, int8": {"name": "openvino", "precision": "int8"},
             "tensorflow": {"name": "tensorflow"},
         }
         made = {name: make_engine(model, **how) for name, how in kinds.items()}
@@ -69,11 +75,9 @@ def engines(_folder: Path, rounds: int) -> Figures:
                 )
                 for name, engine in made.items()
             }
-            plain = _plain_keras(model)
-            batch = image[None, :, :, None]
-            for name, call in plain.items():
-                calls[name] = lambda call=call, batch=batch, count=count: _timed(
-                    lambda: [call(batch) for _ in range(count)]
+            for name, call in {**_plain_onnx(model), **_plain_keras(model)}.items():
+                calls[name] = lambda call=call, image=image, count=count: _timed(
+                    lambda: [call(image) for _ in range(count)]
                 )
             seconds = in_turn(calls, rounds + 1)
         told["tiles"][network] = {
@@ -93,50 +97,56 @@ def _plain_keras(model: Model) -> dict[str, Any]:
     network = load_keras(model)
     assert isinstance(network, keras.Model)
     return {
-        "keras model(x)": lambda batch: np.asarray(network(batch, training=False)),
-        "keras predict": lambda batch: network.predict(batch, verbose=0),
+        "keras model(x)": lambda image: np.asarray(network(image[None, ..., None], training=False)),
+        "keras predict": lambda image: network.predict(image[None, ..., None], verbose=0),
     }
 
 
-def _peak() -> Figures:
-    """Return the float32 GFLOP/s that matrix products and convolutions reach on all cores."""
-    import onnx
+def _plain_onnx(model: Model) -> dict[str, Any]:
+    """Return the call that users of ONNX Runtime write: all cores on one image."""
     import onnxruntime
-    from onnx import helper, numpy_helper
 
-    side, channels, plane = 2048, 256, 96
-    a = np.random.default_rng(0).normal(size=(side, side)).astype(np.float32)
-    kernel = np.ones((channels, channels, 3, 3), np.float32)
-    node = helper.make_node("Conv", ["x", "w"], ["y"], pads=[1] * 4)
-    ends = [
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, channels, plane, plane])
-        for name in "xy"
-    ]
-    weights = [numpy_helper.from_array(kernel, "w")]
-    graph = helper.make_graph([node], "peak", ends[:1], ends[1:], weights)
-    opset = [helper.make_opsetid("", 15)]
-    form = helper.make_model(graph, ir_version=8, opset_imports=opset)
-    session = onnxruntime.InferenceSession(
-        form.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    image = {"x": np.ones((1, channels, plane, plane), np.float32)}
-    calls = {
-        "matrix product": lambda: _timed(np.matmul, a, a),
-        "convolution": lambda: _timed(session.run, None, image),
+    session = onnxruntime.InferenceSession((model.folder or Path()) / ONNX_FILE)
+    return {
+        "plain onnxruntime": in_multiples(
+            model.card, lambda batch: session.run(None, {"image": batch})[0]
+        )
     }
-    work = {"matrix product": 2 * side**3, "convolution": 2 * 9 * (channels * plane) ** 2}
-    best = {name: min(found) for name, found in in_turn(calls, 15).items()}
-    return {name: work[name] / best[name] / 1e9 for name in calls}
+
+
+def _whole(folder: Path, rounds: int) -> Figures:
+    """Make 2048 x 2048 cells finer by `srcnn` in memory, and clock the network's share of it."""
+    image = package.open_no2(write_raster(folder / "in.tif", 2048))
+    spent: list[float] = []
+
+    def clocked(*model: Model, **how: str) -> Any:
+        engine = make_engine(*model, **how)
+
+        def call(tile: Any) -> Any:
+            began = time.perf_counter()
+            found = engine(tile)
+            spent.append(time.perf_counter() - began)
+            return found
+
+        return call
+
+    walls, networks = [], []
+    with patch.object(kernel, "make_engine", clocked):
+        for _ in range(rounds):
+            spent.clear()
+            walls.append(_timed(package.downscale, image))
+            networks.append(sum(spent) / (os.cpu_count() or 1))
+    return {"wall": walls, "network": networks, "pixels": 8192**2, "macs": MACS["srcnn"]}
 
 
 def precision(_folder: Path, _rounds: int) -> Figures:
-    """Compare bfloat16 with float32 by their errors on the field that networks are judged on."""
+    """Compare fewer bits with float32 by their errors on the field that networks are judged on."""
     import gems
 
     scenes = [scene for scene in gems.judging_scenes() if scene.isnull().mean() < 0.4]
     told: Figures = {"scenes": len(scenes)}
     for network in ("srcnn", "espcn", "edsr"):
-        squares = {"float32": [0.0, 0], "bfloat16": [0.0, 0]}
+        squares = {kind: [0.0, 0] for kind in ("float32", "bfloat16", "int8")}
         for scene in scenes:
             coarse = package.degrade(scene, 4)
             if not np.isfinite(coarse.values).any():
@@ -181,17 +191,18 @@ def gdal(folder: Path, rounds: int) -> Figures:
 
 
 def sizes(folder: Path, rounds: int) -> Figures:
-    """Double the side of the raster from 512 to 4096 cells, and to 8192 where there is room."""
+    """Double the side of the raster from 512 to 8192 cells, or as far as there is room."""
     del rounds  # once each: what matters is the trend
-    told = {}
-    for side in (512, 1024, 2048, 4096, 8192):
-        if shutil.disk_usage(folder).free < 20 * (4 * side) ** 2:
-            break
-        source, out = write_raster(folder / "in.tif", side), folder / "out.tif"
-        found = run(no2sr("downscale", source, out, "--model", "espcn", "--quiet"))
-        told[side] = {**found._asdict(), "bytes": out.stat().st_size}
-        out.unlink()
-    return {"espcn": told}
+    told: Figures = {"espcn": {}, "srcnn": {}}
+    for network, figures in told.items():
+        for side in (512, 1024, 2048, 4096, 8192):
+            if shutil.disk_usage(folder).free < 20 * (4 * side) ** 2:
+                break
+            source, out = write_raster(folder / "in.tif", side), folder / "out.tif"
+            found = run(no2sr("downscale", source, out, "--model", network, "--quiet"))
+            figures[side] = {**found._asdict(), "bytes": out.stat().st_size}
+            out.unlink()
+    return told
 
 
 def startup(folder: Path, rounds: int) -> Figures:
