@@ -19,6 +19,7 @@ import no2sr
 from no2sr.cli import main
 from no2sr.cli.display import progress_bar
 from no2sr.cli.downscale import _seals
+from no2sr.cli.messages import foreign
 from no2sr.errors import ManyGapsWarning, ReadError
 
 COMMANDS = sorted(main.commands)
@@ -440,3 +441,16 @@ def test_models_lists_every_card(no2sr_command):
             figure = f"{card.metrics['rmse_over_bicubic']:.3f}"
         assert figure in shown.out
         assert card.metrics["reference"] in shown.out
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("std::bad_alloc"),
+        OSError(12, "Cannot allocate memory"),
+        ImportError("h5d.so: failed to map segment from shared object"),
+    ],
+)
+def test_want_of_memory_is_told_whoever_meets_it(error):
+    assert str(foreign(error, "map.nc")).startswith("memory ran out while working on map.nc")

@@ -42,9 +42,10 @@ _OPTIONS = {
     "unit": "--unit-in",
     "variable": "--variable",
 }
-# How libraries say it that raise something else than MemoryError.
+# How libraries say it that raise something else than MemoryError, and the linker that loads them.
 _NO_MEMORY = re.compile(
-    r"bad[ _]alloc|can't start new thread|cannot allocate memory|(failed|unable) to allocate",
+    r"bad[ _]alloc|can't start new thread|cannot allocate memory|(failed|unable) to allocate"
+    r"|failed to map segment from shared object",
     re.IGNORECASE,
 )
 _ARGUMENT = re.compile(rf"(?<!\()\b({'|'.join(_OPTIONS)})=(?:'([^']*)')?")
