@@ -160,7 +160,7 @@ class WorkFolder:
         """Tell whether the folder holds this very task."""
         try:
             there = (self.path / _TASK).read_text(encoding="utf-8")
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return False
         if there != self._task and self._resume:
             warnings.warn(
@@ -188,13 +188,14 @@ class WorkFolder:
         for line in self._record.read().splitlines(keepends=True):
             try:
                 size, checksum, *counts = json.loads(line)
-            except ValueError:
+                tally, found = Tally(*counts), _checksum(self._values, size)
+            except (TypeError, ValueError):  # no line of ours: a power cut leaves anything
                 break
-            if not line.endswith(b"\n") or _checksum(self._values, size) != checksum:
+            if not line.endswith(b"\n") or found != checksum:
                 break
             kept += len(line)
             self._place += size
-            self.finished, self.tally = self.finished + 1, Tally(*counts)
+            self.finished, self.tally = self.finished + 1, tally
         self._record.truncate(kept)
         self._record.seek(kept)
         for entry in self.path.iterdir():  # what a killed run was writing last

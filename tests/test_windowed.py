@@ -128,6 +128,26 @@ def test_a_damaged_strip_is_made_again(tmp_path, whole):
     assert out.read_bytes() == whole
 
 
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("task.json", b"\xff\xfe"),
+        ("finished.jsonl", b"\xff\n"),
+        ("finished.jsonl", b"3\n"),
+        ("finished.jsonl", b'["a", 3]\n'),
+        ("finished.jsonl", b"[4, 0]\n"),
+        ("fine.f32", b""),
+    ],
+)
+def test_work_that_makes_no_sense_is_done_again(tmp_path, whole, name, found):
+    out = tmp_path / "fine.tif"
+    with pytest.raises(Stop):
+        refine_to_file(make_image(), out, model="espcn", progress=stop_after(0.9))
+    (folder_of(out) / name).write_bytes(found)
+    refine_to_file(make_image(), out, model="espcn")
+    assert out.read_bytes() == whole
+
+
 @pytest.mark.parametrize("other", [{"conserve": "multiplicative"}, {"scale": 2}, {}])
 def test_another_task_starts_over(tmp_path, other):
     out = tmp_path / "fine.tif"
