@@ -370,7 +370,7 @@ def raster_with_mask(path, shape):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are told by Linux")
 def test_memory_stays_flat_with_a_mask_beside(tmp_path):
     peaks = []
-    for rows in (5120, 16384):  # 80 and 256 MiB a band
+    for rows in (4608, 12288):  # 72 and 192 MiB a band
         source = raster_with_mask(tmp_path / f"{rows}.tif", (rows, 4096))
         code = [sys.executable, "-W", "ignore", "-c", MEASURE_RASTER, source, tmp_path / "out.tif"]
         told = subprocess.run(
