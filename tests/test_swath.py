@@ -478,6 +478,19 @@ def test_sources_are_named_once():
     assert "source" not in grid_swaths([swaths[-1]])["column"].attrs
 
 
+def test_a_grid_grows_at_any_resolution_where_it_meets_no_antimeridian():
+    swaths = [rectangles((7, 0, 14, 7)), rectangles((0, 0, 7, 7)), rectangles((14, 0, 21, 14))]
+    dataset = grid_swaths(swaths, resolution=0.7)
+    assert bounds_of(dataset["column"]) == pytest.approx((0, 0, 21, 14))
+    assert dataset["coverage"].sum().item() == pytest.approx(10 * 10 * 4)
+
+
+def test_a_pixel_is_at_most_a_quarter_of_a_turn_wide():
+    wide = rectangles((0, 0, 90, 1), (0, 0, 90.1, 1), column=[1.0, 1e9])
+    dataset = grid_swaths([wide], bounds=(0, 0, 100, 2), resolution=1)
+    np.testing.assert_array_equal(dataset["column"].values[1], [1] * 90 + [np.nan] * 10)
+
+
 def test_swaths_that_meet_across_the_antimeridian_need_a_resolution_that_divides():
     swaths = [rectangles((-175, 0, -170, 1)), rectangles((175, 0, 176, 1))]
     with pytest.raises(SettingsError, match="state the bounds"):
@@ -489,7 +502,15 @@ def test_swaths_that_meet_across_the_antimeridian_need_a_resolution_that_divides
 
 @pytest.mark.parametrize(
     "bounds",
-    [(10, 0, 5, 1), (0, 1, 1, 0), (0, 0, 361, 1), (0, 0, 1, 91), (0, -91, 1, 0), (0, 0, 0, 1)],
+    [
+        (10, 0, 5, 1),
+        (0, 1, 1, 0),
+        (0, 0, 361, 1),
+        (0, 0, 1, 91),
+        (0, -91, 1, 0),
+        (0, 0, 0, 1),
+        (0, 1, 1, 1),
+    ],
 )
 def test_bounds_that_are_no_box_are_refused(bounds):
     with pytest.raises(SettingsError, match=r"bounds are \(.*expected \(west, south, east"):
@@ -641,9 +662,10 @@ def test_a_hole_is_bridged_exactly_on_a_plane_lattice():
         np.testing.assert_allclose(with_hole[others], without[others], atol=1e-9)
 
 
-def test_centres_of_other_shapes_are_refused():
+@pytest.mark.parametrize("shapes", [[(1, 3, 4)] * 2, [(3,)] * 2, [(3, 4), (4, 3)], [(3, 4), (3,)]])
+def test_centres_of_other_shapes_are_refused(shapes):
     with pytest.raises(DimensionError, match="drop or choose"):
-        corners_from_centres(np.zeros((1, 3, 4)), np.zeros((1, 3, 4)))
+        corners_from_centres(*map(np.zeros, shapes))
 
 
 def test_swaths_without_corners_are_gridded_from_centres():
