@@ -202,4 +202,4 @@ def floats(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     check_values(variable)
     values = variable[...]
     kind = values.dtype if values.dtype.kind == "f" else np.dtype("float64")
-    return np.asarray(np.ma.filled(values.astype(kind), np.nan))
+    return np.asarray(np.ma.filled(values.astype(kind, copy=False), np.nan))
