@@ -7,6 +7,7 @@ so the description ends in the unit, and one file holds one field.
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,9 @@ from no2sr.writers.prepare import PROVENANCE, label, prepare
 from no2sr.writers.qgis_style import replacing_styled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Executor
+
     import xarray as xr
     from rasterio.io import DatasetWriter
 
@@ -149,9 +153,23 @@ def _write_plain(image: xr.DataArray, path: Path) -> None:
     }
     with rasterio.open(path, "w", **profile) as file:
         _describe(file, image)
-        for top, bottom in pairwise(_row_edges(image)):
-            rows = image.isel(y=slice(top, bottom))
-            file.write(rows.values, 1, window=Window(0, top, nx, bottom - top))
+        edges = list(pairwise(_row_edges(image)))
+        with ThreadPoolExecutor(1) as ahead:  # one slab is made while that before is written
+            made = _ahead(ahead, lambda edge: image.isel(y=slice(*edge)).values, edges)
+            for (top, bottom), values in zip(edges, made, strict=True):
+                file.write(values, 1, window=Window(0, top, nx, bottom - top))
+
+
+def _ahead(pool: Executor, make: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+    """Yield what is made of each task, the next one being in the making."""
+    coming = None
+    for task in tasks:
+        following = pool.submit(make, task)
+        if coming is not None:
+            yield coming.result()
+        coming = following
+    if coming is not None:
+        yield coming.result()
 
 
 def _row_edges(image: xr.DataArray) -> list[int]:
