@@ -84,6 +84,8 @@ def _live(args: list[str], said: list[int], happens: str, subject: str) -> None:
         os.dup2(file, stream)
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - until the end
     sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+    # Shells let what they start in the background ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 70
     try:
         from no2sr.cli import main
