@@ -159,7 +159,20 @@ def _estimate(prepared: Prepared, tile: Tile, engine: Engine) -> NDArray[np.floa
 
 
 def corrected(image: NDArray[np.float32], card: ModelCard, engine: Engine) -> NDArray[np.float32]:
-    """Return the correction of a normalised image; a network for pictures sees it around grey."""
+    """Return the correction of a normalised image; a network for pictures sees it around grey.
+
+    Parameters
+    ----------
+    image : array, (y, x)
+        As `Prepared.network_input` returns it.
+    card : ModelCard
+    engine : Engine
+
+    Returns
+    -------
+    array, in spreads
+        Of the shape that the engine gives; its outer ``card.rim`` pixels are to be cut.
+    """
     if card.domain == "column":
         return engine(image)
     grey = 0.5 + GREY_STEP * image

@@ -103,7 +103,14 @@ def _graph_of(model: Model) -> bytes:
 
 
 def in_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
-    """Feed an ONNX form, whose folded last layer wants outputs in multiples of 4."""
+    """Return an engine that feeds an ONNX form, whose folded last layer wants multiples of 4.
+
+    Parameters
+    ----------
+    card : ModelCard
+    run : callable
+        Maps ``(1, y, x, 1)`` to the correction, ``(1, y', x', 1)``.
+    """
     grow, multiple = (card.scale, 1) if card.grid == "coarse" else (1, FOLD)
 
     def engine(image: NDArray[np.float32]) -> NDArray[np.float32]:

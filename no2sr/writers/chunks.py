@@ -44,6 +44,11 @@ def fill(place: h5py.Dataset, field: xr.DataArray, pool: Executor) -> None:
         A dask-backed one is computed a row of its chunks at a time, every chunk once.
     pool : Executor
         Of threads.
+
+    Raises
+    ------
+    OSError
+        If the system refuses to write, as on a full disk.
     """
     rows, columns = place.chunks[-2:]
     packed = partial(_packed, shape=(rows, columns), fill=place.fillvalue, kind=place.dtype)

@@ -13,7 +13,7 @@ from no2sr.errors import SettingsError
 from no2sr.writers.atomic import replacing
 from no2sr.writers.cf import cf_dataset, chunks_of
 from no2sr.writers.geotiff import write_geotiff
-from no2sr.writers.netcdf import packing, store
+from no2sr.writers.netcdf import store
 from no2sr.writers.prepare import prepare
 from no2sr.writers.qgis_style import remove_styled, replacing_styled
 
@@ -147,7 +147,7 @@ def _alone(gridded: xr.Dataset, name: str, unit: str | None) -> xr.Dataset:
     quantity = gridded[COLUMN].attrs.get("standard_name")
     if name == COLUMN:
         attrs["ancillary_variables"] = " ".join(n for n in BESIDE if n in gridded)
-        dataset[main].encoding.update(packing(sizes))
+        dataset[main].encoding["chunksizes"] = sizes
         return dataset
     if name in _IN_UNITS_OF_THE_COLUMN and quantity:
         attrs["standard_name"] = f"{quantity} standard_error"
@@ -155,5 +155,5 @@ def _alone(gridded: xr.Dataset, name: str, unit: str | None) -> xr.Dataset:
         attrs["standard_name"] = "number_of_observations"
         dataset[name] = dataset[name].astype(np.int32, keep_attrs=True)
         dataset[name].encoding = {"grid_mapping": "crs", "dtype": "int32", "_FillValue": None}
-    dataset[name].encoding.update(packing(sizes))
+    dataset[name].encoding["chunksizes"] = sizes
     return dataset.drop_attrs(deep=False)

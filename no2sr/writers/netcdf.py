@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import netCDF4
     import xarray as xr
 
-__all__ = ["packing", "store", "write_netcdf"]
+__all__ = ["store", "write_netcdf"]
 
 
 def write_netcdf(
@@ -49,22 +49,23 @@ def write_netcdf(
     """
     dataset = cf_dataset(prepare(image, unit))
     name, sizes = chunks_of(dataset)
-    dataset[name].encoding.update(packing(sizes))
+    dataset[name].encoding["chunksizes"] = sizes
     with replacing(path, overwrite=overwrite) as temporary:
         store(dataset, temporary)
     return Path(path)
 
 
-def packing(chunks: tuple[int, ...]) -> dict[str, Any]:
-    """Return the encoding that `store` expects of a field."""
-    return {"zlib": True, "complevel": LEVEL, "shuffle": True, "chunksizes": chunks}
-
-
 def store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"] = "w") -> None:
     """Write a dataset that is ready as NetCDF-4, or add its variables to a file.
 
-    Slab by slab in a fixed order: it needs little memory, and equal images give equal bytes however
-    they are held.
+    The encoding of every field, (..., y, x), states its ``chunksizes``, of one layer each. Slab by
+    slab in a fixed order: it needs little memory, and equal images give equal bytes however they
+    are held.
+
+    Raises
+    ------
+    OSError
+        If the system refuses to write, as on a full disk.
     """
     import h5py
 
@@ -102,7 +103,8 @@ def _add(file: netCDF4.Dataset, name: str, variable: xr.Variable) -> None:
     own = dict(variable.attrs)
     stored: dict[str, Any] = {"fill_value": own.pop("_FillValue", None)}
     if variable.ndim > 1:
-        stored |= packing(variable.encoding["chunksizes"])
+        stored |= {"zlib": True, "complevel": LEVEL, "shuffle": True}
+        stored["chunksizes"] = variable.encoding["chunksizes"]
     dims = tuple(map(str, variable.dims))
     made = file.createVariable(name, variable.dtype, dims, **stored)
     made.setncatts(own)

@@ -173,14 +173,19 @@ def _renderer(scale: _Scale) -> ET.Element:
     origin = ET.SubElement(renderer, "minMaxOrigin")
     for name, value in (("limits", "None"), ("extent", "WholeRaster"), ("statAccuracy", "Exact")):
         ET.SubElement(origin, name).text = value
-    shader = ET.SubElement(
-        ET.SubElement(renderer, "rastershader"),
+    ET.SubElement(renderer, "rastershader").append(_shader(scale))
+    return renderer
+
+
+def _shader(scale: _Scale) -> ET.Element:
+    """Return the element with the ramp, its stops and its legend."""
+    shader = ET.Element(
         "colorrampshader",
         colorRampType="INTERPOLATED",
         classificationMode="1",
         clip="0",
-        minimumValue=low,
-        maximumValue=high,
+        minimumValue=repr(scale.low),
+        maximumValue=repr(scale.high),
     )
     colours = [tuple(map(int, colour)) for colour in ramp(scale.ramp, _STOPS)]
     shader.append(_ramp(colours))
@@ -204,7 +209,7 @@ def _renderer(scale: _Scale) -> ET.Element:
         direction="0",
         orientation="2",
     )
-    return renderer
+    return shader
 
 
 def _ramp(colours: list[tuple[int, ...]]) -> ET.Element:
