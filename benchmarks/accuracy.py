@@ -22,21 +22,21 @@ import set5
 import xarray as xr
 
 import no2sr
-from no2sr.bootstrap import ratio_interval
-from no2sr.colours import shown_unit
-from no2sr.comparison import compare
-from no2sr.evaluation import tabulate
-from no2sr.figures import save_figures
-from no2sr.grid import bounds_of
-from no2sr.measures import squared_errors
-from no2sr.writers.atomic import replacing
+from no2sr.core.atomic import replacing
+from no2sr.core.colours import shown_unit
+from no2sr.core.grid import bounds_of
+from no2sr.evaluation.bootstrap import ratio_interval
+from no2sr.evaluation.comparison import compare
+from no2sr.evaluation.measures import squared_errors
+from no2sr.evaluation.tables import tabulate
+from no2sr.views.figures import save_figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import pandas as pd
 
-    from no2sr.comparison import Comparison
+    from no2sr.evaluation.comparison import Comparison
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "accuracy.md"

@@ -20,9 +20,9 @@ import pandas as pd
 import xarray as xr
 from affine import Affine
 
-from no2sr.grid import crop, georeference
-from no2sr.image import COLUMN_ATTRS
-from no2sr.units import factor
+from no2sr.core.grid import crop, georeference
+from no2sr.core.image import COLUMN_ATTRS
+from no2sr.core.units import factor
 
 DATA = Path(os.environ.get("NO2SR_REAL_DATA", Path(__file__).parents[1] / "../shared/data"))
 SCENES = Path(__file__).with_name("gems_scenes.json")

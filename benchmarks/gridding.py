@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from no2sr.swath import grid_swaths
-from no2sr.swath.overlap import Pixels, Sums, accumulate
-from no2sr.swath.sums import no_sums
+from no2sr.swaths.gridding import grid_swaths
+from no2sr.swaths.overlap import Pixels, Sums, accumulate
+from no2sr.swaths.sums import no_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable

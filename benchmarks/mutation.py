@@ -47,15 +47,15 @@ _SLOW = (
 )
 # What runs first, and what runs where that noticed nothing.
 SUITES = {
-    "conserve": (["test_conserve.py"], []),
-    "gaps": (["test_gaps.py"], []),
-    "grid": (["test_grid.py"], ["test_georeference.py"]),
-    "swath": (
-        ["test_swath.py", "-k", f"not ({_SLOW})"],
-        ["test_swath.py", "-k", "nothing_is_lost or overlaps_are_those"],
+    "steps/conserve": (["steps/test_conserve.py"], []),
+    "steps/gaps": (["steps/test_gaps.py"], []),
+    "core/grid": (["core/test_grid.py"], ["core/test_georeference.py"]),
+    "swaths": (
+        ["swaths/test_swath.py", "-k", f"not ({_SLOW})"],
+        ["swaths/test_swath.py", "-k", "nothing_is_lost or overlaps_are_those"],
     ),
-    "tiles": (["test_tiles.py"], []),
-    "units": (["test_units.py"], []),
+    "steps/tiles": (["steps/test_tiles.py"], []),
+    "core/units": (["core/test_units.py"], []),
 }
 
 

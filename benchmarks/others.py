@@ -18,9 +18,9 @@ def seed(source: str, out: str) -> None:
     import numpy as np
     import rasterio
 
-    from no2sr.networks import load_model
-    from no2sr.networks.srcnn import build
-    from no2sr.resample import upsample
+    from no2sr.networks.architectures.srcnn import build
+    from no2sr.networks.store import load_model
+    from no2sr.steps.resample import upsample
 
     with rasterio.open(source) as raster:
         coarse, profile = raster.read(1), raster.profile

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import numpy as np
@@ -21,10 +21,13 @@ from peak import gflops
 from processes import Run, fresh, in_turn, no2sr, run
 
 import no2sr as package
-from no2sr.inference import kernel, make_engine
-from no2sr.inference.engines import in_multiples
-from no2sr.networks import Model, load_model
-from no2sr.networks.store import ONNX_FILE
+from no2sr.downscaling import kernel
+from no2sr.networks.engines.make import make_engine
+from no2sr.networks.engines.port import in_multiples
+from no2sr.networks.store import ONNX_FILE, load_model
+
+if TYPE_CHECKING:
+    from no2sr.networks.card import Model
 
 OTHERS = Path(__file__).with_name("others.py")
 MACS = {"srcnn": 85_696}  # multiplications a fine pixel that the network needs
@@ -92,7 +95,7 @@ def _plain_keras(model: Model) -> dict[str, Any]:
     """Return the calls that users of Keras write: the model itself, and ``predict``."""
     import keras
 
-    from no2sr.networks import load_keras
+    from no2sr.networks.store import load_keras
 
     network = load_keras(model)
     assert isinstance(network, keras.Model)

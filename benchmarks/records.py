@@ -14,8 +14,16 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "records"
 # What decides whether a run that is killed loses anything.
-_KEEPING = "windowed workfolder writers/atomic writers/geotiff writers/netcdf writers/zarr"
-KEEPING = [Path(__file__).parents[1] / "no2sr" / f"{part}.py" for part in _KEEPING.split()]
+_KEEPING = {
+    "core": "atomic",
+    "downscaling": "to_file workfolder",
+    "writers": "geotiff netcdf zarr",
+}
+KEEPING = [
+    Path(__file__).parents[1] / "no2sr" / room / f"{part}.py"
+    for room, parts in _KEEPING.items()
+    for part in parts.split()
+]
 
 
 def renew(name: str, parts: dict[str, dict[str, Any]]) -> Path:

@@ -15,8 +15,9 @@ import numpy as np
 from gems import DATA
 from PIL import Image
 
-from no2sr.luminance import enlarge_luminance, luminance_of
-from no2sr.resample import resize, upsample
+from no2sr.steps.luminance import luminance_of
+from no2sr.steps.resample import resize, upsample
+from no2sr.views.luminance import enlarge_luminance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from no2sr.networks import Model
+    from no2sr.networks.card import Model
 
     Plane = NDArray[np.float32]
 

@@ -21,13 +21,13 @@ import numpy as np
 from set5 import TRAINING, bicubic_psnr, model_psnr, pictures
 
 from no2sr import load_model, save_model, train
-from no2sr.synthetic import scene
-from no2sr.training import TrainSettings
+from no2sr.networks.training.settings import TrainSettings
+from no2sr.simulation.scenes import scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from no2sr.networks import Model
+    from no2sr.networks.card import Model
 
 WEIGHTS = Path(__file__).parents[1] / "no2sr" / "weights"
 MAPS = 8  # of 128 x 128 cells: a few per cent of all windows

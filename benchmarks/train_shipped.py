@@ -21,14 +21,14 @@ import gems
 import numpy as np
 
 from no2sr import evaluate, load_model, save_model, train
-from no2sr.baselines import BASELINES
-from no2sr.synthetic import add_noise, scene
-from no2sr.training import TrainSettings
+from no2sr.downscaling.baselines import BASELINES
+from no2sr.networks.training.settings import TrainSettings
+from no2sr.simulation.scenes import add_noise, scene
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from no2sr.networks import Model
+    from no2sr.networks.card import Model
 
 WEIGHTS = Path(__file__).parents[1] / "no2sr" / "weights"
 SIMULATED = 24  # scenes of 256 x 256 cells: an eighth to a fifth of all windows

@@ -14,8 +14,8 @@ import matplotlib as mpl
 import numpy as np
 
 import no2sr
-from no2sr.grid import bounds_of
-from no2sr.synthetic import northern_india, truth
+from no2sr.core.grid import bounds_of
+from no2sr.simulation.scenes import northern_india, truth
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -139,7 +139,7 @@ def _functions() -> str:
     names = [name for name in FUNCTIONS if name in homes]
     names += sorted(set(homes) - set(names))
     errors = "## Errors and warnings\n\n```text\n{}\n```\n".format(
-        re.search(r"::\n\n(.*?)\n\nEach", inspect.getdoc(no2sr.errors) or "", re.DOTALL)[1]
+        re.search(r"::\n\n(.*?)\n\nEach", inspect.getdoc(no2sr.core.errors) or "", re.DOTALL)[1]
     )
     return "\n\n".join([head, *(f"::: {homes[name]}.{name}" for name in names), errors])
 

@@ -14,7 +14,7 @@ from PIL import Image
 from selenium import webdriver
 
 import no2sr
-from no2sr.report import write_report
+from no2sr.views.report.page import write_report
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "report.png"

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import no2sr
-from no2sr.plotting import plot_histogram, plot_map
-from no2sr.readers import describe
+from no2sr.readers.opening.describe import describe
+from no2sr.views.plotting import plot_histogram, plot_map
 
 samples = Path(__file__).parents[1] / "sample_data"
 out = Path(sys.argv[1] if len(sys.argv) > 1 else samples.parent / "out")

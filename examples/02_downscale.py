@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import no2sr
-from no2sr.plotting import plot_before_after
+from no2sr.views.plotting import plot_before_after
 
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from no2sr.plotting import plot_map
-from no2sr.readers import grid_no2
+from no2sr.readers.opening.opener import grid_no2
+from no2sr.views.plotting import plot_map
 from no2sr.writers.level3 import write_level3
 
 root = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import no2sr
-from no2sr.rendering import draw_legend
-from no2sr.writers.picture import write_picture
+from no2sr.views.rendering import draw_legend
+from no2sr.writers.pictures import write_picture
 
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import no2sr
-from no2sr.synthetic import add_noise, scene
+from no2sr.simulation.scenes import add_noise, scene
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "out" / "my-model")
 learn = [add_noise(scene((96, 96), seed=k), 1e-6, seed=k) for k in range(20)]

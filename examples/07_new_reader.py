@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 import no2sr
-from no2sr.readers import ReadOptions
+from no2sr.readers.port import ReadOptions
 
 HEADER = b"lon,lat,no2"
 

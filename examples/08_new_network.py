@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import no2sr
-from no2sr.networks import NETWORKS
-from no2sr.synthetic import add_noise, scene
+from no2sr.networks.registry import NETWORKS
+from no2sr.simulation.scenes import add_noise, scene
 
 GRID = "fine"  # it works on the bicubic-enlarged image; "coarse" ones enlarge it themselves
 

@@ -13,8 +13,8 @@ import numpy as np
 import rasterio
 
 import no2sr
-from no2sr.cluster import cluster
-from no2sr.windowed import refine_to_file
+from no2sr.downscaling.cluster import cluster
+from no2sr.downscaling.to_file import refine_to_file
 
 if __name__ == "__main__":  # the workers import this file, too
     root = Path(__file__).parents[1]

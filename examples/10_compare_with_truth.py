@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 import no2sr
-from no2sr.baselines import interpolate
-from no2sr.figures import draw_panels
-from no2sr.grid import bounds_of
-from no2sr.metrics import rmse
-from no2sr.synthetic import northern_india, truth
+from no2sr.core.grid import bounds_of
+from no2sr.downscaling.baselines import interpolate
+from no2sr.evaluation.metrics import rmse
+from no2sr.simulation.scenes import northern_india, truth
+from no2sr.views.figures import draw_panels
 
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 import no2sr
-from no2sr.door import enter
+from no2sr.core.door import enter
 
 rng = np.random.default_rng(0)
 columns = 0.03 + 1e-3 * rng.normal(size=(40, 60))

@@ -14,9 +14,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from no2sr.core.version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from no2sr.degradation import degrade
-    from no2sr.errors import (
+    from no2sr.core.errors import (
         AmbiguousVariableError,
         CardMismatchError,
         ClusterError,
@@ -45,16 +46,21 @@ if TYPE_CHECKING:
         UnverifiedUnitsWarning,
         WriteError,
     )
-    from no2sr.evaluation import evaluate
-    from no2sr.networks import available_models, load_model, save_model
-    from no2sr.pipeline import downscale
-    from no2sr.readers import available_readers, open_no2
-    from no2sr.rendering import enhance, render
-    from no2sr.sampling import coarsen_to_native
-    from no2sr.training import TrainSettings, train
-    from no2sr.writers import write, write_geotiff, write_netcdf, write_zarr
+    from no2sr.downscaling.pipeline import downscale
+    from no2sr.evaluation.tables import evaluate
+    from no2sr.networks.store import available_models, load_model, save_model
+    from no2sr.networks.training.settings import TrainSettings
+    from no2sr.networks.training.trainer import train
+    from no2sr.readers.opening.opener import open_no2
+    from no2sr.readers.registry import available_readers
+    from no2sr.simulation.degrading import degrade
+    from no2sr.steps.sampling import coarsen_to_native
+    from no2sr.views.rendering import enhance, render
+    from no2sr.writers.dispatch import write
+    from no2sr.writers.geotiff import write_geotiff
+    from no2sr.writers.netcdf import write_netcdf
+    from no2sr.writers.zarr import write_zarr
 
-__version__ = "0.1.0"
 
 __all__ = [
     "AmbiguousVariableError",
@@ -105,23 +111,23 @@ __all__ = [
 
 # Where each name lives; what is not listed here is an error class.
 _HOMES = {
-    "TrainSettings": "no2sr.training",
-    "available_models": "no2sr.networks",
-    "available_readers": "no2sr.readers",
-    "coarsen_to_native": "no2sr.sampling",
-    "degrade": "no2sr.degradation",
-    "downscale": "no2sr.pipeline",
-    "enhance": "no2sr.rendering",
-    "evaluate": "no2sr.evaluation",
-    "load_model": "no2sr.networks",
-    "open_no2": "no2sr.readers",
-    "render": "no2sr.rendering",
-    "save_model": "no2sr.networks",
-    "train": "no2sr.training",
-    "write": "no2sr.writers",
-    "write_geotiff": "no2sr.writers",
-    "write_netcdf": "no2sr.writers",
-    "write_zarr": "no2sr.writers",
+    "TrainSettings": "no2sr.networks.training.settings",
+    "available_models": "no2sr.networks.store",
+    "available_readers": "no2sr.readers.registry",
+    "coarsen_to_native": "no2sr.steps.sampling",
+    "degrade": "no2sr.simulation.degrading",
+    "downscale": "no2sr.downscaling.pipeline",
+    "enhance": "no2sr.views.rendering",
+    "evaluate": "no2sr.evaluation.tables",
+    "load_model": "no2sr.networks.store",
+    "open_no2": "no2sr.readers.opening.opener",
+    "render": "no2sr.views.rendering",
+    "save_model": "no2sr.networks.store",
+    "train": "no2sr.networks.training.trainer",
+    "write": "no2sr.writers.dispatch",
+    "write_geotiff": "no2sr.writers.geotiff",
+    "write_netcdf": "no2sr.writers.netcdf",
+    "write_zarr": "no2sr.writers.zarr",
 }
 
 if not TYPE_CHECKING:  # a type checker that saw this would accept any misspelt name
@@ -130,7 +136,7 @@ if not TYPE_CHECKING:  # a type checker that saw this would accept any misspelt 
         """Import the home of a public name on its first use (PEP 562)."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(_HOMES.get(name, "no2sr.errors")), name)
+        value = getattr(import_module(_HOMES.get(name, "no2sr.core.errors")), name)
         globals()[name] = value
         return value
 

@@ -8,7 +8,7 @@ writes into the folder, by default the one this script lies in:
 * a CF L3 grid in NetCDF: south first, in molecules cm-2, with gaps;
 * a GeoTIFF like an Earth Engine export: mol m-2 but no unit said, NaN but no nodata tag.
 
-The truth behind all three is `no2sr.synthetic.northern_india`, so
+The truth behind all three is `no2sr.simulation.scenes.northern_india`, so
 ``truth(bounds, resolution, landscape=northern_india())`` is what each of them would show at any
 other spacing without noise. Everything is seeded: every run writes the same values.
 """
@@ -28,11 +28,11 @@ import xarray as xr
 from pyproj import CRS
 from scipy.ndimage import gaussian_filter
 
-from no2sr.grid import transform_of
-from no2sr.image import COLUMN_ATTRS
-from no2sr.orbit import orbit_geometry, swath
-from no2sr.synthetic import add_noise, northern_india, truth
-from no2sr.units import factor
+from no2sr.core.grid import transform_of
+from no2sr.core.image import COLUMN_ATTRS
+from no2sr.core.units import factor
+from no2sr.simulation.orbit import orbit_geometry, swath
+from no2sr.simulation.scenes import add_noise, northern_india, truth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -262,7 +262,7 @@ def write_grid(folder: Path) -> Path:
             "Conventions": "CF-1.11",
             "title": "SIMULATED monthly mean NO2 over northern India",
             "institution": "none (SIMULATED)",
-            "references": "no2sr.synthetic",
+            "references": "no2sr.simulation.scenes",
             **dict.fromkeys(("source", "history", "comment"), SIMULATED),
         },
     )

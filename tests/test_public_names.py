@@ -11,7 +11,7 @@ import pytest
 from numpydoc.validate import validate
 
 import no2sr
-from no2sr import errors
+from no2sr.core import errors
 
 PACKAGE = Path(no2sr.__file__).parent
 FUNCTIONS = [name for name in no2sr.__all__ if name.islower()]
@@ -30,7 +30,7 @@ def _names_for_type_checkers() -> dict[str, str]:
 
 
 def test_list_is_sorted_table_and_typing_agree():
-    homes = dict.fromkeys(errors.__all__, "no2sr.errors") | no2sr._HOMES
+    homes = dict.fromkeys(errors.__all__, "no2sr.core.errors") | no2sr._HOMES
     assert no2sr.__all__ == sorted(no2sr.__all__)
     assert set(no2sr.__all__) == set(homes)
     assert _names_for_type_checkers() == homes
@@ -40,7 +40,7 @@ def test_list_is_sorted_table_and_typing_agree():
 @pytest.mark.parametrize("name", no2sr.__all__)
 def test_name_is_the_one_its_home_defines(name):
     public = getattr(no2sr, name)
-    home = importlib.import_module(no2sr._HOMES.get(name, "no2sr.errors"))
+    home = importlib.import_module(no2sr._HOMES.get(name, "no2sr.core.errors"))
     assert public is getattr(home, name)
     assert name in home.__all__
     assert callable(public)

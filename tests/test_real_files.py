@@ -16,8 +16,11 @@ import pytest
 import rasterio
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import ReadOptions, describe, find_reader, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.describe import describe
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.port import ReadOptions
+from no2sr.readers.registry import find_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +28,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real_data
 
 PER_MOL = 6.02214076e19  # molecules cm-2 in one mol m-2
-# No columns that open_no2 would read: pictures, weights, and tables of stations and covariates.
-ELSEWHERE = {"README.md", "sr", "weights", "stations", "gems/covariates"}
+# No columns that open_no2 would read (pictures, weights, tables), and what has tests of its own.
+ELSEWHERE = {
+    "README.md",
+    "sr",
+    "weights",
+    "stations",
+    "gems/covariates",
+    "overpasses",
+    "reported",
+    "truth_1km",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -353,7 +365,7 @@ def _says(row: Grid):
     return stack
 
 
-@pytest.mark.filterwarnings("ignore::no2sr.errors.OversampledWarning")  # see test_sampling.py
+@pytest.mark.filterwarnings("ignore::no2sr.core.errors.OversampledWarning")  # see test_sampling.py
 @pytest.mark.parametrize("row", GRIDS, ids=lambda row: row.file[:60])
 def test_a_grid_opens_as_what_it_is(real_data, row):
     path = real_data / row.file
@@ -409,7 +421,7 @@ def test_a_season_of_subsets_is_merged(real_data):
     paths = sorted((real_data / "s5p_l2").iterdir())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        gridded = no2sr.readers.grid_no2(paths, bbox=(77.0, 28.6, 77.2, 28.8))
+        gridded = no2sr.readers.opening.opener.grid_no2(paths, bbox=(77.0, 28.6, 77.2, 28.8))
     empty = [w for w in caught if issubclass(w.category, no2sr.ManyGapsWarning)]
     assert len(empty) == len(EMPTY)
     assert gridded["column"].shape == (4, 4)
@@ -482,3 +494,19 @@ def test_no_file_was_forgotten(real_data):
     patterns += [f"s5p_l2/*NO2____{start}*" for start, *_ in SWATHS] + ["harp/harp_l2_region.nc"]
     told = {path for pattern in patterns for path in real_data.glob(pattern)}
     assert set(_all_files(real_data)) == told
+
+
+def test_overpasses_are_read_as_swaths(real_data):
+    for path in sorted((real_data / "overpasses").glob("*.nc"))[::60]:
+        swath = find_reader(path).read(path, ReadOptions())
+        assert find_reader(path).name == "harp"
+        assert 300 < swath["column"].size < 2500
+        assert float(swath["column"].min()) < 0 < float(swath["column"].max())
+
+
+def test_the_truth_at_1_km_is_a_grid(real_data):
+    with pytest.warns(no2sr.OversampledWarning, match="smaller than the pixels"):
+        image = open_no2(real_data / "truth_1km" / "cosmo_west.nc")
+    assert image.shape == (600, 350)
+    assert image.attrs["units"] == "mol m-2"
+    assert 4e-3 < float(image.max()) < 6e-3

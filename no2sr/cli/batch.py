@@ -22,8 +22,8 @@ import click
 import no2sr
 from no2sr.cli.display import print_table
 from no2sr.cli.messages import foreign, keeping_warnings, report, spoken
-from no2sr.errors import No2srError, WriteError
-from no2sr.names import printable
+from no2sr.core.errors import No2srError, WriteError
+from no2sr.core.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

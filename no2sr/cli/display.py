@@ -89,8 +89,8 @@ def _line_printer() -> Callable[[int, int], None]:
 
 def grid_in_words(image: xr.DataArray) -> str:
     """Say the size and spacing of a grid, rows first."""
-    from no2sr.grid import transform_of
-    from no2sr.image import crs_of
+    from no2sr.core.grid import transform_of
+    from no2sr.core.image import crs_of
 
     transform, crs = transform_of(image), crs_of(image)
     unit = "degree" if crs.is_geographic else crs.axis_info[0].unit_name

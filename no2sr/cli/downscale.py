@@ -16,8 +16,8 @@ from no2sr.cli.display import grid_in_words, print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
 from no2sr.cli.messages import start_backend, wants_debug
-from no2sr.errors import FileUnreadableError, No2srWarning, OversampledWarning
-from no2sr.names import check_name
+from no2sr.core.errors import FileUnreadableError, No2srWarning, OversampledWarning
+from no2sr.core.names import check_name
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from no2sr.cli.batch import Work
-    from no2sr.strips import Workers
+    from no2sr.downscaling.blocks import Workers
 
 __all__ = ["command"]
 
@@ -71,7 +71,7 @@ def command(
     A run that was killed leaves a folder .OUT.no2sr-work beside OUT, with what was finished; the
     same command goes on from there.
     """
-    from no2sr.networks import load_model
+    from no2sr.networks.store import load_model
 
     jobs = plan(inputs, out, scale=settings["scale"], log=log)
     batch, skip = is_folder(out), settings.pop("skip_existing")
@@ -96,7 +96,7 @@ def _lent(**where: Any) -> AbstractContextManager[Workers | None]:
     """Return the workers of a cluster if one was asked for."""
     if not any(where.values()):
         return nullcontext()
-    from no2sr.cluster import cluster
+    from no2sr.downscaling.cluster import cluster
 
     return cluster(**where)
 
@@ -115,9 +115,9 @@ def _run_one(job: Job, work: Work, *, log: Log, skip: bool, quiet: bool) -> None
 
 def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
     """Do one job and return what is to be said of it."""
-    from no2sr.provenance import noted
-    from no2sr.windowed import refine_to_file
-    from no2sr.writers import check_suffix
+    from no2sr.core.provenance import noted
+    from no2sr.downscaling.to_file import refine_to_file
+    from no2sr.writers.dispatch import check_suffix
 
     for path in job.sources:
         check_name(path, FileUnreadableError)
@@ -144,8 +144,8 @@ def _run(job: Job, *, quiet: bool, **settings: Any) -> dict[str, Any]:
 
 def _seals(sources: tuple[Path, ...]) -> list[list[dict[str, Any]]]:
     """Return what tells the files of each source from changed ones; nothing for a pipe."""
-    from no2sr.readers._paths import found
-    from no2sr.windowed import seal
+    from no2sr.downscaling.to_file import seal
+    from no2sr.readers.opening.paths import found
 
     seals: list[list[dict[str, Any]]] = [[] for _ in sources]
     for path, sealed in zip(sources, seals, strict=True):
@@ -196,7 +196,8 @@ def _source(sources: tuple[Path, ...]) -> Path | tuple[Path, ...]:
 def _read(sources: tuple[Path, ...], **reading: Any) -> xr.DataArray | None:
     """Read a grid, or only see to it that it could be read if it is large."""
     import no2sr
-    from no2sr.readers import cells_in, doubt_sample
+    from no2sr.readers.opening.doubts import doubt_sample
+    from no2sr.readers.opening.extent import cells_in
 
     if cells_in(sources) <= _MANY_CELLS:
         return no2sr.open_no2(_source(sources), **reading)

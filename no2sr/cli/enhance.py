@@ -54,8 +54,8 @@ def command(path: Path, out: Path, *, overwrite: bool, quiet: bool, **settings: 
     """
     import no2sr
     from no2sr.cli.jobs import check_free, check_no_input
-    from no2sr.readers.picture import open_picture
-    from no2sr.writers.picture import check_picture_suffix
+    from no2sr.readers.pictures import open_picture
+    from no2sr.writers.pictures import check_picture_suffix
 
     check_picture_suffix(out)
     check_free(out, overwrite=overwrite)

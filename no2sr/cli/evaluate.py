@@ -83,8 +83,8 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
       no2sr evaluate s5p.nc --bbox 76 27.5 78.5 29.5 --psf 0.74 0.44 --json table.json
     """
     import no2sr
-    from no2sr.comparison import compare, default_methods
-    from no2sr.evaluation import DEFAULT_METRICS, tabulate
+    from no2sr.evaluation.comparison import compare, default_methods
+    from no2sr.evaluation.tables import DEFAULT_METRICS, tabulate
 
     models = settings.pop("models")
     outputs = {name: settings.pop(name) for name in ("csv", "json", "figures")}
@@ -108,7 +108,7 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
             overwrite=overwrite,
         )
     if outputs["figures"]:
-        from no2sr.figures import save_figures
+        from no2sr.views.figures import save_figures
 
         save_figures(comparison, outputs["figures"], overwrite=overwrite)
     if not quiet:
@@ -120,7 +120,7 @@ def _check_outputs(outputs: dict[str, Path | None], *, overwrite: bool) -> None:
     paths = [path for name, path in outputs.items() if path and name != "figures"]
     folder = outputs["figures"]
     if folder:
-        from no2sr.figures import FIGURES, check_matplotlib
+        from no2sr.views.figures import FIGURES, check_matplotlib
 
         check_matplotlib()
         paths += [folder / name for name in FIGURES]
@@ -130,7 +130,7 @@ def _check_outputs(outputs: dict[str, Path | None], *, overwrite: bool) -> None:
 
 def _write(path: Path, write: Callable[[Path], object], *, overwrite: bool) -> None:
     """Write a file that appears when it is complete."""
-    from no2sr.writers.atomic import replacing
+    from no2sr.core.atomic import replacing
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, overwrite=overwrite) as temporary:
@@ -157,7 +157,7 @@ def _finite(value: Any) -> Any:
 
 def _show(table: pd.DataFrame) -> None:
     """Print the table in three, each as wide as a terminal."""
-    from no2sr.colours import shown_unit
+    from no2sr.core.colours import shown_unit
 
     factor, unit = shown_unit(table.attrs["unit"])
     # Labels in lines, so that all columns fit on 80 characters.

@@ -51,7 +51,7 @@ def command(
       no2sr grid S5P_OFFL_L2__NO2_*.nc month.nc --bbox 76 27.5 78.5 29.5
       no2sr grid granules/ l3.tif --resolution 0.1 --qa 0.5 --unit Pmolec
     """
-    from no2sr.writers.atomic import scratch_beside
+    from no2sr.core.atomic import scratch_beside
     from no2sr.writers.level3 import outputs
 
     for path in outputs(out):  # what can be refused at once is refused before the long work
@@ -82,8 +82,8 @@ def _gridded(
     All in one process, the guarded one: a globe is too large to be handed on.
     """
     from no2sr.cli.limits import unhurried
-    from no2sr.readers import grid_no2
-    from no2sr.writers.atomic import scratch_in
+    from no2sr.core.atomic import scratch_in
+    from no2sr.readers.opening.opener import grid_no2
     from no2sr.writers.level3 import write_level3
 
     # On another core, while the first file is unpacked.
@@ -97,7 +97,7 @@ def _gridded(
 
 
 def _load_kernel() -> None:
-    from no2sr.swath.overlap import load
+    from no2sr.swaths.overlap import load
 
     load()
 

@@ -26,8 +26,8 @@ import click
 
 from no2sr.cli.limits import limit, reading_time, try_to_open
 from no2sr.cli.messages import wants_debug
-from no2sr.errors import FileUnreadableError, No2srError
-from no2sr.names import check_name
+from no2sr.core.errors import FileUnreadableError, No2srError
+from no2sr.core.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Re
 
 def _preload() -> None:
     """Import what the child and, afterwards, its parent need: once is enough."""
-    import no2sr.readers._grids  # noqa: F401
+    import no2sr.readers.opening.grids  # noqa: F401
 
 
 def _started(

@@ -11,8 +11,8 @@ from no2sr.cli import options
 from no2sr.cli.display import print_table
 from no2sr.cli.guard import guarded
 from no2sr.cli.messages import report, spoken, wants_debug
-from no2sr.errors import No2srError, ReadError
-from no2sr.provenance import readable, refined
+from no2sr.core.errors import No2srError, ReadError
+from no2sr.core.provenance import readable, refined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def command(
       no2sr info granules/
       no2sr info counts.tif --unit-in "umol m-2"
     """
-    from no2sr.readers import describe
+    from no2sr.readers.opening.describe import describe
 
     settings["unit"] = settings.pop("unit_in")
     all_facts = []
@@ -72,7 +72,7 @@ def command(
 
 def _plan(facts: dict[str, Any]) -> dict[str, Any] | None:
     """Work out what ``no2sr downscale`` would make of the file with its default settings."""
-    from no2sr.pipeline import LEAST_CELLS
+    from no2sr.downscaling.pipeline import LEAST_CELLS
 
     if facts["problem"]:
         return None
@@ -104,7 +104,7 @@ def _coarse_grid(facts: dict[str, Any]) -> tuple[tuple[int, int], tuple[float, f
 
 
 def _missing_weights() -> str | None:
-    from no2sr.networks import load_model
+    from no2sr.networks.store import load_model
 
     try:
         load_model(options.MODEL, scale=options.SCALE)
@@ -212,7 +212,7 @@ def _downscale(plan: dict[str, Any] | None, facts: dict[str, Any]) -> str:
 
 def _variables(variables: list[dict[str, Any]]) -> Iterator[str]:
     """Word the variables, those that speak of NO2 first where there are many."""
-    from no2sr.readers._fields import mentions_no2
+    from no2sr.readers.kit.fields import mentions_no2
 
     if len(variables) > _SHOWN:
         variables = sorted(variables, key=lambda variable: not mentions_no2(variable["name"]))

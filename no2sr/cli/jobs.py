@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from no2sr.errors import OutputExistsError, WriteError
-from no2sr.names import check_name
+from no2sr.core.errors import OutputExistsError, WriteError
+from no2sr.core.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +82,7 @@ def check_out(out: Path, *, overwrite: bool) -> None:
     WriteError
         As for `check_folder`.
     """
-    from no2sr.writers import check_suffix
+    from no2sr.writers.dispatch import check_suffix
 
     check_suffix(out)
     check_free(out, overwrite=overwrite)
@@ -142,7 +142,7 @@ def unit_to_write(image: xr.DataArray, out: Path, *, asked: str | None) -> str |
     GIS programs show a few decimals: 3e-05 mol m-2 is 0 in some, and 30 umol m-2 in all. Science
     programs expect the SI unit of the product, which is that of the image.
     """
-    from no2sr.units import is_column
+    from no2sr.core.units import is_column
 
     if asked or out.suffix.lower() not in (".tif", ".tiff"):
         return asked

@@ -21,7 +21,7 @@ _OPENING, _READING, _READING_MB = 3, 120, 1
 
 def reading_time(source: Any) -> float:
     """Return how many seconds of computing reading all the sources may take, at most."""
-    from no2sr.readers._paths import found
+    from no2sr.readers.opening.paths import found
 
     files = (file for path in found(source) for file in _inside(path))
     return _READING + _READING_MB * sum(file.stat().st_size for file in files) / 1e6
@@ -29,9 +29,9 @@ def reading_time(source: Any) -> float:
 
 def try_to_open(source: Any) -> None:
     """Open the NetCDF files among the sources once, each under a tight limit."""
-    from no2sr.errors import ReadError
-    from no2sr.readers._netcdf import is_netcdf, opened
-    from no2sr.readers._paths import found
+    from no2sr.core.errors import ReadError
+    from no2sr.readers.kit.netcdf import is_netcdf, opened
+    from no2sr.readers.opening.paths import found
 
     for path in filter(Path.is_file, found(source)):
         if is_netcdf(path):
@@ -61,7 +61,7 @@ def limit(seconds: float) -> None:
 
 def _inside(path: Path) -> Iterator[Path]:
     """Yield the file itself, or those of a Zarr store."""
-    from no2sr.readers.zarr_store import READER
+    from no2sr.readers.formats.zarr_store import READER
 
     entries = path.rglob("*") if READER.recognises(path) else [path]
     yield from filter(Path.is_file, entries)

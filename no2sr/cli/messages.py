@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from no2sr.errors import No2srError, No2srWarning
+from no2sr.core.errors import No2srError, No2srWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from no2sr.cli import options
 from no2sr.cli.display import print_table
 
 if TYPE_CHECKING:
-    from no2sr.networks import ModelCard
+    from no2sr.networks.card import ModelCard
 
 __all__ = ["command"]
 
@@ -29,7 +29,7 @@ def command() -> None:
     Example:
       no2sr models
     """
-    from no2sr.networks import available_models
+    from no2sr.networks.store import available_models
 
     cards = available_models()
     print_table([_row(card) for card in cards], head=_HEAD)

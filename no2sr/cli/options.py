@@ -86,14 +86,14 @@ def _parse_limits(
 
 
 def _check_unit(_ctx: click.Context, _option: click.Parameter, unit: str | None) -> str | None:
-    from no2sr.units import asked_unit
+    from no2sr.core.units import asked_unit
 
     return None if unit is None else asked_unit(unit)
 
 
 PATH = click.Path(path_type=Path)
 SCALE, MODEL = 4, "srcnn"
-# Those of no2sr.colours, which imports numpy.
+# Those of no2sr.core.colours, which imports numpy.
 RAMPS = ("cividis", "cividis_r", "magma", "magma_r", "viridis", "viridis_r")
 RESOLUTION = 0.05  # degrees; what `no2sr.open_no2` takes
 

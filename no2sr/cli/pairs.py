@@ -30,9 +30,9 @@ def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.Data
     list of DataArray
     """
     import no2sr
-    from no2sr.errors import OversampledWarning, RefinedInputWarning
-    from no2sr.grid import bounds_of
-    from no2sr.image import is_geographic
+    from no2sr.core.errors import OversampledWarning, RefinedInputWarning
+    from no2sr.core.grid import bounds_of
+    from no2sr.core.image import is_geographic
 
     reading["unit"] = reading.pop("unit_in")
     if fine is None:

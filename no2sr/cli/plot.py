@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-# Those of no2sr.plotting, which costs too much to import for a help text.
+# Those of no2sr.views.plotting, which costs too much to import for a help text.
 KINDS = ("map", "before-after", "difference", "histogram", "spectra")
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -56,9 +56,9 @@ def command(inputs: tuple[Path, ...], out: Path, **settings: Any) -> None:
     """
     from no2sr.cli.jobs import check_free, check_no_input
     from no2sr.cli.pairs import opened
-    from no2sr.figures import check_matplotlib
-    from no2sr.plotting import KINDS as DRAWN
-    from no2sr.writers.atomic import replacing
+    from no2sr.core.atomic import replacing
+    from no2sr.views.figures import check_matplotlib
+    from no2sr.views.plotting import KINDS as DRAWN
 
     kind = settings.pop("kind") or ("map" if len(inputs) == 1 else "before-after")
     draw, least, most = DRAWN[kind]

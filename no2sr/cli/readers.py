@@ -21,14 +21,14 @@ def command() -> None:
     Example:
       no2sr readers
     """
-    from no2sr.readers import available_readers
+    from no2sr.readers.registry import available_readers
 
     print_table([(name, _product(name)) for name in available_readers()], head=("reader", "reads"))
 
 
 def _product(name: str) -> str:
     """Return what a reader reads, or why a plug-in is of no use."""
-    from no2sr.readers import load_reader
+    from no2sr.readers.registry import load_reader
 
     try:
         return load_reader(name).product

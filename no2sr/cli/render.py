@@ -52,9 +52,9 @@ def command(path: Path, out: Path, **settings: Any) -> None:
     import no2sr
     from no2sr.cli.jobs import check_free, check_no_input
     from no2sr.cli.pairs import opened
-    from no2sr.grid import refine
-    from no2sr.rendering import draw_legend
-    from no2sr.writers.picture import check_picture_suffix
+    from no2sr.core.grid import refine
+    from no2sr.views.rendering import draw_legend
+    from no2sr.writers.pictures import check_picture_suffix
 
     check_picture_suffix(out)
     overwrite, quiet, pixels = (settings.pop(name) for name in ("overwrite", "quiet", "pixels"))

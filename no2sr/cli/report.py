@@ -51,7 +51,7 @@ def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> Non
     """
     from no2sr.cli.jobs import check_free, check_no_input
     from no2sr.cli.pairs import opened
-    from no2sr.report import write_report
+    from no2sr.views.report.page import write_report
 
     page = out or fine.with_suffix(".html")
     overwrite, quiet = settings.pop("overwrite"), settings.pop("quiet")

@@ -14,11 +14,11 @@ from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
 from no2sr.cli.messages import start_backend
-from no2sr.errors import WriteError
-from no2sr.names import check_name
+from no2sr.core.errors import WriteError
+from no2sr.core.names import check_name
 
 if TYPE_CHECKING:
-    from no2sr.networks import Model, ModelCard
+    from no2sr.networks.card import Model, ModelCard
 
     Domain = Literal["column", "luminance"]
 
@@ -133,8 +133,8 @@ def command(
       no2sr train 91-image/*.bmp --scale 3 --hyperparameter kernels=9,5,5 --output pictures
     """
     import no2sr
-    from no2sr.figures import check_matplotlib
     from no2sr.networks.store import check_replaceable
+    from no2sr.views.figures import check_matplotlib
 
     overwrite = settings.pop("overwrite")
     check_matplotlib()
@@ -174,8 +174,8 @@ def _trained(images: list[Any], output: Path, *, quiet: bool, **asked: Any) -> M
 def _save(model: Model, output: Path, *, overwrite: bool) -> None:
     """Write the model and its loss curve; then nothing needs the checkpoint any longer."""
     import no2sr
-    from no2sr.figures import save_loss_curve
-    from no2sr.writers.atomic import replacing
+    from no2sr.core.atomic import replacing
+    from no2sr.views.figures import save_loss_curve
 
     no2sr.save_model(model, output, overwrite=overwrite)
     with replacing(output / _CURVE, overwrite=True) as path:
@@ -190,7 +190,7 @@ def _checkpoint(output: Path) -> Path:
 
 def _start(name: str | None, scale: int) -> Model | None:
     """Load the model to begin with: of another scale if it is a folder."""
-    from no2sr.networks import load_model
+    from no2sr.networks.store import load_model
 
     if name is None:
         return None
@@ -200,7 +200,7 @@ def _start(name: str | None, scale: int) -> Model | None:
 def _images(inputs: tuple[Path, ...], **reading: Any) -> tuple[Domain, list[Any]]:
     """Read what there is to learn from, and tell what kind it is."""
     import no2sr
-    from no2sr.readers._pictures import PICTURES, read_pixels
+    from no2sr.readers.pixels_of_pictures import PICTURES, read_pixels
 
     pictures = [path for path in inputs if path.suffix.lower() in PICTURES]
     if pictures and len(pictures) < len(inputs):

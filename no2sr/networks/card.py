@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from no2sr.errors import CardMismatchError
-from no2sr.resample import KERNEL_REACH
+from no2sr.core.errors import CardMismatchError
+from no2sr.steps.resample import KERNEL_REACH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

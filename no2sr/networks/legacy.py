@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.errors import CardMismatchError
+from no2sr.core.errors import CardMismatchError
 from no2sr.networks.card import Model, ModelCard
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _model(layers: Layers, path: Path, scale: int) -> Model:
 
 def _network(layers: Layers, card: ModelCard) -> keras.Model:
     """Build the network of a card with these weights."""
-    from no2sr.networks import build_network
+    from no2sr.networks.registry import build_network
 
     network = build_network(card.network, scale=card.scale, **card.hyperparameters)
     network.set_weights([part for layer in layers for part in layer])

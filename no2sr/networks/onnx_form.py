@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.errors import MissingDependencyError, ModelError
+from no2sr.core.errors import MissingDependencyError, ModelError
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +37,7 @@ def to_onnx(network: keras.Model) -> bytes:
     ----------
     network : keras.Model
         ``(batch, y, x, 1)`` to ``(batch, y', x', 1)``; a functional model of Conv2D, Add and the
-        layers of `no2sr.networks.layers`.
+        layers of `no2sr.networks.registry.layers`.
 
     Returns
     -------

@@ -13,8 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from no2sr.errors import CardMismatchError, OutputExistsError, UnknownModelError, WriteError
-from no2sr.names import check_name
+from no2sr.core.errors import CardMismatchError, OutputExistsError, UnknownModelError, WriteError
+from no2sr.core.names import check_name
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.legacy import load_legacy
 
@@ -148,7 +148,7 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
     WriteError
         If it cannot be written.
     """
-    from no2sr.writers.atomic import refusals, replacing
+    from no2sr.core.atomic import refusals, replacing
 
     folder = Path(path)
     check_replaceable(folder, overwrite=overwrite)

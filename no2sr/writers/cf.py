@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.image import STANDARD_NAME, is_geographic
-from no2sr.provenance import PREFIX, UNSTATED, refined
+from no2sr.core.image import STANDARD_NAME, is_geographic
+from no2sr.core.provenance import PREFIX, UNSTATED, refined
 from no2sr.writers.prepare import PROVENANCE, label
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ import rasterio
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from no2sr.errors import DimensionError
-from no2sr.grid import transform_of
-from no2sr.image import crs_of
-from no2sr.provenance import PREFIX
+from no2sr.core.errors import DimensionError
+from no2sr.core.grid import transform_of
+from no2sr.core.image import crs_of
+from no2sr.core.provenance import PREFIX
 from no2sr.writers.prepare import PROVENANCE, label, prepare
 from no2sr.writers.qgis_style import replacing_styled
 

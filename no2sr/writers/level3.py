@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.errors import SettingsError
-from no2sr.writers.atomic import replacing
+from no2sr.core.atomic import replacing
+from no2sr.core.errors import SettingsError
 from no2sr.writers.cf import cf_dataset, chunks_of
 from no2sr.writers.geotiff import write_geotiff
 from no2sr.writers.netcdf import store
@@ -58,7 +58,7 @@ def write_level3(
     unit: str | None = None,
     style: bool = False,
 ) -> list[Path]:
-    """Write what `no2sr.readers.grid_no2` returns.
+    """Write what `no2sr.readers.opening.opener.grid_no2` returns.
 
     Parameters
     ----------

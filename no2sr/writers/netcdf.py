@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from no2sr.writers.atomic import replacing
+from no2sr.core.atomic import replacing
 from no2sr.writers.cf import cf_dataset, chunks_of
 from no2sr.writers.chunks import LEVEL, fill
 from no2sr.writers.prepare import prepare

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from no2sr.door import enter
-from no2sr.image import STANDARD_NAME
-from no2sr.provenance import noted
-from no2sr.units import asked_unit, canonical_unit, factor, is_column
+from no2sr.core.door import enter
+from no2sr.core.image import STANDARD_NAME
+from no2sr.core.provenance import noted
+from no2sr.core.units import asked_unit, canonical_unit, factor, is_column
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -28,12 +28,12 @@ def prepare(image: xr.DataArray | xr.Dataset, unit: str | None) -> xr.DataArray:
     image : DataArray or Dataset
         The provenance attributes of a Dataset are taken over where its variable has none.
     unit : str or None
-        A column unit as `no2sr.units.asked_unit` takes it; None keeps that of the image.
+        A column unit as `no2sr.core.units.asked_unit` takes it; None keeps that of the image.
 
     Returns
     -------
     DataArray, (y, x) or (time, y, x)
-        With column units in the spelling of `no2sr.units`, which is also that of UDUNITS.
+        With column units in the spelling of `no2sr.core.units`, which is also that of UDUNITS.
     """
     strict = enter(image)
     if isinstance(image, xr.Dataset):

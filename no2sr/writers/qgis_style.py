@@ -2,8 +2,8 @@
 
 A floating point band cannot carry colours itself, and without a style QGIS draws it grey. The style
 is worked out from the finished raster, so that every writer of rasters can have one: the colours
-and limits of `no2sr.colours`, labels in the unit that people read, gaps transparent, cells drawn as
-they are.
+and limits of `no2sr.core.colours`, labels in the unit that people read, gaps transparent, cells
+drawn as they are.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import rasterio
 
-from no2sr.colours import RAMP, ramp, robust_limits, shown_unit
-from no2sr.writers.atomic import check_free, replacing
+from no2sr.core.atomic import check_free, replacing
+from no2sr.core.colours import RAMP, ramp, robust_limits, shown_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

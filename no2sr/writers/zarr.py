@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from no2sr.errors import MissingDependencyError
-from no2sr.writers.atomic import replacing
+from no2sr.core.atomic import replacing
+from no2sr.core.errors import MissingDependencyError
 from no2sr.writers.cf import cf_dataset, chunks_of
 from no2sr.writers.prepare import prepare
 

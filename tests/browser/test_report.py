@@ -12,8 +12,8 @@ import xarray as xr
 from affine import Affine
 
 import no2sr
-from no2sr.grid import georeference
-from no2sr.report import write_report
+from no2sr.core.grid import georeference
+from no2sr.views.report.page import write_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +190,7 @@ def test_the_value_under_the_cursor_is_that_of_the_rasters(desktop, open_page, i
 def test_the_swipe_uncovers_one_map_and_covers_the_other(desktop, open_page, images):
     shown = open_page(desktop)
     coarse, fine = (1e6 * image.values for image in images)
-    from no2sr.colours import ramp, robust_limits
+    from no2sr.core.colours import ramp, robust_limits
 
     low, high = robust_limits(coarse)
     cells = [(33, 44), (41, 55), (30, 46)]
@@ -263,7 +263,9 @@ def test_a_pen_points_without_touching(desktop, open_page, images):
 def test_averages_end_where_the_map_ends(desktop, images, tmp_path, monkeypatch):
     from selenium.webdriver.common.keys import Keys
 
-    monkeypatch.setattr("no2sr.report.FINE_CELLS", 250)  # blocks of 7: 18 x 7 cells are 126 of 120
+    monkeypatch.setattr(
+        "no2sr.views.report.page.FINE_CELLS", 250
+    )  # blocks of 7: 18 x 7 cells are 126 of 120
     desktop.get(write_report(*images, tmp_path / "a.html").as_uri())
     shown = Map(desktop)
     assert shown.pixel(40, 123)[0] < shown.size[0]  # there is room beside the map

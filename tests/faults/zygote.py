@@ -21,10 +21,11 @@ from pathlib import Path
 
 NOBODY = 65534
 PRELOADED = (
-    "no2sr.cli no2sr.cli.downscale no2sr.windowed no2sr.writers no2sr.readers._grids rich.table "
-    "no2sr.readers.cf_grid no2sr.readers._swaths rich.console rich.progress rich.box dask.array "
-    "no2sr.cluster zarr netCDF4 rasterio rioxarray onnxruntime xarray.backends.zarr "
-    "rasterio.shutil xarray.backends.netCDF4_ scipy.ndimage no2sr.sampling"
+    "no2sr.cli no2sr.cli.downscale no2sr.downscaling.to_file no2sr.writers.dispatch "
+    "no2sr.readers.opening.opener no2sr.readers.opening.grids no2sr.readers.opening.swaths "
+    "no2sr.readers.formats.cf_grid rich.table rich.console rich.progress rich.box dask.array "
+    "no2sr.downscaling.cluster zarr netCDF4 rasterio rioxarray onnxruntime xarray.backends.zarr "
+    "rasterio.shutil xarray.backends.netCDF4_ scipy.ndimage no2sr.steps.sampling"
 )
 
 
@@ -125,7 +126,7 @@ def _ended(child: int, kill_after: float | None, limit: float) -> int:
 
 def _after_a_strip(action) -> None:
     """Let something happen when the first strip is finished."""
-    from no2sr.workfolder import WorkFolder
+    from no2sr.downscaling.workfolder import WorkFolder
 
     append, happened = WorkFolder.append, []
 
@@ -140,7 +141,7 @@ def _after_a_strip(action) -> None:
 
 def _before_writing(action) -> None:
     """Let something happen when all is computed and the output is to be written."""
-    from no2sr import windowed
+    from no2sr.downscaling import to_file as windowed
 
     write = windowed.write
 
@@ -153,7 +154,7 @@ def _before_writing(action) -> None:
 
 def _before_the_move(action) -> None:
     """Let something happen when the output is complete but not yet in its place."""
-    from no2sr.writers import atomic
+    from no2sr.core import atomic
 
     move = atomic._move
 

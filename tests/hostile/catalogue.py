@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import crs_of
+from no2sr.core.image import crs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -258,7 +258,7 @@ def fuzz(number: int, seed: int, *, first: int = 0, keep: Path) -> dict[str, obj
 
 def _warm(path: Path, folder: Path) -> str:
     """Read a good file here, so that what is imported and compiled for it is there already."""
-    from no2sr.readers import describe
+    from no2sr.readers.opening.describe import describe
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -15,7 +15,7 @@ from catalogue import Case, Map, Refused, named, try_case
 from makers import KINDS, cf_grid, gzipped, tiff, zipped
 
 import no2sr
-from no2sr import errors
+from no2sr.core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

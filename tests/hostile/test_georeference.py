@@ -13,7 +13,7 @@ from makers import BOUNDS, LATITUDE, LONGITUDE, PLACE, cf_grid, column, column_a
 from pyproj import CRS, Transformer
 from rasterio.control import GroundControlPoint
 
-from no2sr import errors
+from no2sr.core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

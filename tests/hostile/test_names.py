@@ -13,9 +13,9 @@ import makers
 import pytest
 
 import no2sr
-from no2sr import errors
-from no2sr.names import LONGEST_NAME
-from no2sr.readers import describe
+from no2sr.core import errors
+from no2sr.core.names import LONGEST_NAME
+from no2sr.readers.opening.describe import describe
 
 if sys.platform != "linux":
     pytest.skip("other systems have other names", allow_module_level=True)

@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 import no2sr
-from no2sr import errors
-from no2sr.readers import grid_no2
+from no2sr.core import errors
+from no2sr.readers.opening.opener import grid_no2
 
 # option and value -> exit code, and what the one line, or the usage message, must say
 OPTIONS = [

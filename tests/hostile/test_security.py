@@ -19,11 +19,10 @@ import onnx
 import pytest
 
 import no2sr
-from no2sr.errors import CardMismatchError, FileUnreadableError, ReadError, UnknownFormatError
-from no2sr.inference import make_engine
-from no2sr.networks import load_keras, load_model
-from no2sr.networks.store import CARD, KERAS_FILE, ONNX_FILE, shipped
-from no2sr.readers import packed
+from no2sr.core.errors import CardMismatchError, FileUnreadableError, ReadError, UnknownFormatError
+from no2sr.networks.engines.make import make_engine
+from no2sr.networks.store import CARD, KERAS_FILE, ONNX_FILE, load_keras, load_model, shipped
+from no2sr.readers.formats import packed
 
 PACKAGE = Path(no2sr.__file__).parent
 
@@ -171,7 +170,7 @@ def test_gdal_reads_no_virtual_raster(tmp_path, reader):
 
 
 def test_gdal_is_held_to_its_drivers_even_behind_the_readers(tmp_path):
-    from no2sr.readers._bands import DRIVERS, opened
+    from no2sr.readers.kit.bands import DRIVERS, opened
 
     path = tmp_path / "points.vrt"
     path.write_text(VRT.format(makers.tiff(tmp_path / "secret.tif")))

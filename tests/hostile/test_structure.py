@@ -25,7 +25,7 @@ from makers import (
 )
 
 import no2sr
-from no2sr import errors
+from no2sr.core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 from catalogue import Case, Map, Refused, named, try_case
 from makers import LATITUDE, LONGITUDE, MOLECULES, cf_grid, column, s5p, tiff
 
-from no2sr import errors
+from no2sr.core import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from affine import Affine
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from no2sr.grid import georeference
+from no2sr.core.grid import georeference
 
 # `make laws N=1000` tries more, and new ones each time; the suite always the same few.
 EXAMPLES = int(os.environ.get("NO2SR_LAWS", "0"))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scenes import INDIA, KINDS, LAW, NETWORKS, SCALES, images, make_image, spread_of
 
 from no2sr import downscale
-from no2sr.conserve import block_mean, closure, conserve
-from no2sr.grid import cell_areas
+from no2sr.core.grid import cell_areas
+from no2sr.steps.conserve import block_mean, closure, conserve
 
 
 @LAW

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scenes import ANGELES, LAW, SCALES, images, make_image, places
 
 from no2sr import downscale
-from no2sr.grid import crop
-from no2sr.networks import load_model
+from no2sr.core.grid import crop
+from no2sr.networks.store import load_model
 
 
 @LAW

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scenes import LAW, NETWORKS, SCALES, images
 
 from no2sr import downscale
-from no2sr.gaps import fill_gaps, restore_gaps
-from no2sr.networks import load_model
+from no2sr.networks.store import load_model
+from no2sr.steps.gaps import fill_gaps, restore_gaps
 
 
 @LAW

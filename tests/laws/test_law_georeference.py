@@ -24,10 +24,10 @@ from scenes import (
 
 import no2sr
 from no2sr import downscale
-from no2sr.door import enter
-from no2sr.errors import No2srWarning
-from no2sr.grid import bounds_of, coarsen, crop
-from no2sr.networks import load_model
+from no2sr.core.door import enter
+from no2sr.core.errors import No2srWarning
+from no2sr.core.grid import bounds_of, coarsen, crop
+from no2sr.networks.store import load_model
 
 
 @LAW

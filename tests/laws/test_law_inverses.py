@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from scenes import LAW, SCALES, as_held, forms, images, values_of
 
 from no2sr import downscale
-from no2sr.door import enter, leave
-from no2sr.gaps import fill_gaps, restore_gaps
-from no2sr.grid import bounds_of, coarsen, modcrop, refine, shave
-from no2sr.normalise import denormalise, local_statistics, normalise
+from no2sr.core.door import enter, leave
+from no2sr.core.grid import bounds_of, coarsen, modcrop, refine, shave
+from no2sr.steps.gaps import fill_gaps, restore_gaps
+from no2sr.steps.normalise import denormalise, local_statistics, normalise
 
 
 @LAW

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from scenes import FEW, LAW, NETWORKS, SCALES, images, spread_of
 
 from no2sr import downscale
-from no2sr.inference import make_engine, super_resolve
-from no2sr.networks import load_model
+from no2sr.networks.engines.make import make_engine
+from no2sr.networks.inference import super_resolve
+from no2sr.networks.store import load_model
 
 
 @LAW

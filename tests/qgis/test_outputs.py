@@ -12,7 +12,7 @@ from affine import Affine
 
 import no2sr
 from no2sr.cli import main
-from no2sr.grid import georeference
+from no2sr.core.grid import georeference
 
 pytestmark = pytest.mark.qgis
 BOX = ("--bbox", "76", "26", "80", "29")

@@ -7,8 +7,9 @@ import pytest
 import xarray as xr
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import find_reader, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.registry import find_reader
 
 MOLAR_MASS = 0.0460055  # kg mol-1
 LATITUDE = np.linspace(90, -90, 13)  # 15 degrees, the first and last row on the poles

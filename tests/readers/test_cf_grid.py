@@ -11,8 +11,8 @@ import xarray as xr
 from pyproj import CRS
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
 
 NMOL = 1e-9  # make_grid writes nmol m-2
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import find_reader, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.registry import find_reader
 
 
 def _write(path, *, west=-180.0, south=-90.0, cell=30.0, shape=(6, 12), values=None, upper=False):

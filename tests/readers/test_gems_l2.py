@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import ReadOptions, find_reader, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.port import ReadOptions
+from no2sr.readers.registry import find_reader
 
 STEP = 0.0625
 PER_MOL = 6.02214076e19

@@ -7,8 +7,8 @@ import pytest
 from affine import Affine
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
 
 NAMED = ("tropospheric_NO2_column_number_density", "stratospheric_NO2_column_number_density")
 

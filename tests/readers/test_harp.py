@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,7 @@ def _l2(path, *, corners=True):
 
 
 def test_a_swath_is_gridded(tmp_path):
-    gridded = no2sr.readers.grid_no2(_l2(tmp_path / "l2.nc"), resolution=0.0625)
+    gridded = no2sr.readers.opening.opener.grid_no2(_l2(tmp_path / "l2.nc"), resolution=0.0625)
     image = check_image(gridded["column"])
     assert image.rio.bounds() == (77.0, 28.0, 77.125, 28.125)
     per_unit = 1e15 / 6.02214076e19

@@ -10,9 +10,12 @@ from importlib.metadata import EntryPoint
 import numpy as np
 import pytest
 
-from no2sr import readers
-from no2sr.image import check_image
-from no2sr.readers import Reader, available_readers, describe, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers import registry as readers
+from no2sr.readers.opening.describe import describe
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.port import Reader
+from no2sr.readers.registry import available_readers
 
 
 @pytest.fixture

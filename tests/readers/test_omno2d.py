@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import find_reader, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.registry import find_reader
 
 FILL = np.float32(-(2.0**100))  # -1.2676506e30
 PER_MOL = 6.02214076e19

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import find_reader, grid_no2, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import grid_no2, open_no2
+from no2sr.readers.registry import find_reader
 
 
 def _gzipped(path):

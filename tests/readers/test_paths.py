@@ -12,8 +12,9 @@ import rasterio.shutil
 from affine import Affine
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import describe, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.describe import describe
+from no2sr.readers.opening.opener import open_no2
 
 DAYS = np.array(["2023-10-30", "2023-10-31"], dtype="M8[ns]")
 BAND = "tropospheric_NO2_column_number_density"

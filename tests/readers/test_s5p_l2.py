@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import ReadOptions, grid_no2, open_no2
-from no2sr.readers.s5p_l2 import READER
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import grid_no2, open_no2
+from no2sr.readers.port import ReadOptions
+from no2sr.readers.products.s5p_l2 import READER
 
 COLUMN = "nitrogendioxide_tropospheric_column"
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import find_reader, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.registry import find_reader
 
 PER_UNIT = 1e13 / 6.02214076e19
 LATITUDE = -87.5 + 5 * np.arange(36)

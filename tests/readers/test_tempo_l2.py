@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import ReadOptions, describe, find_reader, grid_no2, open_no2
+from no2sr.core.image import check_image
+from no2sr.readers.opening.describe import describe
+from no2sr.readers.opening.opener import grid_no2, open_no2
+from no2sr.readers.port import ReadOptions
+from no2sr.readers.registry import find_reader
 
 STEP = 0.0625  # degrees; a power of two, so that float32 holds every corner exactly
 PER_MOL = 6.02214076e19

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import ReadOptions, find_reader, open_no2
-from no2sr.readers._grids import cropped
+from no2sr.core.image import check_image
+from no2sr.readers.opening.grids import cropped
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.port import ReadOptions
+from no2sr.readers.registry import find_reader
 
 PER_MOL = 6.02214076e19
 COLUMN = "product/vertical_column_troposphere"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import no2sr
-from no2sr.readers._column import in_mol
-from no2sr.units import factor, known_units
+from no2sr.core.units import factor, known_units
+from no2sr.readers.kit.column import in_mol
 
 
 def _column(value, units=None):

@@ -9,9 +9,10 @@ import pytest
 import xarray as xr
 
 import no2sr
-from no2sr.image import check_image
-from no2sr.readers import find_reader, open_no2
-from no2sr.writers import write_zarr
+from no2sr.core.image import check_image
+from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.registry import find_reader
+from no2sr.writers.zarr import write_zarr
 
 pytest.importorskip("zarr")
 NMOL = 1e-9
@@ -67,7 +68,7 @@ def test_damaged_metadata(store):
 
 def test_without_the_package(store, monkeypatch):
     path = store()
-    monkeypatch.setattr("no2sr.readers.zarr_store.find_spec", lambda _: None)
+    monkeypatch.setattr("no2sr.readers.formats.zarr_store.find_spec", lambda _: None)
     with pytest.raises(no2sr.MissingDependencyError, match=r"no2sr\[zarr\]"):
         open_no2(path)
     assert importlib.util.find_spec("zarr") is not None

@@ -1,0 +1,1 @@
+"""The ground floor: errors, names, units, grids, layers, provenance and atomic writing."""

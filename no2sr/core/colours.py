@@ -1,0 +1,219 @@
+"""One colour scale for all that is looked at: ramps, robust limits, ticks and readable units.
+
+GIS styles, rendered maps, figures and reports take their colours from here, so that the same value
+looks the same in all of them. The ramps are perceptually uniform: equal steps of the value look
+like equal steps. They are those of matplotlib (CC0), as 33 stops to interpolate between, which is
+within 2 % of the whole tables; matplotlib itself is not needed.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from no2sr.core.errors import NoValidPixelsError, SettingsError
+from no2sr.core.units import canonical_unit, factor, is_column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "GAP",
+    "PICTURE",
+    "RAMP",
+    "RAMPS",
+    "check_limits",
+    "ramp",
+    "robust_limits",
+    "shown_unit",
+    "ticks",
+]
+
+# The tag of everything that is a picture and no data; `no2sr.open_no2` refuses what bears it.
+PICTURE = "no2sr_picture"
+RAMP = "magma_r"
+# The grey of gaps, where they cannot be transparent: no ramp has it.
+GAP = (204, 204, 204)
+# Colours end where all but so few cells are (percentiles): one hot pixel would darken the map.
+LOW, HIGH = 0.5, 99.5
+# So many cells tell the percentiles of a large image well enough.
+ENOUGH = 4_000_000
+
+_STOPS = {
+    "magma": (
+        "000004 030312 0a0822 130d34 1d1147 29115a 36106b 440f76 51127c 5d177f 6a1c81 762181 "
+        "832681 902a81 9c2e7f aa337d b73779 c43c75 d0416f dc4869 e75263 ef5d5e f56b5c f9795d "
+        "fc8961 fd9869 fea772 feb67c fec488 fed395 fde2a3 fcf0b2 fcfdbf"
+    ),
+    "viridis": (
+        "440154 470d60 48186a 482374 472d7b 453781 424086 3e4989 3b528b 375b8d 33638d 2f6b8e "
+        "2c728e 297a8e 26828e 23898e 21918c 1f988b 1fa088 22a785 28ae80 32b67a 3fbc73 4ec36b "
+        "5ec962 70cf57 84d44b 98d83e addc30 c2df23 d8e219 ece51b fde725"
+    ),
+    "cividis": (  # made for colour-blind readers
+        "00224e 00285b 002e6a 053371 1a386f 273e6e 32436d 3b496c 434e6c 4b546c 535a6d 5a5f6e "
+        "61656f 686a71 6f7073 767676 7d7c78 848279 8c8878 938e78 9b9476 a39a74 aba072 b4a76f "
+        "bcae6c c4b468 cdbb63 d5c25e dec958 e7d150 f0d846 f9e03a fee838"
+    ),
+}
+RAMPS = tuple(sorted([*_STOPS, *(f"{name}_r" for name in _STOPS)]))
+
+# What people read well: columns lie between 1 and 1000 in the one, 0.1 and 100 in the other.
+_MICROMOLES, _PETAMOLECULES = "umol m-2", "1e15 molecules cm-2"
+
+
+def ramp(name: str = RAMP, steps: int = 256) -> NDArray[np.uint8]:
+    """Return the colours of a ramp from its low to its high end.
+
+    Parameters
+    ----------
+    name : str
+        One of `RAMPS`; ``_r`` runs the other way. The default begins light: clean air leaves the
+        map below visible.
+    steps : int
+        How many colours, at least 2.
+
+    Returns
+    -------
+    array, (steps, 3), uint8
+        Red, green, blue.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such ramp.
+
+    Examples
+    --------
+    >>> ramp("viridis", 2)
+    array([[ 68,   1,  84],
+           [253, 231,  37]], dtype=uint8)
+    """
+    if name not in RAMPS:
+        raise SettingsError(
+            f"colour ramp is {name!r}, expected one of {', '.join(RAMPS)}; choose one of these"
+        )
+    stops = np.array(
+        [list(bytes.fromhex(stop)) for stop in _STOPS[name.removesuffix("_r")].split()]
+    )
+    if name.endswith("_r"):
+        stops = stops[::-1]
+    places = np.linspace(0, len(stops) - 1, steps)
+    channels = [np.interp(places, np.arange(len(stops)), channel) for channel in stops.T]
+    return np.asarray(np.rint(np.stack(channels, axis=1)), dtype=np.uint8)
+
+
+def robust_limits(values: ArrayLike) -> tuple[float, float]:
+    """Return the limits of a colour scale: all but 1 % of the observed values lie between.
+
+    Parameters
+    ----------
+    values : array
+        NaN in gaps. Of large ones only every n-th is looked at.
+
+    Returns
+    -------
+    low, high : float
+        Of a constant image, as far apart as the value is large, so that a scale can be drawn.
+
+    Raises
+    ------
+    NoValidPixelsError
+        If there are gaps only.
+    """
+    flat = np.asarray(values).ravel()
+    seen = flat[:: 1 + flat.size // ENOUGH]
+    seen = seen[np.isfinite(seen)].astype(np.float64)
+    if not seen.size:
+        seen = flat[np.isfinite(flat)].astype(np.float64)
+    if not seen.size:
+        raise NoValidPixelsError(
+            f"all {flat.size} cells are gaps, expected observed ones to colour; "
+            "choose another region"
+        )
+    low, high = np.percentile(seen, [LOW, HIGH])
+    if high <= low:
+        half = abs(float(low)) / 2 or 0.5
+        return float(low) - half, float(low) + half
+    return float(low), float(high)
+
+
+def check_limits(limits: Sequence[float]) -> tuple[float, float]:
+    """Return limits of a colour scale that a caller chose.
+
+    Raises
+    ------
+    SettingsError
+        If they are not two finite numbers, the lower one first.
+    """
+    if len(limits) != 2 or not (all(map(math.isfinite, limits)) and limits[0] < limits[1]):
+        raise SettingsError(
+            f"limits are {tuple(limits)}, expected two finite numbers, the lower one first; "
+            "leave them out for those of the values"
+        )
+    return float(limits[0]), float(limits[1])
+
+
+def ticks(low: float, high: float, count: int = 6) -> list[float]:
+    """Return round numbers between two limits: steps of 1, 2 or 5 times a power of ten.
+
+    Parameters
+    ----------
+    low, high : float
+    count : int
+        At most about so many.
+
+    Returns
+    -------
+    list of float
+
+    Examples
+    --------
+    >>> ticks(-3, 97)
+    [0.0, 20.0, 40.0, 60.0, 80.0]
+    """
+    rough = (high - low) / max(count - 1, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough * (1 - 1e-9))
+    decimals = max(0, -math.floor(math.log10(step)))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(number * step, decimals) + 0.0 for number in range(first, last + 1)]
+
+
+def shown_unit(unit: str) -> tuple[float, str]:
+    """Return the factor and the name of the unit that people read.
+
+    Parameters
+    ----------
+    unit : str
+        Any; amounts of substance are shown as umol m-2, numbers of molecules as 1e15 cm-2, and
+        what is no column as it is.
+
+    Returns
+    -------
+    factor : float
+        ``shown = factor * value``.
+    name : str
+
+    Examples
+    --------
+    >>> shown_unit("mol m-2")
+    (1000000.0, 'µmol m-2')
+    """
+    if not is_column(unit):
+        return 1.0, unit
+    known = canonical_unit(unit)
+    if "molecules" in known:
+        return _factor(known, _PETAMOLECULES), _PETAMOLECULES
+    if "mol " in known:
+        return _factor(known, _MICROMOLES), "µmol m-2"
+    return 1.0, known
+
+
+def _factor(unit: str, wanted: str) -> float:
+    """Return the power of ten between two units as such: 1e6 and not 1000000.0000000001."""
+    return float(f"{factor(unit, wanted):.12g}")

@@ -1,0 +1,275 @@
+"""The door: anything friendly in, a strict image inside, and the same friendly thing out again.
+
+`enter` makes the image of `no2sr.core.image` out of a ``Dataset`` or ``DataArray`` with
+``lat/lon``, ``latitude/longitude`` or ``y/x``, in any axis order and direction, with longitudes
+-180..180 or 0..360. `leave` is its undo on a finer (or shaved) grid. Both survey the dataset in the
+same way, so nothing is carried from one to the other. Values are never converted: the method is
+indifferent to their unit.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import xarray as xr
+
+from no2sr.core.door.axes import (
+    Axis,
+    axis_name,
+    called,
+    describe_x,
+    describe_y,
+    indexer,
+    is_swath,
+    outward,
+    time_dim,
+    with_axes,
+)
+from no2sr.core.door.reference import (
+    WGS84,
+    check_upright,
+    find_crs,
+    inner_transform,
+    outer_transform,
+    with_mapping,
+    with_own_mapping,
+)
+from no2sr.core.door.values import check_no_picture, check_values, clean
+from no2sr.core.door.variables import choose_variable
+from no2sr.core.errors import DimensionError
+from no2sr.core.grid import georeference, spans_globe
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from pyproj import CRS
+
+__all__ = ["choose_variable", "enter", "leave"]
+
+log = logging.getLogger("no2sr")
+
+Friendly = TypeVar("Friendly", xr.Dataset, xr.DataArray)
+
+# How the coarse values were stored or spread, and which other variables went with them: nothing
+# that is true of the image. (A reader would even mask fine values beyond the coarse valid_max.)
+_STALE = re.compile(
+    r"_FillValue|missing_value|scale_factor|add_offset|_Unsigned|STATISTICS_.*|actual_range"
+    r"|valid_(min|max|range)|nodatavals|scales|offsets|transform|res|crs"
+    r"|grid_mapping|coordinates|ancillary_variables|cell_measures"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """What `enter` finds in a dataset, and `leave` finds again."""
+
+    column: xr.DataArray
+    y: Axis
+    x: Axis
+    time: Hashable | None
+    lone: tuple[Hashable, ...]  # dims of length 1
+    mapping: Hashable | None  # name of the grid mapping variable
+    crs: CRS | None  # None: degrees, nothing stated
+
+
+def enter(dataset: xr.Dataset | xr.DataArray, *, variable: str | None = None) -> xr.DataArray:
+    """Make the strict image of a friendly dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset or DataArray
+        Never modified. Axes are found as CF says: by ``standard_name``, then ``units``, then
+        ``axis``, then name. Dimensions of length 1 are squeezed, ``time`` is kept.
+    variable : str, optional
+        Which variable of a Dataset; by default the only one on a grid, or the only one that is an
+        NO2 column by its name and unit.
+
+    Returns
+    -------
+    DataArray, (y, x) or (time, y, x), float32
+        The image of `no2sr.core.image.check_image`, values in the unit they came in. A dask-backed
+        dataset stays lazy: its values are cleaned block by block when they are computed, and
+        not checked for being all gaps.
+
+    Raises
+    ------
+    MissingVariableError, AmbiguousVariableError
+        Naming the variables that are there.
+    DimensionError
+        Axes missing or 2-D (a swath), another dimension longer than 1, or packed values.
+    IrregularGridError
+        Uneven, rotated, or more than once around the globe.
+    MissingCRSError
+        Projected axes without a CRS. Degrees without one are taken as EPSG:4326, said in the log.
+    UnitsError
+        No unit stated, or an axis unit that contradicts the CRS.
+    NoValidPixelsError
+        Every pixel is a gap.
+
+    Warns
+    -----
+    RepairWarning
+        Infinite or absurd (beyond 1e29) values were set missing; the message counts them.
+
+    See Also
+    --------
+    leave : the undo.
+    """
+    check_no_picture(dataset)
+    way = _survey(dataset, variable)
+    check_values(way.column)
+    if way.crs is None:
+        log.info("%s states no CRS; its degrees are taken as EPSG:4326", called(way.column))
+    image = clean(_arranged(way), way.column)
+    transform = inner_transform(way.column, way.mapping, y=way.y, x=way.x)
+    return georeference(image, transform, way.crs or WGS84)
+
+
+def leave(fine: xr.DataArray, dataset: Friendly, *, variable: str | None = None) -> Friendly:
+    """Give a fine image the outer form of the dataset that it was made from.
+
+    Parameters
+    ----------
+    fine : DataArray, (y, x) or (time, y, x)
+        An image on a grid that is finer than ``enter(dataset)``, of the same or smaller extent.
+    dataset : Dataset or DataArray
+        What was given to `enter`.
+    variable : str, optional
+        As given to `enter`.
+
+    Returns
+    -------
+    Dataset or DataArray
+        Of the dataset's type, with its dimension names and order, axis directions, longitude
+        convention, axis attributes, grid mapping and other coordinates. Values and attributes are
+        those of `fine`. Of a Dataset only the downscaled variable remains: the others belong to the
+        coarse grid, as do cell bounds and 2-D coordinates. A global grid that was shaved cannot
+        be rolled back, and keeps longitudes in -180..180.
+
+    See Also
+    --------
+    enter : the undo.
+
+    Notes
+    -----
+    ``leave(enter(x), x)`` equals ``x``, apart from float32 values, NaN for every gap, axes rid of
+    float32 rounding, and what is said above.
+    """
+    way = _survey(dataset, variable)
+    rows, y = outward(fine["y"].values, way.y, whole=True)
+    columns, x = outward(fine["x"].values, way.x, whole=not way.x.rolled or spans_globe(fine))
+    out = fine.isel(y=indexer(rows), x=indexer(columns)).drop_vars(["y", "x", "spatial_ref"])
+    names = {"y": way.y.dim, "x": way.x.dim, "time": way.time}
+    out = out.rename({k: v for k, v in names.items() if k in out.dims and k != v})
+    for axis, labels in ((way.y, y), (way.x, x)):
+        attrs = {k: v for k, v in way.column[axis.name].attrs.items() if k != "bounds"}
+        out = out.assign_coords({axis.name: (axis.dim, labels, attrs)})
+    out = _with_bystanders(out, way).expand_dims(list(way.lone)).transpose(*way.column.dims)
+    out = with_own_mapping(out, way.column, way.mapping, outer_transform(fine, y, x))
+    out.name = way.column.name
+    if isinstance(dataset, xr.DataArray):
+        return out
+    whole = out.to_dataset().assign_attrs(dataset.attrs)
+    return whole.reset_coords([name for name in [way.mapping] if name in dataset.data_vars])
+
+
+def _survey(dataset: xr.Dataset | xr.DataArray, variable: str | None) -> _Way:
+    """Find the variable, its axes, time, lone dimensions and CRS; look at no value."""
+    column = with_axes(choose_variable(dataset, variable), dataset)
+    column, mapping = with_mapping(column, dataset)
+    check_upright(column, mapping)
+    names = {which: axis_name(column, which) for which in ("y", "x")}
+    if names["y"] is None or names["x"] is None:
+        raise DimensionError(_no_axes(column, names))
+    y, x = column[names["y"]], column[names["x"]]
+    time = time_dim(column, {*y.dims, *x.dims})
+    lone = _lone_dims(column, {*y.dims, *x.dims, time})
+    if y.dims == x.dims:
+        raise DimensionError(
+            f"{y.name} and {x.name} both run along {y.dims[0]}: a list of points, expected a "
+            "grid with one axis each; for a swath use no2sr.open_no2"
+        )
+    crs = find_crs(column, (y, x), mapping)
+    assumed = crs or WGS84
+    return _Way(
+        column=column,
+        y=describe_y(y, dataset, assumed),
+        x=describe_x(x, dataset, assumed),
+        time=time,
+        lone=lone,
+        mapping=mapping,
+        crs=crs,
+    )
+
+
+def _lone_dims(column: xr.DataArray, known: set[Hashable]) -> tuple[Hashable, ...]:
+    """Return the dimensions to squeeze."""
+    rest = tuple(dim for dim in column.dims if dim not in known)
+    for dim in rest:
+        if column.sizes[dim] != 1:
+            raise DimensionError(
+                f"{called(column)} has the dimension {dim!r} of length {column.sizes[dim]}, "
+                f"expected only time besides the two axes; choose one with isel({dim}=0)"
+            )
+    return rest
+
+
+def _no_axes(column: xr.DataArray, names: dict[str, Hashable | None]) -> str:
+    """Say which axis is missing, and what the dataset is instead."""
+    if is_swath(column):
+        return (
+            f"{called(column)} has 2-D latitude and longitude: a swath or curvilinear grid, "
+            "expected 1-D axes; open the file with no2sr.open_no2, which grids swaths"
+        )
+    words = {"y": "latitude or y", "x": "longitude or x"}
+    missing = " and no ".join(words[which] for which, name in names.items() if name is None)
+    there = ", ".join(str(name) for name in column.coords) or "none"
+    return (
+        f"{called(column)} {column.dims} has no {missing} axis (its coordinates: {there}), "
+        "expected 1-D cell centres; assign them, with units such as degrees_north"
+    )
+
+
+def _arranged(way: _Way) -> xr.DataArray:
+    """Return the variable with inside dims, north and west first, without spatial coordinates."""
+    lead = [] if way.time is None else [way.time]
+    ordered = way.column.squeeze(way.lone, drop=True).transpose(*lead, way.y.dim, way.x.dim)
+    ordered = ordered.isel({axis.dim: indexer(axis.order) for axis in (way.y, way.x)})
+    return xr.DataArray(
+        ordered.data,
+        dims=("time", "y", "x") if lead else ("y", "x"),
+        coords=_bystanders(way),
+        name=way.column.name,
+        attrs={k: v for k, v in way.column.attrs.items() if not _STALE.fullmatch(str(k))},
+    )
+
+
+def _bystanders(way: _Way) -> dict[Hashable, xr.Variable]:
+    """Return the coordinates off the grid, under names that are free inside."""
+    kept: dict[Hashable, xr.Variable] = {}
+    reserved = {"y", "x", "spatial_ref", way.mapping} | ({"time"} if way.time else set())
+    for name, variable in _off_grid(way).items():
+        if name == way.time or name not in reserved:
+            inside = "time" if name == way.time else name
+            kept[inside] = xr.Variable(["time"] * variable.ndim, variable.data, variable.attrs)
+    return kept
+
+
+def _with_bystanders(out: xr.DataArray, way: _Way) -> xr.DataArray:
+    """Give back the coordinates off the grid that the image did not carry."""
+    off_grid = _off_grid(way).items()
+    missing = {n: v for n, v in off_grid if n not in out.coords and n != way.mapping}
+    return out.assign_coords(missing)
+
+
+def _off_grid(way: _Way) -> dict[Hashable, xr.Variable]:
+    """Return the coordinates that lie on neither axis, without dims of length 1."""
+    spatial = {way.y.dim, way.x.dim}
+    return {
+        name: coord.variable.squeeze([dim for dim in way.lone if dim in coord.dims])
+        for name, coord in way.column.coords.items()
+        if not spatial & set(coord.dims)
+    }

@@ -1,0 +1,153 @@
+"""What outputs say of themselves: attributes and tags that begin with ``no2sr_``.
+
+Readers note what was read, `no2sr.downscale` what was made of it, writers store all of it, and
+``no2sr info`` reads it back. The names are public: other programs may rely on them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from no2sr.core.errors import RefinedInputWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "PREFIX",
+    "UNSTATED",
+    "coarsened",
+    "doubt_refined",
+    "noted",
+    "origin",
+    "readable",
+    "refined",
+]
+
+PREFIX = "no2sr_"
+UNSTATED = "not stated by the input"
+SCALE, EARLIER = f"{PREFIX}scale", f"{PREFIX}earlier_scale"
+# Name without the prefix: what a person reads. The former four are true of any grid of the input.
+_OF_INPUT = {
+    "product": "product",
+    "processor_version": "processor version",
+    "quality_threshold": "quality threshold",
+    "screening": "pixels used",
+}
+_LABELS = {
+    **_OF_INPUT,
+    "model": "model",
+    "model_sha256": "SHA-256 of the model",
+    "scale": "scale",
+    "earlier_scale": "scale of an earlier refinement",
+    "edges": "edges",
+    "conserve": "conservation",
+    "closure_max": "largest residual of conservation",
+    "gap_share": "share of gaps",
+    "version": "no2sr version",
+}
+_WORDED = {
+    "closure_max": "{:.1e} standard deviations of the input",
+    "gap_share": "{:.1%}",
+}
+
+
+def origin(product: str, attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the attributes of an image that say what was read.
+
+    Parameters
+    ----------
+    product : str
+        What the reader reads, in words.
+    attrs : mapping
+        Attributes of the reader's dataset: ``processor_version``, ``quality_threshold`` and
+        ``screening`` where it knows them, and those of an output of this package.
+
+    Returns
+    -------
+    dict
+        All four are always there, so that no silence can be taken for an answer.
+    """
+    return {
+        f"{PREFIX}product": product,
+        f"{PREFIX}processor_version": attrs.get("processor_version") or UNSTATED,
+        f"{PREFIX}quality_threshold": attrs.get("quality_threshold", "none applied"),
+        f"{PREFIX}screening": attrs.get("screening") or "all, as the input gives them",
+        **noted(attrs),
+    }
+
+
+def noted(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the attributes that this package wrote."""
+    return {str(key): value for key, value in attrs.items() if str(key).startswith(PREFIX)}
+
+
+def refined(*sources: Mapping[Any, Any]) -> int:
+    """Return how many times finer than observed a grid was made, 1 where it was not.
+
+    Parameters
+    ----------
+    *sources : mapping
+        Attributes of an image, of its dataset or of a file; numbers may be text.
+    """
+    return max([1, *(_number(attrs, SCALE) * _number(attrs, EARLIER) for attrs in sources)])
+
+
+def _number(attrs: Mapping[Any, Any], key: str) -> int:
+    try:
+        return max(1, round(float(attrs.get(key, 1))))
+    except (TypeError, ValueError, OverflowError):  # somebody else's word
+        return 1
+
+
+def doubt_refined(name: str, *sources: Mapping[Any, Any]) -> int:
+    """Return what `refined` does.
+
+    Warns
+    -----
+    RefinedInputWarning
+        If it is more than 1: of such a grid only the means over blocks were observed.
+    """
+    scale = refined(*sources)
+    if scale > 1:
+        warnings.warn(
+            f"{name} was made {scale} times finer by no2sr: only the means over "
+            f"{scale} x {scale} cells were observed, expected an observed grid; refine what it "
+            "was made from instead",
+            RefinedInputWarning,
+            stacklevel=3,
+        )
+    return scale
+
+
+def coarsened(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
+    """Return what remains true of an image after blocks of `scale` cells were averaged.
+
+    Where the blocks are those that were refined, or hold several of them, they are what was
+    observed again.
+    """
+    before = refined(attrs)
+    if before > 1 and scale % before == 0:
+        keep = {f"{PREFIX}{name}" for name in _OF_INPUT}
+        return {k: v for k, v in attrs.items() if k in keep or not str(k).startswith(PREFIX)}
+    if before > 1 and before % scale == 0:
+        return {k: v for k, v in attrs.items() if k != EARLIER} | {SCALE: before // scale}
+    return dict(attrs)
+
+
+def readable(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
+    """Return names and values of what this package wrote, for people, in a fixed order."""
+    there = {name.removeprefix(PREFIX): value for name, value in noted(attrs).items()}
+    known = [name for name in _LABELS if name in there]
+    return [
+        (_LABELS.get(name, name.replace("_", " ")), _worded(name, there[name]))
+        for name in [*known, *sorted(there.keys() - _LABELS)]
+    ]
+
+
+def _worded(name: str, value: Any) -> str:
+    try:
+        return _WORDED.get(name, "{}").format(float(value) if name in _WORDED else value)
+    except (TypeError, ValueError):
+        return str(value)

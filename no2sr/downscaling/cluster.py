@@ -1,0 +1,172 @@
+"""Blocks on a Dask cluster: worker processes of this machine, or a scheduler that is running.
+
+Everything between the processes is Dask's, restarts after a death among it. The blocks are small,
+so they travel with their tasks and the results are written here; a worker loads the network with
+its first block.
+"""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import CancelledError, Executor
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from no2sr.core.errors import ClusterError, MissingDependencyError, SettingsError
+from no2sr.downscaling.blocks import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributed import Client
+
+__all__ = ["cluster"]
+
+PATIENCE = 5  # seconds until a scheduler that does not answer is given up
+DEATHS = 3  # of workers over one block, after which it is to blame
+
+
+@contextmanager
+def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iterator[Workers]:
+    """Lend the workers of a cluster, for `no2sr.downscaling.to_file.refine_to_file`.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Start this many worker processes here, of one thread each.
+    scheduler : str, optional
+        Use the workers of this scheduler instead, ``tcp://host:port``. They need no2sr installed,
+        and the folder of a model that is not a shipped one.
+
+    Yields
+    ------
+    Workers
+
+    Raises
+    ------
+    ClusterError
+        If the scheduler does not answer, has no workers or is lost, or if workers died again and
+        again.
+    SettingsError
+        If not exactly one of both is given.
+    MissingDependencyError
+        If Dask distributed is not installed.
+    """
+    if (workers is None) == (scheduler is None):
+        raise SettingsError(
+            f"workers={workers!r} and scheduler={scheduler!r} were given, expected one of them; "
+            "leave the other out"
+        )
+    try:
+        import distributed
+    except ImportError as error:
+        raise MissingDependencyError(
+            "package distributed is not installed, expected for workers and schedulers; "
+            "install it with: pip install 'no2sr[dask]'"
+        ) from error
+    with ExitStack() as stack:
+        address: Any = scheduler
+        if address is None:
+            address = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+            )
+            stack.callback(_close, address)
+        client = stack.enter_context(_client(distributed, address))
+        threads = sum(client.nthreads().values())
+        with _told(distributed):
+            yield Workers(_Submitter(client), threads)
+
+
+def _close(local: Any) -> None:
+    """End a cluster; what Dask says of a worker just starting must not hide what happened."""
+    with suppress(Exception):
+        local.close()
+
+
+class _Submitter(Executor):
+    """Sends blocks to a client's scheduler; Dask's own executor waits without end for a lost one.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Send a call, and return what has its `result`."""
+        if self.client.status != "running":
+            raise CancelledError
+        future = self.client.submit(fn, *args, **kwargs, pure=False, retries=DEATHS)
+        return _Awaited(self.client, future)
+
+
+class _Awaited:
+    """The future of a block, which ends with the connection to the scheduler."""
+
+    def __init__(self, client: Client, future: Any) -> None:
+        self.client, self.future = client, future
+
+    def result(self) -> Any:
+        """Wait for the block."""
+        while True:
+            try:
+                return self.future.result(timeout=1)
+            except TimeoutError:
+                if self.future.done():
+                    raise
+                if self.client.status != "running":
+                    raise CancelledError from None
+
+    def cancel(self) -> None:
+        """Let the block be, if anybody is there to be told so."""
+        if self.client.status == "running":
+            self.future.cancel()
+
+
+def _client(distributed: Any, scheduler: Any) -> Client:
+    """Connect to a scheduler, or give up soon."""
+    try:
+        _check_answers(scheduler)
+        # No default: one that fails would leave all later work of Dask in this process to nobody.
+        client: Client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except Exception as error:  # a server of another kind makes this fail anywhere
+        raise ClusterError(
+            f"the scheduler {scheduler} does not answer, expected a running dask scheduler such as "
+            "tcp://host:8786; check the address, or start one with: dask scheduler"
+        ) from error
+    if not client.nthreads():
+        client.close()
+        raise ClusterError(
+            f"the scheduler {scheduler} has no workers, expected at least one; "
+            f"start some with: dask worker {scheduler}"
+        )
+    return client
+
+
+def _check_answers(scheduler: Any) -> None:
+    """See whether a server speaks first, as Dask's do over plain TCP: its client would wait on."""
+    if not str(scheduler).startswith("tcp://"):
+        return
+    host, _, port = str(scheduler).removeprefix("tcp://").rpartition(":")
+    with socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE) as connection:
+        if not connection.recv(1):
+            raise ConnectionError("the connection was closed")
+
+
+@contextmanager
+def _told(distributed: Any) -> Iterator[None]:
+    """Say in our words what happened to workers or scheduler."""
+    try:
+        yield
+    except distributed.KilledWorker as error:
+        raise ClusterError(
+            f"workers died one after the other over the same block ({error}), expected them to "
+            "live; give them more memory, and run the same command again to go on"
+        ) from error
+    except (CancelledError, distributed.CancelledError, distributed.comm.CommClosedError) as error:
+        raise ClusterError(
+            "the connection to the scheduler was lost, expected it to last; start the scheduler "
+            "again, and run the same command again to go on"
+        ) from error

@@ -1,0 +1,1 @@
+"""Judging methods: comparisons, measures and tables."""

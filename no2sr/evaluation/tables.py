@@ -1,0 +1,196 @@
+"""Judge methods by Wald's protocol: degrade, downscale, compare with what was there."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from no2sr.core.errors import SettingsError
+from no2sr.evaluation.bootstrap import ratio_interval
+from no2sr.evaluation.comparison import BASE, compare
+from no2sr.evaluation.measures import MEASURES, reference_power, squared_errors
+from no2sr.evaluation.noise import noise_floor, noise_level
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from no2sr.evaluation.comparison import Comparison, Images, Methods, Scene
+
+__all__ = ["DEFAULT_METRICS", "evaluate", "tabulate"]
+
+DEFAULT_METRICS = (
+    "rmse",
+    "mae",
+    "bias",
+    "psnr",
+    "ssim",
+    "correlation",
+    "closure",
+    "peak_error",
+    "plume_mass_error",
+    "effective_resolution",
+    "improvement",
+    "omission",
+    "hallucination",
+    "gap_edge_rmse",
+)
+
+
+def evaluate(
+    reference: Images,
+    *,
+    scale: int = 4,
+    methods: Methods | None = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    psf: tuple[float, float] | None = None,
+) -> pd.DataFrame:
+    """Compare methods on fine images that they have not seen.
+
+    Parameters
+    ----------
+    reference : DataArray, (y, x) or (time, y, x), or an iterable of such
+        Fine images. Each is averaged to the coarse grid; only blocks observed in full count.
+    scale : int
+    methods : sequence of str, or mapping of label to name or Model, optional
+        Classical methods of `no2sr.downscaling.baselines`, shipped networks, folders of saved
+        models, models. By default all classical ones and every shipped network with weights for the
+        scale.
+    metrics : sequence of str
+        Keys of `no2sr.evaluation.metrics.METRICS`, and those that need more than two arrays:
+        ``closure`` (root mean square deviation of block means from the coarse image),
+        ``peak_error``, ``plume_mass_error``, ``effective_resolution`` (fine cells),
+        ``improvement``, ``omission``, ``hallucination`` (shares of all detail), ``gap_edge_rmse``
+        (beside gaps), ``full_scale_closure`` (that of the reference when made finer itself;
+        costly).
+    psf : (float, float), optional
+        Blur before averaging: the sensor's transfer at coarse Nyquist along y and x, for TROPOMI
+        (0.74, 0.44); see `no2sr.degrade`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a method, one column a metric, over all images together; SSIM, peak and plume mass
+        are means over images. Errors are in the unit of the reference, PSNR in dB with the range of
+        the reference as peak. With ``rmse`` come its ratios to bicubic and to the best classical
+        method, each with the ``low`` and ``high`` of a 95 % interval, and
+        ``above noise / bicubic``: the ratio after the noise of the reference is taken off both.
+        ``above most noise / bicubic`` is the same with all power at the finest wavelength taken for
+        noise. ``attrs`` holds ``scale``, ``unit``, ``images``, ``best_classical``, ``noise_level``,
+        ``most_noise`` and ``noise_floor``, the RMSE that the level leaves to a perfect estimate.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown metric or scale.
+    NoValidPixelsError
+        If no block was observed in full.
+    """
+    _check_metrics(metrics)
+    comparison = compare(
+        reference,
+        scale=scale,
+        methods=methods,
+        psf=psf,
+        full_scale="full_scale_closure" in metrics,
+    )
+    return tabulate(comparison, metrics=metrics)
+
+
+def tabulate(comparison: Comparison, *, metrics: Sequence[str] = DEFAULT_METRICS) -> pd.DataFrame:
+    """Return the table of `evaluate` for estimates that were made already."""
+    import pandas as pd
+
+    _check_metrics(metrics)
+    judged = _Judged(comparison)
+    columns: dict[str, list[float]] = {}
+    if "rmse" in metrics:
+        columns |= _ratios(judged)
+    columns |= {
+        name: [MEASURES[name](comparison, label) for label in comparison.methods]
+        for name in metrics
+    }
+    table = pd.DataFrame(columns, index=list(comparison.methods))
+    table.attrs = {
+        "scale": comparison.scale,
+        "unit": comparison.unit,
+        "images": len(comparison.scenes),
+        "best_classical": judged.best_classical,
+        "noise_level": judged.noise,
+        "most_noise": judged.most_noise,
+        "noise_floor": noise_floor(judged.noise, comparison.scale),
+    }
+    return table
+
+
+class _Judged:
+    """Squared errors of all methods, what they are compared with, and the noise in them."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        scenes = comparison.scenes
+        self.scale = comparison.scale
+        self.errors = {
+            label: squared_errors(comparison, [scene.estimates[label] for scene in scenes])
+            for label in comparison.methods
+        }
+        self.base = squared_errors(comparison, [scene.interpolated for scene in scenes])
+        classical = {BASE: self.base} | {
+            label: self.errors[label] for label in comparison.classical
+        }
+        self.best_classical = min(classical, key=lambda label: classical[label].sum())
+        self.best = classical[self.best_classical]
+        self.cells = sum(int(_seen(scene).sum()) for scene in scenes)
+        self.noise = _noise(comparison)
+        self.most_noise = math.sqrt(reference_power(comparison)[-1])
+
+
+def _seen(scene: Scene) -> NDArray[np.bool_]:
+    """Tell which cells errors are taken of."""
+    return np.isfinite(scene.interpolated) & np.isfinite(scene.reference)
+
+
+def _noise(comparison: Comparison) -> float:
+    """Return the root mean square noise of the references, each weighted by its cells."""
+    levels = np.array([noise_level(scene.reference) for scene in comparison.scenes])
+    cells = np.array([_seen(scene).sum() for scene in comparison.scenes])
+    known = np.isfinite(levels) & (cells > 0)
+    if not known.any():
+        return math.nan
+    return float(np.sqrt(np.average(levels[known] ** 2, weights=cells[known])))
+
+
+def _ratios(judged: _Judged) -> dict[str, list[float]]:
+    """Return the columns that compare root mean square errors."""
+    columns: dict[str, list[float]] = {}
+    for name, against in ((BASE, judged.base), ("best classical", judged.best)):
+        total = float(against.sum())
+        spans = [ratio_interval(errors, against) for errors in judged.errors.values()]
+        columns[f"rmse / {name}"] = [_root_ratio(e.sum(), total) for e in judged.errors.values()]
+        columns[f"rmse / {name} low"] = [low for low, _ in spans]
+        columns[f"rmse / {name} high"] = [high for _, high in spans]
+    for name, level in (("noise", judged.noise), ("most noise", judged.most_noise)):
+        floor = judged.cells * noise_floor(level, judged.scale) ** 2
+        columns[f"above {name} / bicubic"] = [
+            _root_ratio(errors.sum() - floor, judged.base.sum() - floor)
+            for errors in judged.errors.values()
+        ]
+    return columns
+
+
+def _root_ratio(errors: float, against: float) -> float:
+    """Return the ratio of root mean squares; NaN where there is nothing to compare with."""
+    return math.sqrt(max(errors, 0) / against) if against > 0 else math.nan
+
+
+def _check_metrics(metrics: Sequence[str]) -> None:
+    """Refuse unknown metrics."""
+    unknown = [name for name in metrics if name not in MEASURES]
+    if unknown:
+        raise SettingsError(
+            f"no metric {', '.join(map(repr, unknown))}; "
+            f"expected some of {', '.join(sorted(MEASURES))}; choose among these"
+        )

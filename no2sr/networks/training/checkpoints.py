@@ -1,0 +1,100 @@
+"""Checkpoints: all that a training run knows, in one file that appears only when complete."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.core.atomic import replacing
+from no2sr.core.errors import CardMismatchError
+from no2sr.networks.legacy import DAMAGE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import keras
+
+    from no2sr.networks.training.settings import Progress
+
+__all__ = ["load_checkpoint", "save_checkpoint"]
+
+
+def save_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerprint: str) -> None:
+    """Write weights, optimiser and progress.
+
+    Parameters
+    ----------
+    path : Path
+    network : keras.Model
+        Compiled, its optimiser built.
+    done : Progress
+    fingerprint : str
+        Of settings and data: another run must not continue from this file.
+    """
+    facts = {
+        "fingerprint": fingerprint,
+        "step": done.step,
+        "best": done.best,
+        "stale": done.stale,
+        "curve": done.curve,
+    }
+    parts = {"weights": network.weights, "state": network.optimizer.variables, "best": done.weights}
+    arrays = {
+        f"{name}_{k}": np.asarray(values)
+        for name, group in parts.items()
+        for k, values in enumerate(group)
+    }
+    with replacing(path, overwrite=True) as work, work.open("wb") as file:
+        np.savez(file, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
+
+
+def load_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerprint: str) -> None:
+    """Bring a network, its optimiser and the progress to where a checkpoint left them.
+
+    Raises
+    ------
+    CardMismatchError
+        If the file is damaged, or was made with other settings or data.
+    """
+    facts, held = _held(path)
+    if facts["fingerprint"] != fingerprint:
+        raise CardMismatchError(
+            f"{path} was made with other images or settings; expected those of this run; "
+            "go on with what it was started with, or delete it to train from the start"
+        )
+    try:
+        for name, variables in (
+            ("weights", network.weights),
+            ("state", network.optimizer.variables),
+        ):
+            for k, variable in enumerate(variables):
+                variable.assign(held[f"{name}_{k}"])
+        done.step, done.best, done.stale = facts["step"], facts["best"], facts["stale"]
+        done.curve = [tuple(point) for point in facts["curve"]]
+        done.weights = [held[f"best_{k}"] for k in range(len(network.weights))]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, error) from error
+
+
+def _held(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read the facts and the arrays of a checkpoint."""
+    try:
+        # Of bytes: numpy leaves a damaged file open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            held: dict[str, Any] = dict(file)
+        facts = json.loads(str(held.pop("facts")))
+        facts["fingerprint"]
+    except (*DAMAGE, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+    return facts, held
+
+
+def _damaged(path: Path, error: Exception) -> CardMismatchError:
+    return CardMismatchError(
+        f"{path} is no checkpoint of a training ({error}); expected one that no2sr wrote; "
+        "delete it to train from the start"
+    )

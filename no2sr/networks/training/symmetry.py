@@ -1,0 +1,134 @@
+"""Networks that know no direction: turn or mirror an image, and its estimate turns along.
+
+The eight turns and mirrorings of a square move the taps of a kernel and permute channels: features
+stand in eight groups, one an orientation, and the cells of a block lie where they lie. A kernel
+that equals its mean over all eight makes a layer that commutes with them, and so does a network of
+such layers. The layers remain plain convolutions of the same size; only what training can choose
+becomes an eighth, and with as much less to fit by chance a network learns more from few scenes.
+
+References
+----------
+T. S. Cohen and M. Welling, "Group equivariant convolutional networks", ICML (2016) 2990-2999.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    import keras
+    from numpy.typing import NDArray
+
+__all__ = ["Symmetry"]
+
+# Quarter turns, and whether a mirroring follows.
+ELEMENTS = [(turn, flip) for turn in range(4) for flip in (False, True)]
+
+
+class Symmetry:
+    """What the eight turns and mirrorings do to the weights of a network.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Of convolutions one after another, sums and steps without weights between them.
+    cells : int
+        Side of the block of cells that the channels of the last layer are; 1 for one channel.
+
+    Raises
+    ------
+    SettingsError
+        If the feature maps of a layer do not divide into eight groups.
+    """
+
+    def __init__(self, network: keras.Model, cells: int) -> None:
+        layers = [layer for layer in network.layers if layer.weights]
+        self.moves: list[list[NDArray[np.intp]]] = []
+        for layer in layers:
+            rows, _, given, made = layer.kernel.shape
+            last = _squares(cells) if layer is layers[-1] else _groups(made, layer.name)
+            first = np.zeros((len(ELEMENTS), 1), dtype=np.intp)
+            inward = first if given == 1 else _groups(given, layer.name)
+            # In the order of the weights of a layer: its kernel, taps in one axis, and its bias.
+            self.moves += [[_squares(rows), inward, last], [last]]
+
+    def part(self, weights: list[Any]) -> list[Any]:
+        """Return the mean of each weight, or of its gradient, over the eight: what commutes.
+
+        Parameters
+        ----------
+        weights : list of tensor
+            In the order of the network's weights.
+
+        Returns
+        -------
+        list of tensor
+            Of the same shapes. Doing it twice changes nothing.
+        """
+        return [_mean(weight, moves) for weight, moves in zip(weights, self.moves, strict=True)]
+
+    def impose(self, network: keras.Model, *, fresh: bool) -> None:
+        """Make a network symmetric.
+
+        Parameters
+        ----------
+        network : keras.Model
+        fresh : bool
+            Kernels are random and stay as large as they were: the mean of eight that are
+            independent is smaller by the root of eight.
+        """
+        from keras import ops
+
+        means = [ops.convert_to_numpy(mean) for mean in self.part(network.get_weights())]
+        factor = len(ELEMENTS) ** 0.5 if fresh else 1.0
+        network.set_weights([mean * factor if mean.ndim > 1 else mean for mean in means])
+
+
+def _mean(weight: Any, moves: list[NDArray[np.intp]]) -> Any:
+    """Average over the eight what their moves along each axis make of a weight."""
+    from keras import ops
+
+    shape = weight.shape
+    flat = ops.reshape(weight, (-1, *shape[2:])) if len(moves) > 1 else weight
+    total = 0
+    for element in range(len(ELEMENTS)):
+        moved = flat
+        for axis, indices in enumerate(moves):
+            moved = ops.take(moved, indices[element], axis=axis)
+        total = total + moved
+    return ops.reshape(total / len(ELEMENTS), shape)
+
+
+def _moved(square: NDArray[np.intp], element: tuple[int, bool]) -> NDArray[np.intp]:
+    """Turn a square, and mirror it if so."""
+    turned = np.rot90(square, element[0])
+    return turned[:, ::-1] if element[1] else turned
+
+
+def _squares(side: int) -> NDArray[np.intp]:
+    """Return by element which cell of a square comes to lie in each."""
+    square = np.arange(side**2).reshape(side, side)
+    return np.stack([_moved(square, element).ravel() for element in ELEMENTS])
+
+
+def _groups(channels: int, layer: str) -> NDArray[np.intp]:
+    """Return by element which channel comes to stand in each, where groups are orientations."""
+    if channels % len(ELEMENTS):
+        raise SettingsError(
+            f"layer {layer} has {channels} feature maps, expected a multiple of 8, one group for "
+            "each turn and mirroring; choose other filters or symmetric=False"
+        )
+    within = np.arange(channels // len(ELEMENTS))
+    # Group h holds what the first group's kernels find when moved by h; an element after h is some
+    # other one. All eight positions of the cells 0..8 differ, so they name the elements.
+    orientations = [_moved(np.arange(9).reshape(3, 3), element) for element in ELEMENTS]
+    named = {square.tobytes(): k for k, square in enumerate(orientations)}
+    moves = []
+    for element in ELEMENTS:
+        after = [named[_moved(square, element).tobytes()] for square in orientations]
+        moves.append((np.argsort(after)[:, None] * len(within) + within).ravel())
+    return np.stack(moves)

@@ -1,0 +1,1 @@
+"""Readers of general formats: CF NetCDF, GeoTIFF, Zarr and others."""

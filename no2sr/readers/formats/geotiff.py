@@ -1,0 +1,241 @@
+"""GeoTIFF as Earth Engine, Sentinel Hub, openEO, GDAL and this package write it.
+
+The band is found by its description or tags; a single band without a telling name is taken as it
+is. Gaps are NaN, the nodata tag, a mask or alpha band, a band ``dataMask`` of zeros and ones, and,
+where none of these is there, exact zeros. The unit comes from the band's tags or description.
+Pictures (8-bit, palette), rasters without a CRS and rotated ones are refused: they cannot become
+columns on a map.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from no2sr.core.colours import PICTURE
+from no2sr.core.errors import (
+    IrregularGridError,
+    MissingCRSError,
+    MissingVariableError,
+    RepairWarning,
+    UnitsError,
+    UnknownFormatError,
+)
+from no2sr.core.provenance import noted
+from no2sr.core.units import CANONICAL
+from no2sr.readers.kit.bands import bands_in, is_tiff, opened
+from no2sr.readers.kit.column import is_surely_mol
+from no2sr.readers.kit.fields import choose, listing, mentions_no2, speaks_of_another
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xarray as xr
+
+    from no2sr.readers.kit.fields import Field
+    from no2sr.readers.port import ReadOptions
+
+__all__ = ["READER", "GeoTiff"]
+
+_MASK = re.compile(r"data_?mask", re.IGNORECASE)
+# Bands of the Earth Engine collections COPERNICUS/S5P/*/L3_NO2: their catalogue states mol m-2.
+_EARTH_ENGINE = re.compile(r"(tropospheric_|stratospheric_)?NO2_column_number_density")
+ZEROS = 0.01  # a measured column is never exactly 0; above this share zeros are masked pixels
+
+
+class GeoTiff:
+    """Reader of GeoTIFF files."""
+
+    name = "geotiff"
+    product = "GeoTIFF raster"
+
+    def recognises(self, path: Path) -> bool:
+        """Tell by the first bytes whether the file is TIFF or BigTIFF."""
+        return is_tiff(path)
+
+    def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return the band on its grid.
+
+        Raises
+        ------
+        UnknownFormatError
+            If it is a picture, or several rasters.
+        MissingCRSError, IrregularGridError
+            If it cannot be placed on a map, or is rotated.
+        MissingVariableError, AmbiguousVariableError
+            If no band is an NO2 column, or several may be.
+        UnitsError
+            If it holds integers of unknown scale.
+        """
+        with opened(path) as raster:
+            _check_place(raster, path)
+        return self.unplaced(path, options)
+
+    def unplaced(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return the band of a raster wherever it lies, if it lies anywhere; else as `read`."""
+        import rioxarray
+
+        with opened(path) as raster:
+            _check_no_picture(raster, path)
+            _check_alone(raster, path)
+            fields = bands_in(raster)
+            mask = _mask_in(raster, fields)
+            field = _chosen(fields, mask, variable=options.variable, source=path.name)
+            index = fields.index(field)
+            _check_values(raster, index, unit=options.unit or field.unit, path=path)
+            tags = raster.tags()
+            scale, offset = raster.scales[index], raster.offsets[index]
+            unmarked = raster.nodata is None and mask is None and raster.dtypes[index][0] == "f"
+        bands = cast(
+            "xr.DataArray",
+            rioxarray.open_rasterio(
+                path.absolute(), masked=True, chunks=_named(options.chunks), driver="GTiff"
+            ),
+        )
+        column = bands.isel(band=index, drop=True)
+        if (scale, offset) != (1, 0):
+            column = column * scale + offset
+        if mask is not None:
+            column = column.where(bands.isel(band=mask, drop=True) == 1)
+        if unmarked:
+            column = _without_zeros(column, path)
+        attrs = {"units": field.unit or _implied_unit(field, column), "long_name": field.text}
+        column.attrs = {key: text for key, text in attrs.items() if text}
+        dataset = _with_origin(column.rename(field.name).to_dataset(), tags)
+        dataset.set_close(bands.close)
+        return dataset
+
+
+def _named(chunks: Any) -> Any:
+    """Spell out automatic chunks, which rioxarray does not take without the names of the axes."""
+    return {"y": "auto", "x": "auto"} if chunks == "auto" else chunks
+
+
+def _check_place(raster: Any, path: Path) -> None:
+    if raster.crs is None:
+        raise MissingCRSError(
+            f"{path.name} has no CRS, expected one such as EPSG:4326; "
+            "state the right one, for example with gdal_edit.py -a_srs EPSG:4326"
+        )
+    if raster.transform.is_identity:  # what GDAL takes where a file says nothing
+        raise MissingCRSError(
+            f"{path.name} has a CRS but no place in it (no geotransform), expected one; state it, "
+            "for example with gdal_edit.py -a_ullr, or warp its control points with gdalwarp"
+        )
+    if raster.transform.b or raster.transform.d:
+        raise IrregularGridError(
+            f"{path.name} is rotated (geotransform {raster.transform.to_gdal()}), expected rows "
+            "from west to east; warp it first, for example with gdalwarp"
+        )
+
+
+def _check_alone(raster: Any, path: Path) -> None:
+    """Refuse a file of several pages: nothing says which of them is the map."""
+    pages = raster.subdatasets
+    if pages:
+        raise UnknownFormatError(
+            f"{path.name} holds {len(pages)} rasters, one behind the other, expected one; take one "
+            f"out, for example with gdal_translate GTIFF_DIR:1:{path.name} first.tif"
+        )
+
+
+def _check_no_picture(raster: Any, path: Path) -> None:
+    """Refuse what this package tagged as a picture, and bands that say they are colours."""
+    shows = raster.tags().get(PICTURE)
+    if shows:
+        raise UnknownFormatError(
+            f"{path.name} is a picture ({shows}), expected measured values: no column can be read "
+            "off colours; give the file that the picture was made of, or make the picture larger "
+            "with no2sr enhance"
+        )
+    colours = {"red", "green", "blue"} <= {kind.name for kind in raster.colorinterp}
+    if colours and raster.dtypes[0] == "uint8":
+        raise UnknownFormatError(
+            f"{path.name} is an 8-bit picture in red, green and blue, expected measured values; "
+            "export the column as float32, in Sentinel Hub with sampleType FLOAT32, or make the "
+            "picture larger with no2sr enhance"
+        )
+
+
+def _mask_in(raster: Any, fields: list[Field]) -> int | None:
+    """Find the band that says which pixels are data: by name, or the second of two if 0 or 1."""
+    for index, field in enumerate(fields):
+        if _MASK.search(field.name):
+            return index
+    if len(fields) == 2 and not mentions_no2(fields[1].name, fields[1].text):
+        blocks = (raster.read(2, window=window) for _, window in raster.block_windows(2))
+        if all(((values == 0) | (values == 1)).all() for values in blocks):
+            return 1
+    return None
+
+
+def _chosen(fields: list[Field], mask: int | None, *, variable: str | None, source: str) -> Field:
+    """Find the band that was named or numbered, the NO2 band, or the only one."""
+    if variable is not None and variable.isdigit() and 0 < int(variable) <= len(fields):
+        return fields[int(variable) - 1]
+    data = [field for index, field in enumerate(fields) if index != mask]
+    if variable is not None or len(data) > 1:
+        return choose(data, variable=variable, source=source)
+    if speaks_of_another(data[0]):
+        raise MissingVariableError(
+            f"{source} holds {listing(data)}, expected a tropospheric NO2 column; "
+            "to use it all the same name it with variable="
+        )
+    return data[0]
+
+
+def _check_values(raster: Any, index: int, *, unit: str, path: Path) -> None:
+    """Refuse pictures, and integers that nothing turns into a column."""
+    kind = raster.dtypes[index]
+    scaled = (raster.scales[index], raster.offsets[index]) != (1, 0)
+    palette = raster.colorinterp[index].name == "palette"
+    if palette or (kind in ("uint8", "int8") and not scaled):
+        raise UnknownFormatError(
+            f"{path.name} is an 8-bit picture ({raster.count} x {kind}), expected measured values; "
+            "export the column as float32, in Sentinel Hub with sampleType FLOAT32"
+        )
+    if kind.startswith("complex"):
+        raise UnknownFormatError(
+            f"{path.name} holds complex numbers ({kind}), expected measured values; give a raster "
+            "of the column"
+        )
+    if kind[0] in "iu" and not scaled and not unit:
+        raise UnitsError(
+            f"{path.name} holds {kind} counts with neither a scale nor a unit, expected values in "
+            "a known unit; pass the unit of one count with unit="
+        )
+
+
+def _without_zeros(column: xr.DataArray, path: Path) -> xr.DataArray:
+    """Set exact zeros missing where they are too many to be measured."""
+    count = int((column == 0).sum())
+    if count <= ZEROS * column.size:
+        return column
+    warnings.warn(
+        f"{path.name} marks no gaps but {count} of {column.size} pixels are exactly 0, which a "
+        "measured column never is: set missing; write a nodata tag to decide otherwise",
+        RepairWarning,
+        stacklevel=3,
+    )
+    return column.where(column != 0)
+
+
+def _implied_unit(field: Field, column: xr.DataArray) -> str:
+    """Return mol m-2 for Earth Engine's bands whose values have not been multiplied by anything."""
+    return CANONICAL if _EARTH_ENGINE.fullmatch(field.name) and is_surely_mol(column) else ""
+
+
+def _with_origin(dataset: xr.Dataset, tags: dict[str, str]) -> xr.Dataset:
+    """Take over the time and the provenance that this package writes as tags."""
+    told = {key: tags[key] for key in ("source", "history") if key in tags} | noted(tags)
+    try:
+        moment = np.datetime64(tags["time"], "ns")
+    except (KeyError, ValueError):
+        return dataset.assign_attrs(told)
+    return dataset.assign_attrs(told).assign_coords(time=moment)
+
+
+READER = GeoTiff()

@@ -1,0 +1,124 @@
+"""Any of the other formats, gzipped, or as the only file of a zip archive.
+
+TEMIS gzips its monthly means and the Atmosphere Data Store zips its NetCDF. The file is unpacked
+into a temporary folder, under the name that it has inside, read whole there, and removed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from no2sr.core.errors import FileUnreadableError, UnknownFormatError
+from no2sr.readers.kit.files import beginning
+from no2sr.readers.kit.screens import check_limits
+from no2sr.readers.registry import find_reader
+
+if TYPE_CHECKING:
+    from io import BufferedIOBase
+    from typing import IO
+
+    import xarray as xr
+
+    from no2sr.readers.port import ReadOptions
+
+__all__ = ["READER", "Packed"]
+
+RATIO, LEAST = 100, 1 << 30  # NetCDF of nothing but gaps shrinks to a thousandth, but is small
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+
+
+class Packed:
+    """Reader of gzipped and zipped files."""
+
+    name = "packed"
+    product = "gzipped or zipped file"
+    criteria = None  # those of the file inside
+
+    def recognises(self, path: Path) -> bool:
+        """Tell by the first bytes whether the file is gzip or zip."""
+        return beginning(path, 2) == GZIP or beginning(path) == ZIP
+
+    def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return what the reader of the file inside returns, its values read.
+
+        Raises
+        ------
+        FileUnreadableError
+            If the archive is damaged.
+        UnknownFormatError
+            If it holds more than one file, or one that no reader recognises.
+        """
+        with TemporaryDirectory(prefix=f"no2sr-{os.getpid()}-") as folder:
+            inside = _unpacked(path, Path(folder))
+            reader = find_reader(inside)
+            if reader.name == self.name:  # some archives hold themselves, without end
+                raise UnknownFormatError(
+                    f"{path.name} holds an archive, {inside.name}, expected a file in it; unpack it"
+                )
+            check_limits(reader, options.limits)
+            with reader.read(inside, replace(options, chunks=None)) as dataset:
+                return dataset.load()
+
+
+def _unpacked(path: Path, folder: Path) -> Path:
+    try:
+        return _unzipped(path, folder) if beginning(path) == ZIP else _gunzipped(path, folder)
+    except (
+        EOFError,
+        gzip.BadGzipFile,
+        zlib.error,
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+    ) as broken:
+        raise FileUnreadableError(
+            f"{path.name} cannot be unpacked ({broken}), expected a complete archive; "
+            "it may be truncated: fetch it again"
+        ) from broken
+
+
+def _gunzipped(path: Path, folder: Path) -> Path:
+    inside = folder / (path.stem if path.suffix == ".gz" else path.name)
+    with gzip.open(path) as packed:
+        return _copied(packed, inside, path)
+
+
+def _copied(packed: IO[bytes] | BufferedIOBase, inside: Path, archive: Path) -> Path:
+    """Unpack a stream, if it does not explode."""
+    most = max(LEAST, RATIO * archive.stat().st_size)
+    done = 0
+    with inside.open("wb") as plain:
+        while piece := packed.read(1 << 20):
+            done += len(piece)
+            if done > most:
+                raise FileUnreadableError(
+                    f"{archive.name} becomes larger than {most / 1e9:.3g} GB when it is unpacked, "
+                    f"expected {RATIO} times its size at most; unpack it yourself if it is sound"
+                )
+            plain.write(piece)
+    return inside
+
+
+def _unzipped(path: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(path) as archive:
+        files = [member for member in archive.infolist() if not member.is_dir()]
+        if len(files) != 1:
+            names = ", ".join(member.filename for member in files[:6])
+            raise UnknownFormatError(
+                f"{path.name} holds {len(files)} files ({names}), expected one; unpack it and give "
+                "the folder"
+            )
+        # Under its last name only: an archive may ask for ../../ or a name from the root.
+        name = PurePosixPath(files[0].filename.replace("\\", "/")).name or "inside"
+        with archive.open(files[0]) as packed:
+            return _copied(packed, folder / name, path)
+
+
+READER = Packed()

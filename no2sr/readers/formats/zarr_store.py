@@ -1,0 +1,100 @@
+"""Zarr stores, format 2 and 3, with a CF grid in their root.
+
+Recognised by the metadata in the folder. Everything else is as in CF NetCDF. Needs the ``zarr``
+extra. Source: Zarr specifications (https://zarr-specs.readthedocs.io).
+"""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from no2sr.core.errors import FileUnreadableError, MissingDependencyError
+from no2sr.readers.kit.cf import gridded, only, unread
+from no2sr.readers.kit.fields import Field, choose
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xarray as xr
+
+    from no2sr.readers.port import ReadOptions
+
+__all__ = ["READER", "ZarrStore"]
+
+_METADATA = ("zarr.json", ".zmetadata", ".zgroup")
+
+
+class ZarrStore:
+    """Reader of Zarr stores."""
+
+    name = "zarr"
+    product = "CF grid in a Zarr store"
+
+    def recognises(self, path: Path) -> bool:
+        """Tell by the metadata in the folder."""
+        return path.is_dir() and any((path / name).is_file() for name in _METADATA)
+
+    def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return the column on its grid, its values unread.
+
+        Raises
+        ------
+        MissingDependencyError
+            If the ``zarr`` extra is not installed.
+        FileUnreadableError
+            If the metadata are damaged.
+        """
+        fields = gridded(self.fields_in(path), path)
+        field = choose(fields, variable=options.variable, source=path.name)
+        return only(_opened(path, options.chunks, field), field.name)
+
+    def fields_in(self, path: Path) -> list[Field]:
+        """Describe every variable in the root of a store.
+
+        Raises
+        ------
+        MissingDependencyError, FileUnreadableError
+            As for `read`.
+        """
+        with _opened(path) as dataset:
+            return _fields(dataset)
+
+
+def _opened(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
+    if find_spec("zarr") is None:
+        raise MissingDependencyError(
+            f"package zarr is not installed, expected for {path.name}; "
+            "pip install 'no2sr[zarr]', or convert the store to NetCDF"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*consolidated", category=RuntimeWarning)
+            return unread(path, chunks, field, engine="zarr", decode_coords="all")
+    except (KeyError, TypeError, ValueError) as broken:
+        raise FileUnreadableError(
+            f"{path.name} cannot be read as a Zarr store ({broken}), expected complete metadata; "
+            "copy it again"
+        ) from broken
+
+
+def _fields(dataset: xr.Dataset) -> list[Field]:
+    return [
+        Field(
+            name=str(name),
+            path=str(name),
+            unit=str(variable.attrs.get("units", "")),
+            dims=tuple(map(str, variable.dims)),
+            shape=variable.shape,
+            text=" ".join(
+                str(variable.attrs[key])
+                for key in ("long_name", "standard_name", "title")
+                if variable.attrs.get(key)
+            ),
+        )
+        for name, variable in dataset.data_vars.items()
+    ]
+
+
+READER = ZarrStore()

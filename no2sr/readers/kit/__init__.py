@@ -1,0 +1,1 @@
+"""Helpers for readers, public for those of other packages too."""

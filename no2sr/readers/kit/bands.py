@@ -1,0 +1,72 @@
+"""Bands of a raster file, as GDAL sees them."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from no2sr.readers.kit.fields import Field
+from no2sr.readers.kit.files import beginning, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["DRIVERS", "bands_in", "is_tiff", "opened"]
+
+DRIVERS = {True: "GTiff", False: "AAIGrid"}  # of TIFF, and of anything else
+_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def is_tiff(path: Path) -> bool:
+    """Tell by the first bytes whether a file is TIFF or BigTIFF."""
+    return beginning(path) in _SIGNATURES
+
+
+@contextmanager
+def opened(path: Path, *, driver: str = "") -> Iterator[Any]:
+    """Open a raster, quietly where it has no georeference.
+
+    Parameters
+    ----------
+    path : Path
+    driver : str
+        GDAL's name of the format; by default that of TIFF, or of a grid as text.
+
+    Raises
+    ------
+    FileUnreadableError
+        If it is truncated or damaged.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with warnings.catch_warnings(), readable(path):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        # From the root on, so that no name is taken for an address; of GDAL's two hundred formats,
+        # some of which fetch or run what a file tells them, no other than these.
+        chosen = driver or DRIVERS[is_tiff(path)]
+        with rasterio.open(path.absolute(), driver=chosen) as raster:
+            yield raster
+
+
+def bands_in(raster: Any) -> list[Field]:
+    """Describe every band of an open raster: by its description, its tags, or else its number."""
+    return [_band(raster, index) for index in range(raster.count)]
+
+
+def _band(raster: Any, index: int) -> Field:
+    tags = {key.lower(): text for key, text in raster.tags(index + 1).items()}
+    description = raster.descriptions[index] or ""
+    name, _, bracket = description.partition("[")  # this package writes "NO2 troposphere [mol m-2]"
+    name = name.strip() or tags.get("netcdf_varname") or tags.get("description")
+    name = name or f"band_{index + 1}"
+    return Field(
+        name=name,
+        path=name,
+        unit=tags.get("units") or tags.get("unit") or raster.units[index] or bracket.rstrip("] "),
+        dims=("y", "x"),
+        shape=tuple(raster.shape),
+        text=tags.get("long_name") or description,
+    )

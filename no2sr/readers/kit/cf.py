@@ -1,0 +1,154 @@
+"""CF grids: the one variable that was chosen, on axes, with its bounds, mask and projection."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from pyproj import CRS
+
+from no2sr.core.errors import FileUnreadableError, MissingVariableError
+from no2sr.readers.kit.fields import listing
+from no2sr.readers.kit.netcdf import empty, fields_in, opened
+from no2sr.readers.kit.time import by_time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from no2sr.readers.kit.fields import Field
+
+__all__ = ["gridded", "gridded_in", "only", "opened_cf", "unread"]
+
+_MASK = re.compile(r"data_?mask", re.IGNORECASE)
+
+
+def opened_cf(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
+    """Open a NetCDF or HDF5 file, its times as they are, its coordinates as CF says.
+
+    Raises
+    ------
+    FileUnreadableError
+        If its types or attributes make no sense together.
+    """
+    try:
+        return unread(path, chunks, field, engine="netcdf4", decode_coords="all")
+    except (ArithmeticError, LookupError, TypeError, ValueError) as odd:
+        raise FileUnreadableError(
+            f"{path.name} cannot be understood ({odd}), expected a CF grid of numbers; fetch it "
+            "again, or convert it"
+        ) from odd
+
+
+def unread(path: Path, chunks: Any, field: Field | None = None, **how: Any) -> xr.Dataset:
+    """Open a dataset, its times as they are, in chunks that are right for a field.
+
+    Parameters
+    ----------
+    path : Path
+    chunks : optional
+        As in `no2sr.readers.port.ReadOptions`.
+    field : Field, optional
+        What is to be read.
+    **how : optional
+        Passed to `xarray.open_dataset`.
+    """
+    spelt = chunks if field is None else by_time(chunks, field)
+    with warnings.catch_warnings():
+        if spelt != chunks:  # large chunks of many times are read more than once, knowingly
+            warnings.filterwarnings("ignore", message="The specified chunks separate")
+        return xr.open_dataset(path.absolute(), decode_times=False, chunks=spelt, **how)
+
+
+def gridded_in(path: Path) -> list[Field]:
+    """Describe the variables of a NetCDF or HDF5 file that may lie on a grid."""
+    with opened(path) as file:
+        return gridded(fields_in(file), path)
+
+
+def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    """Return one variable with its axes, where a ``dataMask`` beside it is not 0.
+
+    Closing it closes the dataset.
+
+    Raises
+    ------
+    FileUnreadableError
+        If its values are packed in a way that nobody can undo.
+    """
+    _check_packing(dataset[name])
+    masks = [m for m in dataset.data_vars if _MASK.fullmatch(str(m)) and m != name]
+    grid = dataset
+    for mask in masks:
+        if set(dataset[mask].dims) <= set(dataset[name].dims):
+            grid = grid.assign({name: grid[name].where(dataset[mask] == 1)})
+    grid = _with_bounds(_with_proj4(grid.drop_vars([v for v in grid.data_vars if v != name])))
+    grid.set_close(dataset.close)
+    return grid
+
+
+def _check_packing(column: xr.DataArray) -> None:
+    """Refuse a scale that is no number, or makes all values equal."""
+    for key in ("scale_factor", "add_offset"):
+        number = column.encoding.get(key, 1)
+        sound = isinstance(number, int | float | np.number) and np.isfinite(number)
+        if not sound or (key == "scale_factor" and number == 0):
+            raise FileUnreadableError(
+                f"{column.name} is packed with a {key} of {number!r}, expected a finite number, "
+                "and a scale other than 0; fetch the file again, or ask who made it"
+            )
+
+
+def gridded(fields: list[Field], path: Path) -> list[Field]:
+    """Return the fields that may lie on a grid: of two dimensions or more, in no group.
+
+    Raises
+    ------
+    NoValidPixelsError
+        If there are no variables.
+    MissingVariableError
+        If none of them may; the message names them.
+    """
+    if not fields:
+        raise empty(path)
+    flat = [field for field in fields if len(field.dims) > 1 and "/" not in field.path]
+    if not flat:
+        raise MissingVariableError(
+            f"{path.name} has no tropospheric NO2 column on a regular grid, expected one with "
+            f"latitude and longitude axes; it has {listing(fields)}; give another product"
+        )
+    return flat
+
+
+def _with_proj4(dataset: xr.Dataset) -> xr.Dataset:
+    """Spell out a projection that is only a PROJ string, as R's raster package writes it."""
+    for name, mapping in dataset.coords.items():
+        text = mapping.attrs.get("proj4")
+        if mapping.ndim or not text or {"crs_wkt", "spatial_ref"} & set(mapping.attrs):
+            continue
+        crs = CRS.from_user_input(text)
+        if crs.is_projected:
+            return dataset.assign_coords({name: mapping.assign_attrs(crs_wkt=crs.to_wkt())})
+    return dataset
+
+
+def _with_bounds(dataset: xr.Dataset) -> xr.Dataset:
+    """Put the link to the cell bounds back on the axes, from where decoding took it.
+
+    Bounds with uneven middles stay out: a grid with centres on the poles has them cut off there.
+    """
+    linked = {}
+    for name, axis in dataset.coords.items():
+        link = axis.encoding.get("bounds")
+        if axis.ndim == 1 and link in dataset.coords and _is_even(dataset[link].values):
+            linked[name] = axis.assign_attrs(bounds=link)
+    return dataset.assign_coords(linked)
+
+
+def _is_even(bounds: NDArray[Any]) -> bool:
+    steps = np.diff(bounds.astype("float64").mean(axis=-1))
+    return bool(np.allclose(steps, steps.mean(), rtol=1e-2)) if steps.size else False

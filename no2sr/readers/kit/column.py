@@ -1,0 +1,175 @@
+"""From what a file states to a column in mol m-2: fills, the unit, and whether to believe it.
+
+The size of the values is the witness. No scene has a median column above 1e-3 mol m-2, and none in
+molecules cm-2 has one below 1e12, so those two units can be told from every other; between them
+lie the multiples (umol m-2, 1e15 molecules cm-2, mmol m-2), which cannot.
+
+=================  ==========================  ==============================================
+the file says      the values say              what happens
+=================  ==========================  ==============================================
+a column unit      the same                    converted to mol m-2
+a column unit      another, and surely which   converted from that one, `UnverifiedUnitsWarning`
+a column unit      another, who knows which    converted as stated, `UnverifiedUnitsWarning`
+nothing            mol m-2 or molecules cm-2   converted from it, `UnverifiedUnitsWarning`
+nothing            something between           `UnitsError`: pass ``unit=``
+any other unit     (not asked)                 kept if the variable was named, else `UnitsError`
+=================  ==========================  ==============================================
+
+A unit that the caller states goes before the file's and before the values.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from no2sr.core.errors import UnitsError, UnverifiedUnitsWarning
+from no2sr.core.units import CANONICAL, canonical_unit, factor, is_column
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["in_mol", "is_surely_mol"]
+
+log = logging.getLogger("no2sr")
+
+FILL = 1e29  # no column reaches this in any unit; TEMPO and OMI fills lie beyond
+SURELY_MOL = 1e-3  # medians below are mol m-2: in mmol m-2 this is a clean ocean already
+SURELY_MOLECULES = 1e12  # medians above are molecules cm-2
+PLAUSIBLE = (1e-9, 1e-1)  # mol m-2; generous, since polluted medians stay below 1e-3
+_SOME_UNITS = "mol m-2, umol m-2, molecules cm-2 or 1e15 molecules cm-2"
+_NO_UNIT = {"", "none", "unknown", "n/a", "na", "-", "unitless"}
+
+
+def _without_fills(column: xr.DataArray) -> xr.DataArray:
+    """Set fill values missing that survived decoding; infinities are left for the door to count."""
+    values = column if column.dtype.kind == "f" else column.astype("float64")
+    return values.where(~(np.isfinite(values) & (np.abs(values) > FILL)))
+
+
+def in_mol(
+    column: xr.DataArray,
+    *,
+    label: str,
+    unit: str | None = None,
+    named: bool = False,
+    no2: bool = True,
+) -> xr.DataArray:
+    """Convert a column to mol m-2, or keep another quantity that was asked for by name.
+
+    Parameters
+    ----------
+    column : DataArray
+        ``attrs["units"]`` is what the file states, if anything. Fills are still in it.
+    label : str
+        What to call it in a message: the file and the variable.
+    unit : str, optional
+        What the caller states; it goes before what the file states.
+    named : bool
+        The caller named the variable, and so may have a quantity that is no column.
+    no2 : bool
+        The values are NO2 columns, so their size says something about the unit.
+
+    Returns
+    -------
+    DataArray
+        In mol m-2 if it is a column, otherwise in its own unit; fills set to NaN.
+
+    Raises
+    ------
+    UnitsError
+        If the unit is missing and ambiguous, or not one of a column.
+
+    Warns
+    -----
+    UnverifiedUnitsWarning
+        If the unit was inferred, or contradicts the size of the values.
+    """
+    clean = _without_fills(column)
+    found = _settle(clean, label, unit=unit, named=named, no2=no2)
+    if not is_column(found):
+        return clean.assign_attrs(units=found)
+    if canonical_unit(found) == "kg m-2" and not no2:
+        raise UnitsError(
+            f"{label} is a mass per area of another gas than NO2, expected an amount such as "
+            "mol m-2; divide it by the molar mass first"
+        )
+    converted = clean if factor(found) == 1 else clean.astype("float64") * factor(found)
+    return converted.assign_attrs(column.attrs | {"units": CANONICAL})
+
+
+def _settle(column: xr.DataArray, label: str, *, unit: str | None, named: bool, no2: bool) -> str:
+    """Decide which unit the values are in."""
+    inside = str(column.attrs.get("units", "")).strip()
+    inside = "" if inside.lower() in _NO_UNIT else inside
+    stated = inside if unit is None else unit
+    if unit is not None and inside and inside != unit:
+        log.info("%s: unit %r was given for the file's %r", label, unit, inside)
+    if is_column(stated):
+        return _believed(column, label, stated) if no2 and unit is None else stated
+    if stated and not named:
+        raise UnitsError(
+            f"{label} is in {stated!r}, expected a column unit such as {_SOME_UNITS}; "
+            "pass the right unit with unit=, or name the variable with variable= to use it as it is"
+        )
+    return stated or _inferred(column, label, no2=no2)
+
+
+def _inferred(column: xr.DataArray, label: str, *, no2: bool) -> str:
+    """Tell a missing unit from the size of the values, where that is certain."""
+    typical = _typical(column)
+    if np.isnan(typical):
+        return CANONICAL  # nothing but gaps and zeros: every unit is right
+    sure = _sure(typical) if no2 else None
+    if sure is None:
+        raise UnitsError(
+            f"{label} states no unit and its values are around {typical:.3g}, expected "
+            f"a unit such as {_SOME_UNITS}; pass the right one with unit="
+        )
+    warnings.warn(
+        f"{label} states no unit; read as {sure} because its values are around {typical:.3g}; "
+        "pass unit= to state it",
+        UnverifiedUnitsWarning,
+        stacklevel=2,
+    )
+    return sure
+
+
+def _believed(column: xr.DataArray, label: str, stated: str) -> str:
+    """Hold a stated column unit against the size of the values."""
+    typical = _typical(column)
+    low, high = PLAUSIBLE
+    if np.isnan(typical) or low <= typical * factor(stated) <= high:
+        return stated
+    sure = _sure(typical)
+    verdict = f"read as {sure}" if sure else "read as stated"
+    warnings.warn(
+        f"{label} says {stated!r} but its values are around {typical:.3g}, which would be "
+        f"{typical * factor(stated):.3g} mol m-2; {verdict}; pass unit= to decide",
+        UnverifiedUnitsWarning,
+        stacklevel=2,
+    )
+    return sure or stated
+
+
+def is_surely_mol(column: xr.DataArray) -> bool:
+    """Tell whether values are of a size that only columns in mol m-2 have."""
+    return _typical(column) < SURELY_MOL
+
+
+def _sure(typical: float) -> str | None:
+    if typical < SURELY_MOL:
+        return CANONICAL
+    return "molecules cm-2" if typical > SURELY_MOLECULES else None
+
+
+def _typical(column: xr.DataArray) -> float:
+    """Return the median magnitude of the values that are neither gaps nor zero, from a sample."""
+    stride = max(1, int((column.size / 1e6) ** 0.5))
+    sample = column[..., ::stride, ::stride] if column.ndim > 1 else column
+    magnitudes = np.abs(sample.values.astype("float64"))
+    magnitudes = magnitudes[np.isfinite(magnitudes) & (magnitudes > 0)]
+    return float(np.median(magnitudes)) if magnitudes.size else float("nan")

@@ -1,0 +1,205 @@
+"""NetCDF and HDF5 files as the readers meet them: sound or broken, flat or in groups."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.core.errors import DimensionError, FileUnreadableError, NoValidPixelsError
+from no2sr.readers.kit.fields import Field
+from no2sr.readers.kit.files import beginning, check_room, readable
+from no2sr.readers.kit.links import check_closed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import netCDF4
+    from numpy.typing import NDArray
+
+__all__ = [
+    "attribute",
+    "check_filled",
+    "check_values",
+    "check_whole",
+    "empty",
+    "field_of",
+    "fields_in",
+    "find",
+    "floats",
+    "group_at",
+    "is_netcdf",
+    "opened",
+    "walk",
+]
+
+_CLASSIC = (b"CDF\x01", b"CDF\x02")
+_CDF = (*_CLASSIC, b"CDF\x05")
+_SIGNATURES = (*_CDF, b"\x89HDF")
+
+
+def is_netcdf(path: Path) -> bool:
+    """Tell by the first bytes whether a file is NetCDF (3, 4 or 5) or HDF5."""
+    return beginning(path) in _SIGNATURES
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[netCDF4.Dataset]:
+    """Open a NetCDF or HDF5 file.
+
+    Raises
+    ------
+    FileUnreadableError
+        If it is truncated or damaged.
+    """
+    import netCDF4
+
+    with readable(path):
+        check_whole(path)
+        if beginning(path) not in _CDF:
+            check_closed(path)
+        with netCDF4.Dataset(path.absolute()) as file:
+            if beginning(path) == _CDF[-1]:
+                _check_whole_cdf5(file, path)
+            yield file
+
+
+def _check_whole_cdf5(file: netCDF4.Dataset, path: Path) -> None:
+    """Refuse a CDF-5 file that is shorter than its header and its values need to be."""
+    holders: list[Any] = [file, *file.variables.values()]
+    size = 4 + 8 + 3 * 12 + 12 * len(file.variables)
+    size += sum(16 + _padded(len(name.encode())) for name in file.dimensions)
+    for name, variable in file.variables.items():
+        size += 8 + _padded(len(name.encode())) + 8 + 8 * variable.ndim + 20
+        size += variable.size * variable.dtype.itemsize
+    for holder in holders:
+        for key in holder.ncattrs():
+            value = holder.getncattr(key)
+            length = len(value.encode()) if isinstance(value, str) else np.asarray(value).nbytes
+            size += 8 + _padded(len(key.encode())) + 12 + _padded(length)
+    if path.stat().st_size < size:
+        raise FileUnreadableError(
+            f"{path.name} ends before its data do, at {path.stat().st_size} bytes, "
+            f"expected {size}; it is truncated: fetch it again"
+        )
+
+
+def _padded(size: int) -> int:
+    return -(-size // 4) * 4
+
+
+def check_whole(path: Path) -> None:
+    """Refuse a classic NetCDF file that ends before its data do.
+
+    The NetCDF library reads the missing part as zeros and says nothing; HDF5 notices by itself.
+    """
+    if beginning(path) not in _CLASSIC:
+        return
+    from scipy.io import netcdf_file
+
+    try:
+        with netcdf_file(path, mmap=True):  # maps every variable, and so needs every byte
+            pass
+    except (TypeError, ValueError, LookupError, OverflowError, MemoryError) as short:
+        raise FileUnreadableError(
+            f"{path.name} ends before its data do, at {path.stat().st_size} bytes, or its header "
+            "is damaged, expected a complete NetCDF file; it may be truncated: fetch it again"
+        ) from short
+
+
+def check_filled(path: Path) -> None:
+    """Refuse a NetCDF or HDF5 file without any variable, as portals send for a day without data.
+
+    Raises
+    ------
+    NoValidPixelsError
+    """
+    if not is_netcdf(path):
+        return
+    with opened(path) as file:
+        if next(walk(file), None) is None:
+            raise empty(path)
+
+
+def empty(path: Path) -> NoValidPixelsError:
+    """Return the error over a file without any variable."""
+    return NoValidPixelsError(
+        f"{path.name} is empty: it holds no variables, expected an NO2 column; "
+        "fetch it again or leave it out"
+    )
+
+
+def walk(group: netCDF4.Dataset | netCDF4.Group) -> Iterator[netCDF4.Variable[Any]]:
+    """Yield every variable of a file or group, those of its subgroups after its own."""
+    yield from group.variables.values()
+    for child in group.groups.values():
+        yield from walk(child)
+
+
+def group_at(
+    holder: netCDF4.Dataset | netCDF4.Group, path: str
+) -> netCDF4.Dataset | netCDF4.Group | None:
+    """Return the group at a path below a file or group, if it is there."""
+    for step in path.split("/") if path else ():
+        if step not in holder.groups:
+            return None
+        holder = holder.groups[step]
+    return holder
+
+
+def find(holder: netCDF4.Dataset | netCDF4.Group, path: str) -> netCDF4.Variable[Any] | None:
+    """Return the variable at a path below a file or group, if it is there."""
+    groups, _, name = path.rpartition("/")
+    group = group_at(holder, groups)
+    return None if group is None else group.variables.get(name)
+
+
+def fields_in(group: netCDF4.Dataset | netCDF4.Group) -> list[Field]:
+    """Describe every variable of a file or group and of its subgroups."""
+    return [field_of(variable) for variable in walk(group)]
+
+
+def field_of(variable: netCDF4.Variable[Any]) -> Field:
+    """Describe one variable without reading its values."""
+    group = variable.group().path.strip("/")
+    texts = (attribute(variable, key) for key in ("long_name", "standard_name", "title", "Title"))
+    return Field(
+        name=variable.name,
+        path=f"{group}/{variable.name}".lstrip("/"),
+        unit=attribute(variable, "units") or attribute(variable, "Units"),  # HDF-EOS5 says Units
+        dims=tuple(variable.dimensions),
+        shape=tuple(variable.shape),
+        text=" ".join(filter(None, texts)),
+    )
+
+
+def attribute(holder: Any, key: str) -> str:
+    """Return an attribute of a file, group or variable as text, or an empty string."""
+    return str(holder.getncattr(key)) if key in holder.ncattrs() else ""
+
+
+def check_values(variable: netCDF4.Variable[Any]) -> None:
+    """Refuse what is no field of numbers, or would fill the memory.
+
+    Raises
+    ------
+    DimensionError, FileUnreadableError
+    """
+    path = Path(variable.group().filepath())
+    kind = variable.dtype if isinstance(variable.datatype, np.dtype) else None
+    if kind is None or kind.kind not in "fiu":
+        raise DimensionError(
+            f"{variable.name} of {path.name} holds {variable.datatype}, expected numbers; "
+            "name another variable"
+        )
+    check_room(variable.size * kind.itemsize, path)
+
+
+def floats(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
+    """Read decoded values, NaN where the file says missing."""
+    check_values(variable)
+    values = variable[...]
+    kind = values.dtype if values.dtype.kind == "f" else np.dtype("float64")
+    return np.asarray(np.ma.filled(values.astype(kind, copy=False), np.nan))

@@ -1,0 +1,155 @@
+"""Level 2 files whose pixels lie in groups of NetCDF-4 or HDF5: read, screened, placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from no2sr.core.errors import DimensionError, MissingVariableError
+from no2sr.readers.kit.column import in_mol
+from no2sr.readers.kit.fields import choose, listing, mentions_no2
+from no2sr.readers.kit.netcdf import attribute, field_of, find, walk
+from no2sr.readers.kit.screens import FILL, Criterion, failing, limited
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import netCDF4
+    from numpy.typing import NDArray
+
+    from no2sr.readers.port import ReadOptions
+
+__all__ = ["Layout", "swath_of"]
+
+PIXEL = ("scanline", "ground_pixel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where a product keeps what.
+
+    Attributes
+    ----------
+    column : str
+        Path of the tropospheric column.
+    latitude, longitude : str
+        Paths of the pixel centres; corners are looked for beside them, with ``_bounds`` added.
+    error : str
+        What the name of a column's standard error has after the column's own; empty if there is
+        none.
+    criteria : tuple of Criterion
+    """
+
+    column: str
+    latitude: str
+    longitude: str
+    error: str
+    criteria: tuple[Criterion, ...]
+
+
+def swath_of(
+    file: netCDF4.Dataset, layout: Layout, *, options: ReadOptions, path: Path
+) -> xr.Dataset:
+    """Return the pixels of an open file as the swath that the port asks for.
+
+    Raises
+    ------
+    MissingVariableError
+        If there is no tropospheric column and no other variable was named, or no coordinates.
+    DimensionError
+        If the column does not lie on the pixels.
+    """
+    places = {axis: find(file, getattr(layout, axis)) for axis in ("latitude", "longitude")}
+    if places["latitude"] is None or places["longitude"] is None:
+        raise MissingVariableError(
+            f"{path.name} has no {layout.latitude} and {layout.longitude}, expected the centres of "
+            "its pixels; make the subset again and keep them"
+        )
+    column = _column(file, layout, options=options, path=path)
+    if column.dimensions != places["latitude"].dimensions:
+        raise DimensionError(
+            f"{column.name} of {path.name} lies on {column.dimensions}, expected the pixels, "
+            f"{places['latitude'].dimensions}; name a variable with one value a pixel"
+        )
+    criteria = limited(layout.criteria, options.limits)
+    bad, screening = failing(criteria, lambda name: _screen(file, name))
+    swath = xr.Dataset({"column": _screened(column, bad, options, path)})
+    swath.attrs = {"variable": column.name, "screening": screening}
+    error = find(file, f"{field_of(column).path}{layout.error}") if layout.error else None
+    if error is not None and options.unit is None:
+        sigma = in_mol(_array(error), label=path.name, named=True, no2=False)
+        swath["precision"] = sigma.where(np.isfinite(swath["column"])).drop_attrs()
+    for axis, centres in places.items():
+        if centres is not None:
+            swath = swath.assign_coords({axis: (PIXEL, _values(centres))})
+            corners = find(file, f"{getattr(layout, axis)}_bounds")
+            if corners is not None and corners.shape[2:] == (4,):
+                swath[f"{axis}_bounds"] = ((*PIXEL, "corner"), _values(corners))
+    return swath
+
+
+def _column(
+    file: netCDF4.Dataset, layout: Layout, *, options: ReadOptions, path: Path
+) -> netCDF4.Variable[Any]:
+    """Find the tropospheric column, or the variable that was named."""
+    variables = {field_of(v).path: v for v in walk(file) if v.ndim > 1}
+    fields = [field_of(v) for v in variables.values()]
+    if options.variable is None and find(file, layout.column) is None:
+        raise MissingVariableError(
+            f"{path.name} has no tropospheric NO2 column ({layout.column}), it has "
+            f"{listing(fields)}; to use one of these name it with variable="
+        )
+    name = options.variable or layout.column
+    return variables[choose(fields, variable=name, source=path.name).path]
+
+
+def _values(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
+    """Return decoded values, NaN where missing or filled.
+
+    A stated valid range is not applied: a least valid column of 0 would remove the negative ones.
+    """
+    variable.set_auto_maskandscale(False)
+    raw = np.asarray(variable[...])
+    values = raw.astype(raw.dtype if raw.dtype.kind == "f" else "float64")
+    missing = np.abs(values) > FILL
+    for key in ("_FillValue", "missing_value"):
+        if key in variable.ncattrs():
+            missing |= np.isin(raw, variable.getncattr(key))
+    values[missing] = np.nan
+    scale, offset = (float(attribute(variable, k) or d) for k, d in _PACKING)
+    return values if (scale, offset) == (1, 0) else values * scale + offset
+
+
+_PACKING = (("scale_factor", 1), ("add_offset", 0))
+
+
+def _screen(file: netCDF4.Dataset, name: str) -> NDArray[np.floating[Any]] | None:
+    variable = find(file, name)
+    return None if variable is None else _values(variable)
+
+
+def _array(variable: netCDF4.Variable[Any]) -> xr.DataArray:
+    """Return one value a pixel, with its name and unit."""
+    field = field_of(variable)
+    attrs = {"units": field.unit, "long_name": field.text}
+    told = {key: text for key, text in attrs.items() if text}
+    return xr.DataArray(_values(variable), dims=PIXEL, name=field.name, attrs=told)
+
+
+def _screened(
+    variable: netCDF4.Variable[Any],
+    bad: NDArray[np.bool_] | None,
+    options: ReadOptions,
+    path: Path,
+) -> xr.DataArray:
+    column = in_mol(
+        _array(variable),
+        label=f"{path.name}: {variable.name}",
+        unit=options.unit,
+        named=options.variable is not None,
+        no2=mentions_no2(field_of(variable).path, field_of(variable).text),
+    )
+    return (column if bad is None else column.where(~bad)).rename("column")

@@ -1,0 +1,119 @@
+"""Screens: the conditions that a product's own flags put on its pixels."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from no2sr.readers.port import Reader
+
+__all__ = ["FILL", "Criterion", "check_limits", "failing", "limited"]
+
+FILL = 1e29  # what lies beyond is a fill, whether the file says so or not
+_RELATIONS = {"==": operator.eq, "<=": operator.le, "<": operator.lt}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """One condition on a variable, such as ``eff_cloud_fraction <= 0.2``."""
+
+    path: str  # with the group
+    relation: str
+    limit: float
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.relation} {self.limit:g}"
+
+    @property
+    def name(self) -> str:
+        """The variable's name without its group."""
+        return self.path.rpartition("/")[2]
+
+    def fails(self, values: Any) -> Any:
+        """Tell where the condition does not hold, or nothing is known."""
+        unknown = ~(abs(values) < FILL)
+        return unknown | ~_RELATIONS[self.relation](values, self.limit)
+
+
+def check_limits(reader: Reader, limits: Mapping[str, float] | None) -> None:
+    """Refuse limits that the screens of a reader do not have, rather than ignore them.
+
+    Raises
+    ------
+    SettingsError
+        If its product has no screens, or none of a name; the message lists those it has.
+    """
+    criteria: Sequence[Criterion] | None = getattr(reader, "criteria", ())
+    if not limits or criteria is None:
+        return
+    given = ", ".join(limits)
+    if not criteria:
+        raise SettingsError(
+            f"a limit of {given} was given for {reader.product}, expected a product with screens "
+            "that can be moved, such as TEMPO or GEMS; leave it out, or give the quality of a "
+            "Sentinel-5P pixel with qa_min="
+        )
+    known = {criterion.name for criterion in criteria}
+    unknown = [name for name in limits if name not in known]
+    if unknown:
+        raise SettingsError(
+            f"{reader.product} has no screen {', '.join(map(repr, unknown))}, expected one of "
+            f"{', '.join(map(str, criteria))}; limit one of these"
+        )
+    unfit = [name for name, limit in limits.items() if not _is_limit(limit)]
+    if unfit:
+        raise SettingsError(
+            f"the limit of {unfit[0]} is {limits[unfit[0]]!r}, expected a number; give one, or inf "
+            "to let every known value pass"
+        )
+
+
+def _is_limit(limit: object) -> bool:
+    return isinstance(limit, Real) and not math.isnan(limit)
+
+
+def limited(
+    criteria: Sequence[Criterion], limits: Mapping[str, float] | None
+) -> tuple[Criterion, ...]:
+    """Return the criteria, those that the caller named with the limits given."""
+    moved = limits or {}
+    return tuple(replace(c, limit=float(moved.get(c.name, c.limit))) for c in criteria)
+
+
+def failing(
+    criteria: Sequence[Criterion], find: Callable[[str], Any | None]
+) -> tuple[Any | None, str]:
+    """Apply the criteria whose variables are there.
+
+    Parameters
+    ----------
+    criteria : sequence of Criterion
+    find : callable
+        Returns the values at a path, NaN where missing, or None where there is no such variable.
+
+    Returns
+    -------
+    bad : array of bool or None
+        Where any criterion fails; None if none could be applied.
+    screening : str
+        What was applied, in words, and what could not be.
+    """
+    found = [(criterion, find(criterion.path)) for criterion in criteria]
+    applied = [(criterion, values) for criterion, values in found if values is not None]
+    absent = [c.name for c, values in found if values is None]
+    bad = None
+    for criterion, values in applied:
+        fails = criterion.fails(values)
+        bad = fails if bad is None else np.logical_or(bad, fails)
+    kept = "pixels with " + " and ".join(str(c) for c, _ in applied) if applied else "all pixels"
+    return bad, kept + (f" (without {', '.join(absent)} in the file)" if absent else "")

@@ -1,0 +1,131 @@
+"""Times: decode what CF and CDO write, and take the steps that were asked for."""
+
+from __future__ import annotations
+
+import logging
+import re
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from no2sr.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from no2sr.readers.kit.fields import Field
+
+__all__ = ["Moment", "by_time", "layers_of", "month_in", "select_time", "with_time"]
+
+log = logging.getLogger("no2sr")
+
+Moment: TypeAlias = "str | datetime | np.datetime64"
+
+_NAMES = ("time", "valid_time", "t")  # CAMS says valid_time since 2024-09, openEO t
+_STEPS = {*_NAMES, "forecast_period", "forecast_reference_time"}
+_MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)(0[1-9]|1[0-2])(?!\d)")
+
+
+def layers_of(field: Field) -> tuple[int, int]:
+    """Return the cells of a field at one time, and the number of times."""
+    sizes = list(zip(field.dims, field.shape, strict=True))
+    plane = [size for dim, size in sizes if dim not in _STEPS][-2:]
+    return prod(plane), prod(size for dim, size in sizes if dim in _STEPS)
+
+
+def by_time(chunks: Any, field: Field) -> Any:
+    """Spell out automatic chunks of a field with times: whole images, or parts of one image.
+
+    It is worked on one time after the other. Of chunks that hold parts of several images, each
+    would be read for every one of them.
+    """
+    if chunks != "auto" or not _STEPS.intersection(field.dims):
+        return chunks
+    import dask
+
+    room = dask.utils.parse_bytes(dask.config.get("array.chunk-size"))
+    whole = layers_of(field)[0] * np.dtype("float64").itemsize <= room
+    along, across = ("auto", -1) if whole else (1, "auto")
+    return {dim: along if dim in _STEPS else across for dim in field.dims}
+
+
+def month_in(name: str) -> np.datetime64 | None:
+    """Return the first day of a month that the name of a file says as ``YYYYMM``."""
+    month = _MONTH.search(name)
+    return np.datetime64(f"{month[1]}-{month[2]}-01", "ns") if month else None
+
+
+def with_time(dataset: xr.Dataset) -> xr.Dataset:
+    """Name the time coordinate ``time`` and decode it.
+
+    Where that fails the numbers stay as they are, said in the log: not all tools write CF units.
+    """
+    found = [name for name in _NAMES if name in dataset.coords or name in dataset.dims]
+    if not found:
+        return dataset
+    dataset = dataset if found[0] == "time" else dataset.rename({found[0]: "time"})
+    if "time" not in dataset.variables or dataset["time"].dims not in ((), ("time",)):
+        return dataset
+    try:
+        return dataset.assign_coords(time=_decoded(dataset["time"]))
+    except (ValueError, OverflowError, TypeError) as problem:
+        log.warning("the times stay undecoded: %s", problem)
+        return dataset
+
+
+def _decoded(time: xr.DataArray) -> xr.DataArray:
+    units = str(time.attrs.get("units", ""))
+    if units.startswith(
+        "day as %Y%m%d"
+    ):  # absolute time of CDO, a fraction of the day behind the dot
+        numbers = np.atleast_1d(time.data)
+        days = np.floor(numbers).astype("int64")
+        dates = pd.to_datetime(days.astype(str), format="%Y%m%d")
+        moments = dates + pd.to_timedelta(numbers - days, unit="D")
+        attrs = {
+            key: value for key, value in time.attrs.items() if key not in ("units", "calendar")
+        }
+        return time.copy(data=moments.to_numpy().reshape(time.shape)).assign_attrs(attrs)
+    return xr.decode_cf(xr.Dataset(coords={"time": time}))["time"]
+
+
+def select_time(dataset: xr.Dataset, time: Moment | None, *, source: str) -> xr.Dataset:
+    """Take the steps that a moment or a part of a date names; a single step loses its dimension.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such step; the message lists those there are.
+    """
+    if time is not None:
+        dataset = _taken(dataset, time, source)
+    return dataset.squeeze("time") if dataset.sizes.get("time") == 1 else dataset
+
+
+def _taken(dataset: xr.Dataset, time: Moment, source: str) -> xr.Dataset:
+    if "time" not in dataset.coords:
+        raise SettingsError(
+            f"{source} has no times, expected none to be asked for; leave time= out"
+        )
+    wanted = str(time) if isinstance(time, str | np.datetime64) else time.isoformat()
+    steps = dataset if "time" in dataset.dims else dataset.expand_dims("time")
+    try:
+        place = steps.indexes["time"].get_loc(wanted)
+    except (KeyError, ValueError, TypeError) as absent:
+        raise SettingsError(
+            f"{source} has no time {wanted}, expected one of {_listed(steps['time'].values)}; "
+            "give time= one of these, or a part such as 2023-10"
+        ) from absent
+    return steps.isel(time=[place] if isinstance(place, int | np.integer) else place)
+
+
+def _listed(times: NDArray[Any]) -> str:
+    words = [
+        str(np.datetime_as_string(t, unit="s")) if t.dtype.kind == "M" else str(t) for t in times
+    ]
+    return ", ".join(words if len(words) <= 12 else [*words[:6], "...", *words[-3:]])

@@ -1,0 +1,302 @@
+"""What a file holds and how it would be read, also where it cannot be."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.core.earth import KM_PER_DEGREE
+from no2sr.core.errors import MissingCRSError, No2srError, No2srWarning, UnitsError
+from no2sr.core.grid import bounds_of, transform_of
+from no2sr.core.image import crs_of
+from no2sr.core.provenance import doubt_refined, noted
+from no2sr.core.units import CANONICAL
+from no2sr.readers.formats import geotiff
+from no2sr.readers.kit.bands import bands_in, is_tiff
+from no2sr.readers.kit.bands import opened as opened_raster
+from no2sr.readers.kit.files import readable
+from no2sr.readers.kit.netcdf import fields_in, is_netcdf, opened
+from no2sr.readers.opening.doubts import doubt_negatives, doubt_resolution, doubt_zeros
+from no2sr.readers.opening.grids import image_of
+from no2sr.readers.opening.paths import expanded, grouped
+from no2sr.readers.opening.source import Source, is_swath
+from no2sr.readers.opening.sources import sources
+from no2sr.readers.port import ReadOptions
+from no2sr.readers.registry import find_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from no2sr.readers.kit.fields import Field
+    from no2sr.steps.sampling import Resolution
+
+__all__ = ["describe"]
+
+
+def describe(
+    path: Path,
+    *,
+    reader: str | None = None,
+    variable: str | None = None,
+    unit: str | None = None,
+    qa_min: float = 0.75,
+    limits: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Say what a file holds and how it would be read; raise nothing over a bad file.
+
+    Of a folder or a pattern, say what `no2sr.open_no2` takes it for, and what the first file holds
+    that is not empty.
+
+    Parameters
+    ----------
+    path : Path
+        A file, a Zarr store, a folder, or a pattern.
+    reader, variable, unit, qa_min, limits
+        As for `no2sr.open_no2`.
+
+    Returns
+    -------
+    dict
+        Plain numbers, strings, lists and dicts, None where something is not known: ``file``,
+        ``files`` (how many it stands for), ``first`` (of several files, the one that all else is
+        said of), ``bytes`` (of all), ``reader``, ``product``, ``source`` (in the words of the
+        file), ``variables`` (a list of ``name``, ``unit``, ``dims``, ``shape``), ``kind``
+        (``"grid"`` or ``"swath"``), ``variable``, ``unit`` (in the file), ``shape``, ``crs``,
+        ``bounds`` (west, south, east, north), ``spacing`` (x, y), ``effective_resolution`` (x, y,
+        in units of the CRS; that of an oversampled grid is coarser than its spacing),
+        ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
+        averages, and ``evidence``), ``pixel_km`` (along and across the scanlines of a swath: median
+        distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
+        screening), ``range`` (least, median, greatest), ``range_unit``, ``quality_threshold``,
+        ``screening`` (which pixels of a swath are used, in words), ``processor_version``,
+        ``made_by`` (what this package noted in its own outputs), ``warnings``, and ``problem``: why
+        the file cannot be read as NO2.
+    """
+    facts: dict[str, Any] = dict.fromkeys(_FACTS.split())
+    facts |= {"file": str(path), "warnings": []}
+    options = ReadOptions(variable=variable, unit=unit, qa_min=qa_min, limits=limits)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        paths = [path]
+        try:
+            entries = expanded(path, reader)
+            paths = [entry[0] for entry in entries]
+            found = find_reader(*entries[0])
+            facts |= _collected(paths) | {"reader": found.name, "product": found.product}
+            facts["variables"] = [_plain(field) for field in _inventory(paths[0])]
+            source, _ = sources(paths, found.name, options)
+            facts |= _of_first(source, paths, options)
+            _judge_own(facts)
+            facts["problem"] = _unseen(facts)
+        except No2srError as problem:
+            facts["problem"] = str(problem)
+            facts |= _all_the_same(problem, paths, options)
+    facts["warnings"] = [str(w.message) for w in caught if issubclass(w.category, No2srWarning)]
+    return facts
+
+
+_FACTS = """
+    file files first bytes reader product source variables kind variable unit shape crs bounds
+    spacing effective_resolution oversampling pixel_km time gap_share range range_unit
+    quality_threshold screening processor_version made_by warnings problem
+"""
+
+
+def _collected(paths: list[Path]) -> dict[str, Any]:
+    sizes = [path.stat().st_size for path in paths if path.is_file()]
+    return {"files": len(paths), "bytes": sum(sizes) if sizes else None}
+
+
+def _of_first(source: Source, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+    """Return what the first file holds that is not empty; the shards of an export are one."""
+    fields = _inventory(source.path if source.path.exists() else paths[0])
+    found = _of_swath(source) if is_swath(source.dataset) else _of_grid(source, options)
+    facts = {"variables": [_plain(field) for field in fields], **found}
+    stated = [field.unit for field in fields if field.name == facts["variable"]]
+    several = len(grouped([(path, source.reader) for path in paths])) > 1
+    told = source.dataset.attrs
+    return facts | {
+        "first": source.path.name if several else None,
+        "unit": stated[0] or None if stated else None,
+        "source": str(told.get("source") or "") or None,
+        "made_by": {key: str(text) for key, text in noted(told).items()} or None,
+    }
+
+
+def _inventory(path: Path) -> list[Field]:
+    """List the variables or bands of a file in a format that is known here."""
+    if is_netcdf(path):
+        with opened(path) as file:
+            return fields_in(file)
+    if is_tiff(path):
+        with opened_raster(path) as raster:
+            return bands_in(raster)
+    return []
+
+
+def _plain(field: Field) -> dict[str, Any]:
+    return {
+        "name": field.path,
+        "unit": field.unit or None,
+        "dims": list(field.dims),
+        "shape": list(field.shape),
+    }
+
+
+def _of_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
+    image = image_of(source, options=options, time=None, bbox=None)
+    if image.attrs["units"] == CANONICAL:
+        doubt_zeros(image)
+        doubt_negatives(image)
+    return _placed(image) | _values(image)
+
+
+def _placed(image: xr.DataArray) -> dict[str, Any]:
+    """Return what can be said of a grid whatever its values mean."""
+    return {
+        **_extended(image),
+        "crs": crs_of(image).to_string(),
+        "time": _times(image),
+        **_resolved(doubt_resolution(image)),
+    }
+
+
+def _extended(image: xr.DataArray) -> dict[str, Any]:
+    """Return what can be said of a grid wherever it lies."""
+    t = transform_of(image)
+    return {
+        "kind": "grid",
+        "variable": str(image.name),
+        "shape": list(image.shape),
+        "bounds": list(map(float, bounds_of(image))),
+        "spacing": [float(t.a), float(-t.e)],
+        "gap_share": float(np.isnan(image.values).mean()),
+    }
+
+
+def _all_the_same(problem: No2srError, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+    """Return what can be said of a grid whose unit or place is unknown."""
+    try:
+        if isinstance(problem, MissingCRSError):
+            return _unplaced(paths[0], options)
+        if isinstance(problem, UnitsError) and options.unit is None:
+            return _without_values(paths, options)
+    except No2srError:  # it has more than one problem, and the first was told
+        pass
+    return {}
+
+
+def _unplaced(path: Path, options: ReadOptions) -> dict[str, Any]:
+    """Return the extent and the resolution of a raster, in units of its own."""
+    if not is_tiff(path):
+        return {}
+    with readable(path):
+        (column,) = geotiff.READER.unplaced(path, options).data_vars.values()
+        if not {"x", "y"} <= set(column.indexes):  # rotated as well
+            return {}
+        image = column.sortby("y", ascending=False).sortby("x").load()
+    return {**_extended(image), **_resolved(doubt_resolution(image))}
+
+
+def _without_values(paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+    """Return what can be said of a grid in an unknown unit."""
+    assumed = replace(options, unit=CANONICAL)
+    source, _ = sources(paths, find_reader(paths[0]).name, assumed)
+    if is_swath(source.dataset):
+        return {}
+    return _placed(image_of(source, options=assumed, time=None, bbox=None))
+
+
+def _resolved(found: Resolution | None) -> dict[str, Any]:
+    """Word what an image resolves, x before y as in the spacing."""
+    if found is None:
+        return {}
+    there = {"factor": found.factor, "evidence": found.evidence} if found.factor > 1 else None
+    return {"effective_resolution": [found.size[1], found.size[0]], "oversampling": there}
+
+
+def _of_swath(source: Source) -> dict[str, Any]:
+    swath = source.dataset
+    span = [swath.attrs.get(f"time_coverage_{end}") for end in ("start", "end")]
+    if swath["column"].attrs.get("units", CANONICAL) == CANONICAL:
+        doubt_zeros(swath["column"])
+        doubt_negatives(swath["column"])
+    return {
+        "kind": "swath",
+        "variable": swath.attrs.get("variable"),
+        "shape": list(swath["column"].shape),
+        "crs": "EPSG:4326",
+        "bounds": _extent(swath["longitude"].values, swath["latitude"].values),
+        "time": span if all(span) else None,
+        "pixel_km": _pixel_km(swath["longitude"].values, swath["latitude"].values),
+        "quality_threshold": swath.attrs.get("quality_threshold"),
+        "screening": swath.attrs.get("screening"),
+        "processor_version": swath.attrs.get("processor_version"),
+        **_values(swath["column"]),
+    }
+
+
+def _extent(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | None:
+    """Return west, south, east, north of the pixel centres."""
+    placed = np.isfinite(longitude) & np.isfinite(latitude)
+    if not placed.any():
+        return None
+    x, y = longitude[placed], latitude[placed]
+    return [float(edge) for edge in (x.min(), y.min(), x.max(), y.max())]
+
+
+def _pixel_km(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | None:
+    """Return the median distances between neighbours: of scanlines, and within them."""
+    if min(longitude.shape) < 2:
+        return None
+    across = longitude * np.cos(np.deg2rad(latitude))
+    sizes = []
+    for axis in (0, 1):
+        east = np.diff(across, axis=axis)
+        distances = KM_PER_DEGREE * np.hypot(east, np.diff(latitude, axis=axis))
+        known = distances[np.isfinite(distances)]
+        if not known.size:
+            return None
+        sizes.append(float(np.median(known)))
+    return sizes
+
+
+def _judge_own(facts: dict[str, Any]) -> None:
+    """Say of a grid that was refined here that only its blocks were observed."""
+    scale = doubt_refined(str(facts["variable"]), facts["made_by"] or {})
+    if scale > 1 and facts["spacing"] is not None:
+        facts["effective_resolution"] = [scale * step for step in facts["spacing"]]
+
+
+def _unseen(facts: dict[str, Any]) -> str | None:
+    """Say why nothing is left of a swath."""
+    if facts["range"] is not None:
+        return None
+    pixels = " x ".join(map(str, facts["shape"]))
+    return (
+        f"none of the {pixels} pixels has a value and a quality above the threshold, "
+        "expected some; lower the threshold or choose another day"
+    )
+
+
+def _times(image: xr.DataArray) -> list[str] | None:
+    if "time" not in image.coords:
+        return None
+    times = np.atleast_1d(image["time"].values)
+    if np.issubdtype(times.dtype, np.datetime64):
+        times = np.datetime_as_string(times, unit="s")
+    return [str(times[0]), str(times[-1])]
+
+
+def _values(column: xr.DataArray) -> dict[str, Any]:
+    values = column.values[np.isfinite(column.values)].astype("float64")
+    share = 1 - values.size / column.size
+    spread = [float(f(values)) for f in (np.min, np.median, np.max)] if values.size else None
+    return {"gap_share": share, "range": spread, "range_unit": str(column.attrs.get("units"))}

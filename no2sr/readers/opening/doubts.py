@@ -1,0 +1,174 @@
+"""What is to be doubted in an image that was read without complaint."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from no2sr.core.errors import MissingCRSError, No2srWarning, OversampledWarning, RepairWarning
+from no2sr.core.grid import crop
+from no2sr.core.image import crs_of
+from no2sr.steps.sampling import WINDOW, effective_resolution
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from no2sr.steps.sampling import Resolution
+
+__all__ = ["doubt_negatives", "doubt_range", "doubt_resolution", "doubt_sample", "doubt_zeros"]
+
+REFINED = "no2sr: downscale"  # what `no2sr.downscaling.pipeline` notes in the history
+ZEROS = 0.01  # share of exact zeros above which they are no measurements
+SPIKE = 3  # zeros to one of the next most frequent value
+NEAR = 0.05  # of the median column: what counts as just above 0
+FEW = 20  # such cells, below which their scatter is chance
+_TRACES = {
+    "copies": "repeat pixels",
+    "interpolation": "are interpolated between others",
+    "pixel size": "are smaller than the pixels of any NO2 sounder in orbit, which resolve areas",
+}
+
+
+def doubt_resolution(image: xr.DataArray) -> Resolution | None:
+    """Warn if an image is oversampled, and return what it resolves.
+
+    Parameters
+    ----------
+    image : DataArray, (y, x) or (time, y, x)
+        Its CRS may be missing: the sizes are then in units of its own.
+
+    Returns
+    -------
+    Resolution or None
+        None for values still unread, and for a grid that this package refined: who reads one back
+        knows that its detail is inferred.
+
+    Warns
+    -----
+    OversampledWarning
+    """
+    if image.chunks is not None or REFINED in image.attrs.get("history", ""):
+        return None
+    found = effective_resolution(image)
+    if found.factor > 1:
+        unit = _unit_of(image)
+        cells = [size / count for size, count in zip(found.size, found.cells, strict=True)]
+        warnings.warn(
+            f"{image.name} is oversampled: its cells of {_by(cells)} {unit} (x by y) "
+            f"{_TRACES[found.evidence]} of about {_by(found.size)} {unit}, expected cells as large "
+            f"as what is resolved; average {found.factor} x {found.factor} of them first, with "
+            "no2sr.coarsen_to_native or --coarsen-to-native",
+            OversampledWarning,
+            stacklevel=3,
+        )
+    return found
+
+
+def doubt_sample(image: xr.DataArray) -> None:
+    """Warn if the middle of an image whose values are unread is oversampled.
+
+    Warns
+    -----
+    OversampledWarning
+    """
+    middle = [
+        slice(max(0, (size - WINDOW) // 2), (size + WINDOW) // 2) for size in image.shape[-2:]
+    ]
+    layer = image.isel(time=0) if "time" in image.dims else image
+    doubt_resolution(crop(layer, *middle).load())
+
+
+def _unit_of(image: xr.DataArray) -> str:
+    try:
+        crs = crs_of(image)
+    except MissingCRSError:
+        return "units of its own"
+    return "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
+
+
+def _by(sizes: tuple[float, ...] | list[float]) -> str:
+    """Word sizes along y and x, x first as users have it."""
+    return " x ".join(f"{size:.2g}" for size in reversed(sizes))
+
+
+def doubt_range(column: xr.DataArray) -> None:
+    """Warn if values lie outside the valid range that their file states.
+
+    They stay: many files state 0 as the least value of a column, below which there is noise.
+
+    Warns
+    -----
+    No2srWarning
+    """
+    least, most = (_limit(column, end) for end in (0, 1))
+    outside = int(((column < least) | (column > most)).sum())
+    if outside and not (least == 0 and int((column > most).sum()) == 0):
+        warnings.warn(
+            f"{outside} of {column.size} values of {column.name} lie outside the valid range that "
+            f"the file states ({least:g} to {most:g}), expected none; they may be an overflow of "
+            "the packing: mark them as missing in the file if they are wrong",
+            No2srWarning,
+            stacklevel=3,
+        )
+
+
+def _limit(column: xr.DataArray, end: int) -> float:
+    """Return one end of the valid range in the unit of the decoded values; infinite if unstated."""
+    both = np.atleast_1d(column.attrs.get("valid_range", ()))
+    stated = both[end] if both.size == 2 else column.attrs.get(("valid_min", "valid_max")[end])
+    if not isinstance(stated, int | float | np.number) or not np.isfinite(stated):
+        return (-np.inf, np.inf)[end]
+    packed = column.encoding.get("scale_factor", 1), column.encoding.get("add_offset", 0)
+    # The valid range is that of the stored numbers (NetCDF user guide, attribute conventions).
+    return float(stated * packed[0] + packed[1])
+
+
+def doubt_zeros(image: xr.DataArray) -> None:
+    """Warn if many values are exactly 0, which a measured column hardly ever is.
+
+    Zeros of values that were rounded are as many as those of the next step, and no spike.
+
+    Warns
+    -----
+    RepairWarning
+    """
+    values, counts = np.unique(image.values[np.isfinite(image.values)], return_counts=True)
+    zeros, others = counts[values == 0].sum(), counts[values != 0].max(initial=1)
+    share = zeros / max(counts.sum(), 1)
+    if share > ZEROS and zeros > SPIKE * others:
+        warnings.warn(
+            f"{share:.1%} of the values of {image.name} are exactly 0, expected next to none in a "
+            "measured column: they are probably masked or clipped pixels; mark them as missing in "
+            "the file",
+            RepairWarning,
+            stacklevel=3,
+        )
+
+
+def doubt_negatives(image: xr.DataArray) -> None:
+    """Warn if a noisy column has no negative value at all: somebody removed them.
+
+    Where columns just above 0 lie scattered among much larger ones, noise brought them there, and
+    must have brought others below. In a field without noise they lie next to others as small.
+
+    Warns
+    -----
+    No2srWarning
+    """
+    rows = image.values.reshape(-1, image.shape[-1]).astype(np.float64)
+    rows = np.where(rows == 0, np.nan, rows)
+    if rows.shape[1] < 3 or not np.isfinite(rows).any() or np.nanmin(rows) < 0:
+        return
+    near = NEAR * float(np.nanmedian(rows))
+    bends = np.abs(np.diff(rows, 2, axis=1))[rows[:, 1:-1] < near]
+    bends = bends[np.isfinite(bends)]
+    if bends.size >= FEW and float(np.median(bends)) > 2 * near:
+        warnings.warn(
+            f"{image.name} has no negative value, though {int((rows < near).sum())} values just "
+            "above 0 lie scattered among much larger ones, expected as many just below: they were "
+            "probably removed, which raises every mean; use the file as it was before that",
+            No2srWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,159 @@
+"""Shards of one large export, put together again."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from no2sr.core.errors import DimensionError
+from no2sr.readers.kit.files import readable
+from no2sr.readers.opening.paths import shard_of
+from no2sr.readers.opening.source import Source
+from no2sr.steps.tiles import Tile
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+__all__ = ["mosaicked"]
+
+_TOUCH = 1e-3  # of a cell; how exactly shards fit
+
+
+def mosaicked(shards: Sequence[Source]) -> Source:
+    """Lay the shards of one export onto the grid that they tile.
+
+    Cells of shards that were not given are gaps.
+
+    Raises
+    ------
+    DimensionError
+        If they overlap, or do not lie on one grid.
+    """
+    columns = [_column(shard) for shard in shards]
+    whole = str(shard_of(shards[0].path))
+    x, left = _axis([column["x"].values for column in columns], whole)
+    y, top = _axis([column["y"].values for column in columns], whole)
+    first = columns[0]
+    places = [
+        Tile(rows=slice(i, i + column.sizes["y"]), columns=slice(j, j + column.sizes["x"]))
+        for column, i, j in zip(columns, top, left, strict=True)
+    ]
+    _check_alike(columns, whole)
+    pieces = _pieces(places, (y.size, x.size), whole)
+    lay = _laid if first.chunks is None else _promised
+    values = lay([column.data for column in columns], places, pieces)
+    coords = {k: c for k, c in first.coords.items() if not {"x", "y"} & set(c.dims)}
+    mapping = {k: c.drop_attrs() if k == "spatial_ref" else c for k, c in coords.items()}
+    merged = xr.DataArray(
+        values,
+        dims=first.dims,
+        coords={**mapping, "y": ("y", y, first["y"].attrs), "x": ("x", x, first["x"].attrs)},
+        name=first.name,
+        attrs=next((c.attrs for c in columns if c.attrs.get("units")), first.attrs),
+    ).rio.write_crs(first.rio.crs)
+    dataset = merged.to_dataset().assign_attrs(shards[0].dataset.attrs)
+    dataset.attrs["screening"] = f"from {len(shards)} shards"
+    closing = ExitStack()
+    for shard in shards:
+        closing.callback(shard.dataset.close)
+    dataset.set_close(closing.close)
+    return Source(shards[0].path.with_name(whole), shards[0].reader, dataset)
+
+
+def _column(shard: Source) -> xr.DataArray:
+    (name,) = shard.dataset.data_vars
+    with readable(shard.path):
+        column = shard.dataset[name]
+        return column.load() if column.chunks is None else column
+
+
+def _axis(parts: list[NDArray[np.float64]], whole: str) -> tuple[NDArray[np.float64], list[int]]:
+    """Return the axis of the whole, and where on it each part begins."""
+    steps = [np.diff(part).mean() for part in parts if part.size > 1]
+    step = steps[0] if steps else 1.0
+    starts = np.array([part[0] for part in parts])
+    ends = np.array([part[-1] for part in parts])
+    origin = starts.min() if step > 0 else starts.max()
+    places = (starts - origin) / step
+    even = np.abs(places - np.rint(places)).max() <= _TOUCH
+    if not even or not np.allclose(steps, step, rtol=_TOUCH / max(p.size for p in parts)):
+        raise DimensionError(
+            f"the shards of {whole} do not lie on one grid, expected equal cells next to each "
+            "other; give the shards of one export"
+        )
+    count = int(np.rint(((ends - origin) / step).max())) + 1
+    return origin + step * np.arange(count), [int(place) for place in np.rint(places)]
+
+
+def _check_alike(columns: list[xr.DataArray], whole: str) -> None:
+    first = columns[0]
+    for column in columns[1:]:
+        if column.rio.crs != first.rio.crs or column.name != first.name:
+            raise DimensionError(
+                f"the shards of {whole} differ in CRS or band ({column.name}, {first.name}), "
+                "expected one of each; give the shards of one export"
+            )
+
+
+class _Pieces(NamedTuple):
+    """A grid cut wherever a shard begins or ends, and which shard each piece is of; -1 for none."""
+
+    rows: list[tuple[int, int]]
+    columns: list[tuple[int, int]]
+    owner: NDArray[np.intp]
+
+
+def _pieces(places: list[Tile], shape: tuple[int, int], whole: str) -> _Pieces:
+    """Cut the whole into pieces, and refuse shards that overlap."""
+    down = sorted({0, shape[0]}.union(*((p.rows.start, p.rows.stop) for p in places)))
+    across = sorted({0, shape[1]}.union(*((p.columns.start, p.columns.stop) for p in places)))
+    owner = np.full((len(down) - 1, len(across) - 1), -1)
+    for number, place in enumerate(places):
+        there = owner[
+            down.index(place.rows.start) : down.index(place.rows.stop),
+            across.index(place.columns.start) : across.index(place.columns.stop),
+        ]
+        if (there >= 0).any():
+            raise DimensionError(
+                f"two shards of {whole} overlap, expected them to tile a grid; give each shard once"
+            )
+        there[:] = number
+    return _Pieces(list(pairwise(down)), list(pairwise(across)), owner)
+
+
+def _laid(parts: list[Any], places: list[Tile], pieces: _Pieces) -> NDArray[np.floating[Any]]:
+    """Return the values of the whole, gaps where no shard is."""
+    first, shape = parts[0], (pieces.rows[-1][1], pieces.columns[-1][1])
+    values = np.full((*first.shape[:-2], *shape), np.nan, dtype=first.dtype)
+    for part, place in zip(parts, places, strict=True):
+        values[..., *place.window] = part
+    return values
+
+
+def _promised(parts: list[Any], places: list[Tile], pieces: _Pieces) -> Any:
+    """Return the same as a dask array, of shards that are dask arrays."""
+    import dask.array as da
+
+    first = parts[0]
+
+    def piece(owner: int, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
+        if owner < 0:
+            shape = (*first.shape[:-2], rows[1] - rows[0], columns[1] - columns[0])
+            return da.full(shape, np.nan, dtype=first.dtype)
+        top, left = places[owner].rows.start, places[owner].columns.start
+        inside = slice(rows[0] - top, rows[1] - top), slice(columns[0] - left, columns[1] - left)
+        return parts[owner][..., *inside].astype(first.dtype)
+
+    return da.block(
+        [
+            [piece(k, rows, columns) for k, columns in zip(line, pieces.columns, strict=True)]
+            for line, rows in zip(pieces.owner, pieces.rows, strict=True)
+        ]
+    )

@@ -1,0 +1,174 @@
+"""Paths as people give them: files, folders, globs; and the shards of one export."""
+
+from __future__ import annotations
+
+import glob
+import re
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from no2sr.core.errors import No2srWarning, SettingsError, UnknownFormatError
+from no2sr.readers.kit.files import is_there
+from no2sr.readers.registry import find_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["expanded", "found", "grouped", "shard_of"]
+
+# Earth Engine names shards after the row and column of their first cell.
+_SHARD = re.compile(r"(.+?)-?(\d{10})-(\d{10})(\.tiff?)", re.IGNORECASE)
+_COMPANIONS = {"LatLonGrid.ncf"}  # read with the files beside them, never alone
+
+
+def expanded(
+    given: str | Path | Iterable[str | Path], reader: str | None
+) -> list[tuple[Path, str | None]]:
+    """Return the files that paths, folders and globs stand for, with their readers if looked up.
+
+    A folder stands for the files directly in it, hidden ones left out; a Zarr store is no folder.
+
+    Raises
+    ------
+    SettingsError
+        If a glob matches nothing, or a folder or glob holds several products.
+    UnknownFormatError
+        If a folder holds nothing that can be read.
+    FileUnreadableError
+        If a path is none that a file can have, or is not UTF-8.
+
+    Warns
+    -----
+    No2srWarning
+        If files of a folder are left out, because no reader recognises them.
+    """
+    paths = [given] if isinstance(given, str | Path) else given
+    return [entry for path in paths for entry in _expanded(Path(path), reader)]
+
+
+def found(given: str | Path | Iterable[str | Path]) -> Iterator[Path]:
+    """Yield every file and Zarr store that `expanded` looks at, none of them opened.
+
+    Among them are those that no reader recognises, and those that are read with the others; not
+    what cannot be looked up, which reading will complain of.
+    """
+    paths = [given] if isinstance(given, str | Path) else given
+    for path in map(Path, paths):
+        inside: list[Path] = []
+        with suppress(OSError, ValueError):  # no rights, a name too long, a zero in it
+            inside = [p for p in _named(path) if p.is_file() or _is_store(p)]
+        yield from inside
+
+
+def _named(path: Path) -> list[Path]:
+    """Return what is in a folder, a path itself, or what matches a pattern."""
+    if path.is_dir() and not _is_store(path):
+        return sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    return [path] if path.exists() else _matches(path)
+
+
+def _matches(path: Path) -> list[Path]:
+    return [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+
+
+def _expanded(path: Path, reader: str | None) -> list[tuple[Path, str | None]]:
+    there = is_there(path)
+    if there and path.is_dir() and reader is None and not _is_store(path):
+        inside = [p for p in sorted(path.iterdir()) if _may_be_data(p)]
+        return _of_one_product(inside, path)
+    if there or not glob.has_magic(str(path)):
+        return [(path, reader)]
+    matches = _matches(path)
+    if not matches:
+        raise SettingsError(
+            f"no file matches {path}, expected at least one; check the pattern and the folder"
+        )
+    return _of_one_product(matches, path) if reader is None else [(p, reader) for p in matches]
+
+
+def _may_be_data(path: Path) -> bool:
+    plain = not path.name.startswith(".") and path.name not in _COMPANIONS
+    return plain and (path.is_file() or _is_store(path))
+
+
+def _is_store(path: Path) -> bool:
+    from no2sr.readers.formats.zarr_store import READER
+
+    return READER.recognises(path)
+
+
+def _of_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | None]]:
+    """Look up the readers of files that were not named one by one."""
+    readers: dict[str, list[Path]] = {}
+    unknown = []
+    for path in paths:
+        try:
+            readers.setdefault(find_reader(path).name, []).append(path)
+        except UnknownFormatError:
+            unknown.append(path.name)
+    if len(readers) > 1:
+        _count_empty_ones_with_the_others(readers)
+    if not readers:
+        raise UnknownFormatError(
+            f"{source} is a folder or pattern without a file that no2sr reads (it has "
+            f"{_listed(unknown) or 'none at all'}), expected one at least; give the right one"
+        )
+    if len(readers) > 1:
+        kinds = [f"{name} ({_listed([p.name for p in found])})" for name, found in readers.items()]
+        raise SettingsError(
+            f"{source} mixes products: {'; '.join(kinds)}, expected one; give a pattern that "
+            "matches one of them, or name the files"
+        )
+    if unknown:
+        warnings.warn(
+            f"{len(unknown)} of the files in {source} are left out, because no reader knows them: "
+            f"{_listed(unknown)}",
+            No2srWarning,
+            stacklevel=5,
+        )
+    ((name, found),) = readers.items()
+    return [(path, name) for path in found]
+
+
+def _count_empty_ones_with_the_others(readers: dict[str, list[Path]]) -> None:
+    """Move files without any variable from the reader of any NetCDF to that of the one product.
+
+    A portal's empty granules say nothing of their product; they are left out when they are read.
+    """
+    from no2sr.readers.kit.netcdf import opened, walk
+
+    empty = []
+    for path in readers.get("cf_grid", []):
+        with opened(path) as file:
+            if next(walk(file), None) is None:
+                empty.append(path)
+    named = [name for name in readers if name != "cf_grid"]
+    if len(named) == 1 and len(empty) == len(readers.get("cf_grid", [])):
+        readers[named[0]] = sorted(readers[named[0]] + empty)
+        readers.pop("cf_grid", None)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def shard_of(path: Path) -> str | None:
+    """Return the name of the whole of which a file is a shard, by Earth Engine's naming."""
+    match = _SHARD.fullmatch(path.name)
+    return f"{match[1]}{match[4]}" if match else None
+
+
+def grouped(
+    entries: list[tuple[Path, str | None]],
+) -> list[list[tuple[Path, str | None]]]:
+    """Put the shards of one export together; every other file stays alone."""
+    groups: dict[Path, list[tuple[Path, str | None]]] = {}
+    for path, reader in entries:
+        whole = shard_of(path)
+        key = path if whole is None else path.parent / whole
+        if whole is None and key in groups:  # the same file twice is not one file
+            key = path / str(len(groups))
+        groups.setdefault(key, []).append((path, reader))
+    return list(groups.values())

@@ -1,0 +1,25 @@
+"""One file as its reader understood it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xarray as xr
+
+__all__ = ["Source", "is_swath"]
+
+
+class Source(NamedTuple):
+    """One file as its reader understood it."""
+
+    path: Path
+    reader: str
+    dataset: xr.Dataset
+
+
+def is_swath(dataset: xr.Dataset) -> bool:
+    """Tell a swath from a grid."""
+    return {"scanline", "ground_pixel"} <= set(dataset.dims)

@@ -1,0 +1,114 @@
+"""The files of one call, read one after the other."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from no2sr.core.errors import ManyGapsWarning, NoValidPixelsError, SettingsError, UnknownFormatError
+from no2sr.readers.kit.files import readable
+from no2sr.readers.kit.netcdf import check_filled
+from no2sr.readers.kit.screens import check_limits
+from no2sr.readers.opening.paths import expanded, grouped
+from no2sr.readers.opening.source import Source
+from no2sr.readers.registry import find_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from no2sr.readers.kit.time import Moment
+    from no2sr.readers.port import ReadOptions
+
+    Entry = tuple[Path, str | None]  # a file, and its reader where that is known
+
+__all__ = ["refuse", "sources"]
+
+
+def sources(
+    path_or_paths: str | Path | Iterable[str | Path],
+    reader: str | None,
+    options: ReadOptions,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Source, Iterator[Source]]:
+    """Read the first file, and promise the others; the shards of an export count as one.
+
+    An empty granule among several is left out with a warning: over a small region some are.
+
+    Raises
+    ------
+    NoValidPixelsError
+        If every file is empty.
+    SettingsError
+        If there is no file, or the quality threshold is out of range.
+    """
+    paths = grouped(expanded(path_or_paths, reader))
+    if not paths:
+        raise SettingsError("there is no file to open, expected at least one; check the pattern")
+    if not 0 <= options.qa_min <= 1:
+        raise SettingsError(
+            f"the quality threshold is {options.qa_min!r}, expected 0 to 1; "
+            "give 0.75, the product's advice, or 0.5 to keep cloudy scenes"
+        )
+    found = _read(_counted(paths, progress), options, alone=len(paths) == 1)
+    first = next(found, None)
+    if first is None:
+        raise NoValidPixelsError(
+            f"all {len(paths)} files are empty, expected pixels in one at least; choose other days"
+        )
+    return first, found
+
+
+def _counted(
+    groups: list[list[Entry]], progress: Callable[[int, int], None] | None
+) -> Iterator[list[Entry]]:
+    """Tell how many were done whenever the next is asked for."""
+    for done, group in enumerate(groups):
+        if progress is not None:
+            progress(done, len(groups))
+        yield group
+    if progress is not None:
+        progress(len(groups), len(groups))
+
+
+def _read(groups: Iterator[list[Entry]], options: ReadOptions, *, alone: bool) -> Iterator[Source]:
+    for group in groups:
+        if len(group) > 1:
+            from no2sr.readers.opening.mosaic import mosaicked
+
+            yield mosaicked([_one(path, reader, options) for path, reader in group])
+            continue
+        try:
+            yield _one(*group[0], options)
+        except NoValidPixelsError as empty:
+            if alone:
+                raise
+            warnings.warn(f"{empty}; it is left out", ManyGapsWarning, stacklevel=4)
+
+
+def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
+    with readable(path):
+        chosen = find_reader(path, reader)
+        if reader is not None or options.limits:  # no product's reader expects an empty file
+            check_filled(path)
+        if reader is not None and not chosen.recognises(path):
+            raise UnknownFormatError(
+                f"{path.name} is not what the reader {reader!r} reads, expected a file of the kind "
+                f"{chosen.product!r}; leave reader= out to let the file decide"
+            )
+        check_limits(chosen, options.limits)
+        return Source(path, chosen.name, chosen.read(path, options))
+
+
+def refuse(*, time: Moment | None = None, resolution: float | None = None) -> None:
+    """Refuse an argument that does not apply, rather than ignore it."""
+    if time is not None:
+        raise SettingsError(
+            f"time={time!r} was given for a swath, expected a grid with several steps; leave it out"
+        )
+    if resolution is not None:
+        raise SettingsError(
+            f"resolution={resolution!r} was given for a grid, expected a swath; leave it out: a "
+            "grid has its own"
+        )

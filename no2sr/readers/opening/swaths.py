@@ -1,0 +1,120 @@
+"""Swaths of one call, merged on one grid while they are read."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
+from no2sr.core.provenance import origin
+from no2sr.core.units import CANONICAL
+from no2sr.readers.opening.grids import checked_box
+from no2sr.readers.opening.source import is_swath
+from no2sr.readers.registry import load_reader
+from no2sr.swaths.gridding import grid_swaths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import xarray as xr
+
+    from no2sr.core.earth import Box
+    from no2sr.readers.opening.source import Source
+    from no2sr.readers.port import ReadOptions
+
+__all__ = ["merged"]
+
+RESOLUTION = 0.05  # degrees; the pixels of TROPOMI are 3.5 to 15 km wide
+
+
+class _Merge:
+    """Hands swaths on, one at a time, and keeps what has to be known of all."""
+
+    def __init__(self, first: Source, rest: Iterator[Source]) -> None:
+        self.first, self.rest = first, rest
+        self.attrs: dict[str, str] = {}
+        self.versions: set[str] = set()
+        self.names: list[str] = []
+
+    def __iter__(self) -> Iterator[xr.Dataset]:
+        yield self._noted(self.first)
+        for source in self.rest:
+            if not is_swath(source.dataset):
+                raise SettingsError(
+                    f"{source.path.name} is a grid but {self.first.path.name} a swath, "
+                    "expected files of one kind; open them apart"
+                )
+            yield self._noted(source)
+
+    def _noted(self, source: Source) -> xr.Dataset:
+        column = source.dataset["column"]
+        attrs = {key: str(text) for key, text in column.attrs.items()}
+        unit = attrs.get("units", CANONICAL)
+        if self.names and unit != self.attrs["units"]:
+            raise SettingsError(
+                f"{source.path.name} is in {unit!r} but {self.first.path.name} in "
+                f"{self.attrs['units']!r}, expected one unit; open them apart"
+            )
+        self.attrs = self.attrs or {**attrs, "units": unit}
+        self.names.append(source.path.name)
+        self.versions.add(str(source.dataset.attrs.get("processor_version", "")))
+        told = {"source": source.path.name, **source.dataset.attrs}
+        named = source.dataset.assign_attrs(told)
+        if unit != CANONICAL:
+            named = named.drop_vars("precision", errors="ignore")
+        # Means over areas know no unit: anything is gridded as if in mol m-2, then named again.
+        return named.assign(column=column.assign_attrs(units=CANONICAL))
+
+
+def merged(
+    first: Source,
+    rest: Iterator[Source],
+    *,
+    options: ReadOptions,
+    bbox: Box | None,
+    resolution: float | None,
+    lazy: bool = False,
+) -> xr.Dataset:
+    """Grid swaths, and say in ``history`` which files and which pixels went in.
+
+    Warns
+    -----
+    No2srWarning
+        If columns of processors with different versions (major, minor) were merged: they are not
+        comparable.
+    """
+    merge = _Merge(first, rest)
+    spacing = RESOLUTION if resolution is None else resolution
+    bounds = None if bbox is None else checked_box(bbox)
+    try:
+        dataset = grid_swaths(merge, bounds=bounds, resolution=spacing, lazy=lazy)
+    except NoValidPixelsError as none:
+        raise NoValidPixelsError(f"{_listed(merge.names)}: {none}") from none
+    versions = sorted(merge.versions - {""})
+    _check_versions(versions)
+    column = dataset["column"]
+    if merge.attrs["units"] != CANONICAL or options.variable is not None:
+        general = {k: column.attrs[k] for k in ("cell_methods", "source", "history")}
+        column = column.drop_attrs().assign_attrs(general | merge.attrs)
+    screening = first.dataset.attrs.get("screening", "all pixels")
+    step = f"no2sr: read {_listed(merge.names)} as {first.reader}, {screening}"
+    earlier = f"{column.attrs['history']}\n{step}"  # reading went before gridding
+    told = first.dataset.attrs | {"processor_version": ", ".join(versions)}
+    noted = origin(load_reader(first.reader).product, told)
+    return dataset.assign(column=column.assign_attrs(history=earlier, **noted))
+
+
+def _check_versions(versions: list[str]) -> None:
+    # Major and minor: 1.4 of Sentinel-5P raised columns.
+    series = sorted({".".join(version.split(".")[:2]) for version in versions})
+    if len(series) > 1:
+        warnings.warn(
+            f"the files come from processor versions {', '.join(series)}, expected one: "
+            "their columns differ systematically; use a reprocessed collection",
+            No2srWarning,
+            stacklevel=4,
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,1 @@
+"""Readers of products: Sentinel-5P, TEMPO, GEMS, OMI and others."""

@@ -1,0 +1,134 @@
+"""NASA HAQAST level 3 TROPOMI NO2, and the older files of the George Washington University.
+
+The former is recognised by ``Tropospheric_NO2(lat, lon)``; it has no time, its month is in the
+global attribute ``RangeBeginningDate``. The latter hold one variable, ``NO2``, and no axes at all:
+these are in ``LatLonGrid.ncf`` (``LAT``, ``LON``), looked for beside the file. Both are made from
+pixels with quality above 0.75 where their names say QA75. Source: HAQAST TROPOMI level 3 readme
+(NASA GES DISC).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from no2sr.core.errors import DimensionError, MissingVariableError
+from no2sr.readers.kit.cf import gridded_in, only, opened_cf
+from no2sr.readers.kit.fields import choose
+from no2sr.readers.kit.netcdf import attribute, floats, is_netcdf, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from no2sr.readers.port import ReadOptions
+
+__all__ = ["READER", "Haqast"]
+
+COLUMN = "Tropospheric_NO2"
+OLD_COLUMN = "NO2"
+COMPANION = "LatLonGrid.ncf"
+
+
+class Haqast:
+    """Reader of HAQAST files, new and old."""
+
+    name = "haqast"
+    product = "NASA HAQAST TROPOMI level 3 NO2 grid"
+
+    def recognises(self, path: Path) -> bool:
+        """Tell whether the file has the variable of HAQAST, or NO2 and nothing else."""
+        if not is_netcdf(path):
+            return False
+        with opened(path) as file:
+            column = file.variables.get(COLUMN)
+            return _is_old(set(file.variables)) or (column is not None and column.ndim == 2)
+
+    def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return the column on its grid.
+
+        Raises
+        ------
+        MissingVariableError
+            If the axes are in another file, which is not beside this one.
+        DimensionError
+            If that file does not fit.
+        """
+        with opened(path) as file:
+            old = _is_old(set(file.variables))
+            first = attribute(file, "RangeBeginningDate")
+        default = OLD_COLUMN if old else COLUMN
+        field = choose(gridded_in(path), variable=options.variable or default, source=path.name)
+        dataset = opened_cf(path, options.chunks)
+        grid = only(dataset, field.name)
+        placed = _placed(grid, field.name, path) if old else grid
+        moment = pd.to_datetime(first, errors="coerce")  # not there or no date: no time
+        if "time" not in placed.variables and not pd.isna(moment):
+            placed = placed.assign_coords(time=np.datetime64(moment.date(), "ns"))
+        if "QA75" in path.name:
+            placed.attrs |= {
+                "screening": "cells of pixels with qa_value above 0.75, by the product",
+                "quality_threshold": 0.75,
+            }
+        placed.set_close(dataset.close)
+        return placed
+
+
+def _is_old(names: set[str]) -> bool:
+    return names == {OLD_COLUMN}
+
+
+def _placed(grid: xr.Dataset, name: str, path: Path) -> xr.Dataset:
+    """Give the grid the axes of the companion file."""
+    latitude, longitude = _companion_axes(path)
+    shape = grid[name].shape
+    if shape not in ((latitude.size, longitude.size), (longitude.size, latitude.size)):
+        raise DimensionError(
+            f"{path.name} has {shape} cells but {COMPANION} {latitude.size} latitudes and "
+            f"{longitude.size} longitudes, expected them to agree; get the axes of this grid"
+        )
+    y, x = grid[name].dims if shape == (latitude.size, longitude.size) else grid[name].dims[::-1]
+    return grid.assign_coords(
+        {
+            y: (y, latitude, {"standard_name": "latitude", "units": "degrees_north"}),
+            x: (x, longitude, {"standard_name": "longitude", "units": "degrees_east"}),
+        }
+    )
+
+
+def _companion_axes(path: Path) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+    """Read latitudes and longitudes from the file beside."""
+    companion = path.with_name(COMPANION)
+    if not companion.exists():
+        raise MissingVariableError(
+            f"{path.name} holds {OLD_COLUMN} without any axes, expected them in {COMPANION} beside "
+            "it; download that file, too, into the same folder"
+        )
+    with opened(companion) as file:
+        absent = [axis for axis in ("LAT", "LON") if axis not in file.variables]
+        if absent:
+            raise MissingVariableError(
+                f"{companion.name} has no {' and no '.join(absent)}, expected LAT and LON; "
+                "download it again"
+            )
+        return _axis(floats(file["LAT"]), "LAT"), _axis(floats(file["LON"]), "LON")
+
+
+def _axis(values: NDArray[np.floating[Any]], name: str) -> NDArray[np.floating[Any]]:
+    """Return a 1-D axis, also from a 2-D field that only repeats it."""
+    if values.ndim == 1:
+        return values
+    for line, whole in ((values[0], values), (values[:, 0], values.T)):
+        if values.ndim == 2 and (whole == line).all():
+            return np.asarray(line)
+    raise DimensionError(
+        f"{name} of {COMPANION} has shape {values.shape} and is no axis, expected one value a row "
+        "or column; give a regular grid"
+    )
+
+
+READER = Haqast()

@@ -1,0 +1,193 @@
+"""Sentinel-5P TROPOMI level 2 NO2 swaths (``L2__NO2___``): NRTI, OFFL, RPRO, PAL and their subsets.
+
+Recognised by the group ``PRODUCT`` with dimensions ``scanline`` and ``ground_pixel``. The column is
+already in mol m-2, with one standard deviation as its precision. The quality value is a byte of
+hundredths: a pixel is used if ``byte > round(100 * qa_min)``; comparing the decoded float32 instead
+lets 16 of the 101 codes pass their own threshold, among them 55 and 74. Subsets may lack the corner
+bounds; the corners are then built from the centres. Source: Sentinel-5P level 2 product user
+manual, nitrogen dioxide (KNMI).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from no2sr.core.errors import DimensionError, MissingVariableError, NoValidPixelsError
+from no2sr.readers.kit.column import in_mol
+from no2sr.readers.kit.fields import choose, listing, mentions_no2
+from no2sr.readers.kit.netcdf import (
+    attribute,
+    check_values,
+    field_of,
+    find,
+    floats,
+    is_netcdf,
+    opened,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import netCDF4
+    from numpy.typing import NDArray
+
+    from no2sr.readers.port import ReadOptions
+
+__all__ = ["READER", "S5PLevel2"]
+
+COLUMN = "nitrogendioxide_tropospheric_column"
+GEOLOCATIONS = "SUPPORT_DATA/GEOLOCATIONS"
+PIXEL = ("time", "scanline", "ground_pixel")
+
+
+class S5PLevel2:
+    """Reader of Sentinel-5P level 2 files; those of other gases are known and refused by name."""
+
+    name = "s5p_l2"
+    product = "Sentinel-5P TROPOMI level 2 swath"
+
+    def recognises(self, path: Path) -> bool:
+        """Tell whether the file has the group and dimensions of a Sentinel-5P level 2 product."""
+        if not is_netcdf(path):
+            return False
+        with opened(path) as file:
+            product = file.groups.get("PRODUCT")
+            return product is not None and set(PIXEL) <= set(product.dimensions)
+
+    def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
+        """Return the swath, screened by quality.
+
+        Raises
+        ------
+        NoValidPixelsError
+            If the granule is empty: its ``PRODUCT`` group holds no variables.
+        MissingVariableError
+            If it is of another gas, or lacks the variable or the quality value.
+        DimensionError
+            If it holds several time steps.
+        """
+        with opened(path) as file:
+            product = file["PRODUCT"]
+            column = self._column(file, path, options)
+            _check_single(column, path)
+            check_values(column)
+            pixels = PIXEL[1:]
+            bad = _codes(_required(product, "qa_value", path)) <= round(100 * options.qa_min)
+            swath = xr.Dataset(
+                {"column": _screened(column, bad, options, path)}, attrs=_origin(file, path)
+            )
+            swath.attrs |= {
+                "variable": column.name,
+                "screening": f"pixels with qa_value above {options.qa_min:g}",
+                "quality_threshold": options.qa_min,
+            }
+            error = find(product, f"{column.name}_precision")
+            if error is not None and options.unit is None:
+                swath["precision"] = (
+                    pixels,
+                    in_mol(_plain(error), label=path.name, named=True, no2=False).values,
+                )
+            for axis in ("latitude", "longitude"):
+                centres = floats(_required(product, axis, path))[0]
+                swath = swath.assign_coords({axis: (pixels, centres)})
+                corners = find(product, f"{GEOLOCATIONS}/{axis}_bounds")
+                if corners is not None:
+                    swath[f"{axis}_bounds"] = ((*pixels, "corner"), floats(corners)[0])
+        return swath
+
+    def _column(
+        self, file: netCDF4.Dataset, path: Path, options: ReadOptions
+    ) -> netCDF4.Variable[Any]:
+        """Find the tropospheric column, or the variable that was named, at any depth."""
+        product = file["PRODUCT"]
+        if not product.variables:
+            raise NoValidPixelsError(
+                f"{path.name} is an empty granule of {_title(file)}: its PRODUCT group holds "
+                "no variables, expected pixels; fetch it again or leave it out"
+            )
+        there = {field_of(v).path: v for v in walk(product) if v.dimensions == PIXEL}
+        fields = [field_of(variable) for variable in there.values()]
+        if options.variable is None and COLUMN not in product.variables:
+            raise MissingVariableError(
+                f"{path.name} is {_title(file)} without {COLUMN}, expected L2__NO2___; it has "
+                f"{listing(fields)}; to use one of these name it with variable="
+            )
+        return there[choose(fields, variable=options.variable or COLUMN, source=path.name).path]
+
+
+def _title(file: netCDF4.Dataset) -> str:
+    """Say of which gas a file is: by its identifier, or in its own words."""
+    gas = re.search(r"_L2__(\w{6})_", attribute(file, "id"))
+    product = f"L2__{gas[1]}" if gas else attribute(file, "summary") or "unknown product"
+    return f"Sentinel-5P {product}"
+
+
+def _required(group: netCDF4.Group, name: str, path: Path) -> netCDF4.Variable[Any]:
+    found = find(group, name)
+    if found is None:
+        raise MissingVariableError(
+            f"{path.name} has no PRODUCT/{name}, expected it beside the column; "
+            "make the subset again and keep it"
+        )
+    return found
+
+
+def _check_single(column: netCDF4.Variable[Any], path: Path) -> None:
+    if column.shape[0] != 1:
+        raise DimensionError(
+            f"{path.name} holds {column.shape[0]} time steps, expected the one of a granule; "
+            "give the granules as separate files"
+        )
+
+
+def _codes(quality: netCDF4.Variable[Any]) -> NDArray[np.int16]:
+    """Return the quality in whole hundredths, -1 where there is none."""
+    if quality.dtype.kind == "f":  # some subsetters write decoded values
+        decoded = np.nan_to_num(floats(quality)[0], nan=-0.01)
+        return np.asarray(np.rint(100 * decoded), dtype="int16")
+    quality.set_auto_maskandscale(False)
+    raw = np.asarray(quality[0])
+    fill = quality.getncattr("_FillValue") if "_FillValue" in quality.ncattrs() else 255
+    return np.asarray(np.where(raw == fill, -1, raw.astype("int16")), dtype="int16")
+
+
+def _plain(variable: netCDF4.Variable[Any]) -> xr.DataArray:
+    """Return one variable of the granule with its name and unit."""
+    attrs = {key: attribute(variable, key) for key in ("units", "long_name", "standard_name")}
+    said = {key: text for key, text in attrs.items() if text}
+    return xr.DataArray(floats(variable)[0], dims=PIXEL[1:], name=variable.name, attrs=said)
+
+
+def _screened(
+    variable: netCDF4.Variable[Any], bad: NDArray[np.bool_], options: ReadOptions, path: Path
+) -> xr.DataArray:
+    column = in_mol(
+        _plain(variable),
+        label=f"{path.name}: {variable.name}",
+        unit=options.unit,
+        named=options.variable is not None,
+        no2=mentions_no2(variable.name),
+    )
+    return column.where(~bad).rename("column")
+
+
+def _origin(file: netCDF4.Dataset, path: Path) -> dict[str, str]:
+    """Return what tells this granule from others."""
+    version = attribute(file, "processor_version")
+    granule = attribute(file, "id") or path.stem
+    product = f"{granule}, processor {version}" if version else granule
+    attrs = {
+        "source": f"{attribute(file, 'source') or 'Sentinel-5P TROPOMI'} ({product})",
+        "processor_version": version,
+        "time_coverage_start": attribute(file, "time_coverage_start"),
+        "time_coverage_end": attribute(file, "time_coverage_end"),
+    }
+    return {key: text for key, text in attrs.items() if text}
+
+
+READER = S5PLevel2()

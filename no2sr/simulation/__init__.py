@@ -1,0 +1,1 @@
+"""Simulated landscapes, scenes and orbits, and the degrading of fine images."""

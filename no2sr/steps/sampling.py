@@ -1,0 +1,265 @@
+"""How finely an image is really resolved, whatever the size of its cells.
+
+A grid can be finer than what was measured: exports repeat one satellite pixel over many cells, or
+interpolate between them. Making such a grid finer still sharpens nothing. Three traces betray it:
+
+* *copies*: most cells equal their neighbours exactly (nearest-neighbour sampling, or binning at
+  steps much finer than a pixel). Real columns carry noise, and are never equal twice. The lengths
+  of the runs of equal cells are the resolution; cells that mix two pixels belong to none.
+* *interpolation*: the size of the second differences rises and falls with the places of the
+  original cells, whose spacing is the period, a whole number of cells or not. So it does in columns
+  whose prior profiles come from a coarse model; but only an interpolated grid, besides, has next
+  to no power around one cycle an original cell, where every interpolating kernel has its zero.
+* *pixel size*: the cells are smaller than half of what any NO2 sounder in orbit resolves. This is
+  the only trace left in a mean of many orbits.
+
+Limits: rotated or smoothed images leave none of the first two. Copies are told from two cells on,
+interpolation from two and a half, and that only over some hundred cells.
+
+Source of the period of second differences: Gallagher, "Detection of linear and cubic interpolation
+in JPEG compressed images", CRV 2005.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from no2sr.core.earth import KM_PER_DEGREE
+from no2sr.core.grid import bounds_of, coarsen, modcrop, transform_of
+from no2sr.core.image import crs_of, with_history
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    Evidence = Literal["", "copies", "interpolation", "pixel size"]
+    Array = NDArray[np.float64]
+
+__all__ = ["Resolution", "coarsen_to_native", "effective_resolution"]
+
+WINDOW = 1024  # cells a side that are looked at: enough to see any pattern, quick on a globe
+LEAST = 24  # cells along an axis, below which nothing can be said
+SAME = 0.4  # share of equal neighbours, far above what noise leaves and below 1 - 1 / 2
+DISTINCT = 30  # values, below which equal neighbours say nothing
+QUANTA = 5.0  # a typical step between neighbours, in steps between stored values
+PROMINENCE = 60.0  # of a period over the background; it is 1100 in a real cubic grid, 33 elsewhere
+NOTCH = 5e-3  # of the power at low frequencies; 1e-5 in a real cubic grid, 2e-2 elsewhere
+SLOWEST = 0.04  # cycles a cell: longer periods are structure on the ground
+SIDE = 3.1  # km: a TEMPO pixel, 2.0 x 4.75 km, is the smallest there is; TROPOMI's is 3.5 x 5.5 km
+AIRBORNE = 10  # times finer than that pixel: no satellite's column, but an airborne or modelled one
+ENOUGH = 1.8  # cells: what counts as two
+
+
+class Resolution(NamedTuple):
+    """What an image resolves.
+
+    Attributes
+    ----------
+    cells : (y, x)
+        Cells of the grid to one that is resolved, at least 1; a lower bound.
+    size : (y, x)
+        The same in units of the CRS.
+    evidence : {"", "copies", "interpolation", "pixel size"}
+        What betrays an oversampled grid, empty where nothing does.
+    """
+
+    cells: tuple[float, float]
+    size: tuple[float, float]
+    evidence: Evidence
+
+    @property
+    def factor(self) -> int:
+        """Side of the blocks of cells that hold one resolved cell; 1 where all cells do."""
+        return max(1, int(min(self.cells) + 2 - ENOUGH)) if self.evidence else 1
+
+
+def effective_resolution(image: xr.DataArray) -> Resolution:
+    """Find out how finely an image is resolved.
+
+    Parameters
+    ----------
+    image : DataArray, (y, x) or (time, y, x)
+        Of several times the one with the most values is looked at, of a large image a window.
+
+    Returns
+    -------
+    Resolution
+        With no evidence, that of the grid.
+    """
+    transform = transform_of(image)
+    steps = -transform.e, transform.a
+    values = _window(image)
+    evidence: Evidence = "copies"
+    cells = _copies(values)
+    if cells is None:
+        evidence, cells = "interpolation", _interpolated(values)
+    if cells is None and "content_of_nitrogen_dioxide" in image.attrs.get("standard_name", ""):
+        evidence, cells = "pixel size", _pixel_size(image, steps)
+    if cells is None:
+        return Resolution((1.0, 1.0), steps, "")
+    return Resolution(cells, (cells[0] * steps[0], cells[1] * steps[1]), evidence)
+
+
+def coarsen_to_native(image: xr.DataArray) -> xr.DataArray:
+    """Average an oversampled image to the cells that it really resolves.
+
+    Parameters
+    ----------
+    image : DataArray, (y, x) or (time, y, x)
+        As `no2sr.open_no2` returns it.
+
+    Returns
+    -------
+    DataArray
+        Of square blocks of `Resolution.factor` cells; the very same object where no grid is finer
+        than what it resolves. A block of which less than half was observed is a gap. Cells on
+        the south and east sides that fill no block are cut off, bounds included.
+
+    Examples
+    --------
+    ``no2sr.downscale(no2sr.coarsen_to_native(no2sr.open_no2(path)))``
+    """
+    found = effective_resolution(image)
+    scale = found.factor
+    if scale == 1:
+        return image
+    coarse = coarsen(modcrop(image, scale), scale, least_valid=0.5)
+    return with_history(
+        coarse, f"averaged {scale} x {scale} cells to the effective resolution ({found.evidence})"
+    )
+
+
+def _window(image: xr.DataArray) -> Array:
+    """Return the window of the image that holds the most values, zeros left out.
+
+    A zero is no measurement: it is a masked or a clipped one.
+    """
+    layers = image.values.reshape(-1, *image.shape[-2:])
+    ny, nx = image.shape[-2:]
+    windows = [
+        layer[top : top + WINDOW, left : left + WINDOW]
+        for layer in layers
+        for top in range(0, max(ny - WINDOW // 2, 1), WINDOW)
+        for left in range(0, max(nx - WINDOW // 2, 1), WINDOW)
+    ]
+    best = max(windows, key=lambda window: int(np.isfinite(window).sum()))
+    values = best.astype(np.float64)
+    return np.where(np.isfinite(values) & (values != 0), values, np.nan)
+
+
+def _copies(values: Array) -> tuple[float, float] | None:
+    """Return the mean sizes of blocks of equal cells along y and x, if there are such blocks."""
+    if min(_share_of_equals(values), _share_of_equals(values.T)) < SAME:
+        return None
+    distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    # A constant background is equal to itself, and says nothing of the rest.
+    rest = np.where(values == distinct[counts.argmax()], np.nan, values)
+    if distinct.size < DISTINCT or _is_quantised(rest, np.diff(distinct)):
+        return None
+    if min(_share_of_equals(rest), _share_of_equals(rest.T)) < SAME:
+        return None
+    cells = _run_length(rest.T), _run_length(rest)
+    return cells if min(cells) >= ENOUGH else None
+
+
+def _share_of_equals(values: Array) -> float:
+    """Return the share of neighbours along x that are equal."""
+    steps = np.diff(values, axis=1)
+    known = np.isfinite(steps)
+    return float((steps == 0).sum() / max(known.sum(), 1))
+
+
+def _is_quantised(values: Array, quanta: Array) -> bool:
+    """Tell whether values are equal because only a few can be stored."""
+    steps = np.abs(np.concatenate([np.diff(values, axis=axis).ravel() for axis in (0, 1)]))
+    steps = steps[steps > 0]
+    return not steps.size or float(np.median(steps)) < QUANTA * float(np.median(quanta))
+
+
+def _run_length(values: Array) -> float:
+    """Return the mean distance along x between the borders of blocks of equal cells."""
+    steps = np.diff(values, axis=1)
+    borders = np.isfinite(steps) & (steps != 0)
+    # A single cell between its neighbours in value is a mixture of the two: one border, not two.
+    mixtures = borders[:, 1:] & borders[:, :-1] & (steps[:, 1:] * steps[:, :-1] > 0)
+    return float(np.isfinite(steps).sum() / max(borders.sum() - mixtures.sum(), 1))
+
+
+def _interpolated(values: Array) -> tuple[float, float] | None:
+    """Return the spacings of the original cells along y and x, if the cells are interpolated."""
+    cells = _period(values.T), _period(values)
+    return (cells[0], cells[1]) if cells[0] and cells[1] else None
+
+
+def _period(values: Array) -> float:
+    """Return the spacing along x of the cells that were interpolated between, 0 if none were."""
+    bends = _bends(values)
+    if bends.size < LEAST:
+        return 0.0
+    power = np.abs(np.fft.rfft(bends * np.hanning(bends.size))) ** 2
+    frequencies = np.fft.rfftfreq(bends.size)
+    power[frequencies < SLOWEST] = 0
+    background = float(np.median(power[frequencies >= SLOWEST]))
+    if not power.max() > PROMINENCE * background:
+        return 0.0
+    # The sharper the bends, the more harmonics they have: the slowest is the spacing.
+    first = int(np.flatnonzero(power > 0.3 * power.max())[0])
+    first += int(power[first : first + 3].argmax())
+    spacing = 1 / float(frequencies[first])
+    return spacing if _notch(values, spacing) < NOTCH else 0.0
+
+
+def _bends(values: Array) -> Array:
+    """Return the mean size of the second differences of each column, its slow changes removed."""
+    sizes = np.abs(np.diff(values, 2, axis=1))
+    known = np.isfinite(sizes)
+    counts = known.sum(axis=0)
+    means = np.where(known, sizes, 0).sum(axis=0) / np.maximum(counts, 1)
+    usable = np.flatnonzero((counts > 0.2 * counts.max(initial=0)) & (means > 0))
+    if usable.size < LEAST:
+        return np.empty(0)
+    places = np.arange(usable[0], usable[-1] + 1)
+    logarithms = np.interp(places, usable, np.log(means[usable]))
+    width = 9
+    padded = np.pad(logarithms, width // 2, mode="edge")
+    return np.asarray(logarithms - np.convolve(padded, np.ones(width) / width, mode="valid"))
+
+
+def _notch(values: Array, spacing: float) -> float:
+    """Return the power around one cycle an original cell, relative to that of what is resolved."""
+    length = min(64, values.shape[1])
+    pieces = np.concatenate(
+        [
+            values[:, start : start + length]
+            for start in range(0, values.shape[1] - length + 1, length // 2)
+        ]
+    )
+    pieces = pieces[np.isfinite(pieces).all(axis=1)]
+    if not pieces.size:
+        return np.inf
+    ramp = np.arange(length) - (length - 1) / 2
+    slopes = pieces @ ramp / (ramp @ ramp)
+    level = pieces - pieces.mean(axis=1, keepdims=True) - np.outer(slopes, ramp)
+    power = (np.abs(np.fft.rfft(level * np.hanning(length))) ** 2).mean(axis=0)
+    cycles = np.fft.rfftfreq(length) * spacing  # an original cell
+    around = (cycles > 0.85) & (cycles < 1.15)
+    resolved = (cycles > 0.15) & (cycles < 0.5)
+    if not around.any() or not resolved.any():
+        return np.inf
+    return float(power[around].mean() / power[resolved].mean())
+
+
+def _pixel_size(image: xr.DataArray, steps: tuple[float, float]) -> tuple[float, float] | None:
+    """Return the cells to the smallest pixel there is, if they are two at least."""
+    crs = crs_of(image)
+    if crs.is_geographic:
+        _, south, _, north = bounds_of(image)
+        along = KM_PER_DEGREE * float(np.cos(np.deg2rad((south + north) / 2)))
+        km = KM_PER_DEGREE * steps[0], along * steps[1]
+    else:
+        unit = crs.axis_info[0].unit_conversion_factor / 1000
+        km = unit * steps[0], unit * steps[1]
+    cells = SIDE / km[0], SIDE / km[1]
+    return cells if ENOUGH <= min(cells) <= AIRBORNE else None

@@ -1,0 +1,1 @@
+"""Satellite pixels: their corners, their exact overlap with a grid, and gridding."""

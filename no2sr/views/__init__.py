@@ -1,0 +1,1 @@
+"""Pictures, plots and reports. Colours exist only here; no colour becomes data again."""

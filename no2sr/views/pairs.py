@@ -1,0 +1,94 @@
+"""A coarse image and the fine one made of it, brought to the same bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from no2sr.core.errors import DimensionError, IrregularGridError
+from no2sr.core.grid import crop, transform_of
+from no2sr.core.image import crs_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["match_grids", "single_time"]
+
+# Of a cell: how far the corners may be apart, after files that store centres as float32.
+SLACK = 1e-2
+
+
+def single_time(image: xr.DataArray) -> xr.DataArray:
+    """Return an image without time axis.
+
+    Raises
+    ------
+    DimensionError
+        If it holds several times.
+    """
+    if "time" not in image.dims:
+        return image
+    if image.sizes["time"] != 1:
+        raise DimensionError(
+            f"image holds {image.sizes['time']} times, expected one to look at; "
+            "choose one with time="
+        )
+    return image.isel(time=0)
+
+
+def match_grids(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[xr.DataArray, int]:
+    """Crop a coarse image to the bounds of the fine one made of it.
+
+    Parameters
+    ----------
+    coarse, fine : DataArray, (y, x)
+        In the same CRS and unit. The fine one may cover less, as after ``edges="shave"``.
+
+    Returns
+    -------
+    coarse : DataArray, (y, x)
+        With the bounds of `fine`.
+    scale : int
+        Fine cells along a coarse one.
+
+    Raises
+    ------
+    IrregularGridError
+        If the fine cells do not divide the coarse ones, or lie outside of them.
+    DimensionError
+        If CRS or unit differ.
+    """
+    _check_alike(coarse, fine)
+    wide, narrow = transform_of(coarse), transform_of(fine)
+    scale = round(wide.a / narrow.a)
+    left, top = (narrow.c - wide.c) / wide.a, (narrow.f - wide.f) / wide.e
+    rows, columns = (size / max(scale, 1) for size in fine.shape)
+    whole = [left, top, rows, columns, wide.a / narrow.a, wide.e / narrow.e]
+    fits = all(abs(number - round(number)) <= SLACK for number in whole)
+    first = round(top), round(left)
+    last = first[0] + round(rows), first[1] + round(columns)
+    inside = min(first) >= 0 and last[0] <= coarse.sizes["y"] and last[1] <= coarse.sizes["x"]
+    if not (fits and inside and scale >= 1 and round(wide.e / narrow.e) == scale):
+        raise IrregularGridError(
+            f"cells of {narrow.a:.6g} x {-narrow.e:.6g} from ({narrow.c:.6g}, {narrow.f:.6g}) do "
+            f"not divide cells of {wide.a:.6g} x {-wide.e:.6g} from ({wide.c:.6g}, {wide.f:.6g}), "
+            "expected a fine image that was made of the coarse one; give its own input, with "
+            "the same bbox= and resolution="
+        )
+    return crop(coarse, slice(first[0], last[0]), slice(first[1], last[1])), scale
+
+
+def _check_alike(coarse: xr.DataArray, fine: xr.DataArray) -> None:
+    """Refuse two images that cannot be compared number by number."""
+    places = [crs_of(image) for image in (coarse, fine)]
+    units = [str(image.attrs.get("units", "")) for image in (coarse, fine)]
+    if not places[0].equals(places[1], ignore_axis_order=True):
+        names = [crs.to_string() if len(crs.to_string()) < 40 else crs.name for crs in places]
+        raise DimensionError(
+            f"the coarse image is in {names[0]} and the fine one in {names[1]}, expected one CRS; "
+            "give the input that the fine image was made of"
+        )
+    if units[0] != units[1]:
+        raise DimensionError(
+            f"the coarse image is in {units[0]!r} and the fine one in {units[1]!r}, expected one "
+            "unit; convert one of them"
+        )

@@ -1,0 +1,65 @@
+"""Rasters small enough to travel inside a page."""
+
+from __future__ import annotations
+
+import base64
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.core.grid import transform_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+__all__ = ["FINE_CELLS", "embedded"]
+
+# 4 bytes a cell, 4 / 3 as base64, and a quarter as many coarse cells: 3.7 MB at most.
+FINE_CELLS = 560_000
+
+
+def embedded(image: xr.DataArray, by: float, *, cells: int) -> dict[str, Any]:
+    """Return what the script needs of an image, averaged to at most `cells` cells.
+
+    Parameters
+    ----------
+    image : DataArray, (y, x)
+    by : float
+        Factor to the unit shown.
+    cells : int
+
+    Returns
+    -------
+    dict
+        ``rows``, ``columns``, ``west``, ``north``, ``dx``, ``dy`` (negative), ``block`` (cells of
+        the image along one that is shown), and ``values``: base64 of little-endian float32, row by
+        row from the north, NaN in gaps. A mean is over the observed cells of its block.
+    """
+    block = math.ceil(math.sqrt(image.size / cells))
+    values = (by * image.values).astype("<f4")
+    if block > 1:
+        values = _averaged(values, block)
+    t = transform_of(image)
+    return {
+        "rows": values.shape[0],
+        "columns": values.shape[1],
+        "west": t.c,
+        "north": t.f,
+        "dx": t.a * block,
+        "dy": t.e * block,
+        "block": block,
+        "values": base64.b64encode(values.tobytes()).decode(),
+    }
+
+
+def _averaged(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """Average blocks; those at the south and east edges may be partial."""
+    ny, nx = values.shape
+    padded = np.pad(values, [(0, -ny % block), (0, -nx % block)], constant_values=np.nan)
+    blocks = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a block of gaps is a gap
+        return np.asarray(np.nanmean(blocks, axis=(1, 3)), dtype="<f4")

@@ -1,0 +1,314 @@
+"""``no2sr grid``: swaths in, one level 3 grid out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import rasterio
+
+import no2sr
+from no2sr.readers.opening.opener import grid_no2
+from no2sr.writers.level3 import outputs, write_level3
+
+ALL = ("coverage", "count", "precision", "precision_independent")
+BOX = ("--bbox", "76", "26", "80", "29")
+
+
+@pytest.fixture
+def swath(samples):
+    (path,) = samples.glob("S5P*")
+    return path
+
+
+@pytest.fixture
+def gridded(swath):
+    return grid_no2(swath, bbox=(76, 26, 80, 29), resolution=0.1)
+
+
+def _raster(path):
+    with rasterio.open(path) as raster:
+        return raster.read(1), raster.units, raster.count, raster.bounds, raster.tags()
+
+
+def test_netcdf_holds_all_that_is_known(no2sr_command, swath, gridded, tmp_path):
+    out = tmp_path / "l3.nc"
+    done = no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[-1] == str(out)
+    assert "30 x 40 cells of 0.1 x 0.1 degree" in done.out
+    assert "qa_value above 0.75" in done.out
+    with netCDF4.Dataset(out) as file:
+        assert file["no2"].ancillary_variables.split() == list(ALL)
+        assert file["no2"].units == "mol m-2"
+        for name in ("no2", *ALL):
+            values = np.ma.filled(file[name][...].astype("f4"), np.nan)
+            np.testing.assert_array_equal(values, gridded["column" if name == "no2" else name])
+        assert file["count"].dtype == np.int32
+        assert file["precision"].standard_name.endswith("nitrogen_dioxide standard_error")
+
+
+def test_netcdf_is_cf(no2sr_command, swath, tmp_path):
+    out = tmp_path / "l3.nc"
+    no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1")
+    program = Path(sys.executable).with_name("compliance-checker")
+    line = [program, "--test", "cf:1.11", out]
+    done = subprocess.run(line, check=False, capture_output=True, text=True)
+    assert "All tests passed!" in done.stdout, done.stdout
+
+
+def test_netcdf_is_read_back_as_the_column(no2sr_command, swath, gridded, tmp_path):
+    out = tmp_path / "l3.nc"
+    no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1", "--unit", "umol m-2")
+    back = no2sr.open_no2(out)
+    np.testing.assert_allclose(back, gridded["column"], rtol=1e-6)
+    assert back.rio.bounds() == pytest.approx((76, 26, 80, 29))
+
+
+def test_geotiff_is_one_file_a_variable(no2sr_command, swath, gridded, tmp_path):
+    out = tmp_path / "deep" / "l3.tif"
+    done = no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1")
+    names = ["l3.tif", *(f"l3_{name}.tif" for name in ALL)]
+    assert done.out.splitlines()[-5:] == [str(out.with_name(name)) for name in names]
+    styles = [name.replace(".tif", ".qml") for name in names]
+    assert sorted(path.name for path in out.parent.iterdir()) == sorted([*names, *styles])
+    for name, variable in zip(names, ("column", *ALL), strict=True):
+        values, units, count, bounds, tags = _raster(out.with_name(name))
+        micro = variable not in {"coverage", "count"}
+        ratio = 1e6 if micro else 1
+        np.testing.assert_allclose(values, ratio * gridded[variable], rtol=1e-6)
+        assert count == 1
+        assert units == ("umol m-2" if micro else "1",)
+        assert bounds == pytest.approx((76, 26, 80, 29))
+        assert "qa_value above 0.75" in tags["history"]
+
+
+def test_several_orbits_are_summed(no2sr_command, swath, tmp_path):
+    once, twice = tmp_path / "once.nc", tmp_path / "twice.nc"
+    for out, inputs in ((once, [swath]), (twice, [swath, swath])):
+        assert no2sr_command("grid", *inputs, out, *BOX, "--quiet").out == ""
+    with netCDF4.Dataset(once) as one, netCDF4.Dataset(twice) as two:
+        np.testing.assert_array_equal(two["count"][...], 2 * one["count"][...])
+        np.testing.assert_allclose(two["no2"][...], one["no2"][...], rtol=1e-6)
+        # Two equal, independent sets halve the variance; correlated errors stay what they are.
+        errors = "precision", "precision_independent"
+        correlated, independent = (two[n][...] / one[n][...] for n in errors)
+        np.testing.assert_allclose(correlated, 1, rtol=1e-5)
+        np.testing.assert_allclose(independent, np.sqrt(0.5), rtol=1e-5)
+
+
+def test_quality_threshold_counts(no2sr_command, swath, tmp_path):
+    strict, loose = tmp_path / "strict.nc", tmp_path / "loose.nc"
+    no2sr_command("grid", swath, strict, *BOX)
+    no2sr_command("grid", swath, loose, *BOX, "--qa", "0.5")
+    with netCDF4.Dataset(strict) as few, netCDF4.Dataset(loose) as many:
+        assert many["count"][...].sum() > few["count"][...].sum() > 0
+        assert "qa_value above 0.5" in many.history
+
+
+def test_equal_runs_write_equal_bytes(gridded, tmp_path):
+    first, second = (write_level3(gridded, tmp_path / name)[0] for name in ("a.nc", "b.nc"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_another_gas_is_not_called_no2(gridded, tmp_path):
+    gas = gridded.assign(
+        column=gridded["column"]
+        .drop_attrs()
+        .assign_attrs(units="mol m-2", long_name="total column of carbon monoxide")
+    )
+    (path,) = write_level3(gas, tmp_path / "co.nc")
+    with netCDF4.Dataset(path) as file:
+        assert "value" in file.variables
+        assert "nitrogen" not in file["precision"].ncattrs()
+        assert "standard_name" not in file["precision"].ncattrs()
+
+
+def test_a_failing_write_leaves_nothing(gridded, tmp_path, monkeypatch):
+    import no2sr.writers.level3 as module
+
+    written = []
+
+    def fail(image, path, **options):
+        if written:
+            raise OSError("no space left")
+        written.append(module_write(image, path, **options))
+
+    module_write = module.write_geotiff
+    monkeypatch.setattr(module, "write_geotiff", fail)
+    with pytest.raises(no2sr.WriteError, match="no space left"):
+        write_level3(gridded, tmp_path / "l3.tif")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_outputs_are_known_beforehand(tmp_path):
+    assert [path.name for path in outputs("a/l3.tif")] == [
+        "l3.tif",
+        *(f"l3_{name}.tif" for name in ALL),
+    ]
+    assert [path.name for path in outputs("l3.nc")] == ["l3.nc"]
+
+
+@pytest.mark.parametrize("taken", ["l3.tif", "l3_count.tif"])
+def test_existing_outputs_are_refused_before_anything_is_read(no2sr_command, tmp_path, taken):
+    (tmp_path / taken).write_text("precious")
+    refused = no2sr_command("grid", "absent.nc", tmp_path / "l3.tif")
+    assert refused.code == 1
+    assert "pass --overwrite" in refused.errors[0]
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_overwrite_replaces(no2sr_command, swath, tmp_path):
+    out = tmp_path / "l3.nc"
+    out.write_text("stale")
+    assert no2sr_command("grid", swath, out, *BOX, "--overwrite").code == 0
+    assert no2sr.open_no2(out).shape == (60, 80)  # 3 x 4 degrees at 0.05
+
+
+@pytest.mark.parametrize(
+    ("args", "advice"),
+    [
+        (["l3.png"], "expected .nc or .tif"),
+        (["l3.zarr"], "expected .nc or .tif"),
+        (["l3.nc", "--unit", "furlong"], "mol m-2"),
+        (["l3.nc"], "absent.nc does not exist"),
+    ],
+)
+def test_bad_requests_are_one_line(no2sr_command, tmp_path, args, advice):
+    refused = no2sr_command("grid", "absent.nc", tmp_path / args[0], *args[1:])
+    assert refused.code == 1
+    assert len(refused.errors) == 1
+    assert advice in refused.errors[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("args", [["only.nc"], ["a.nc", "b.nc", "--resolution", "0"]])
+def test_wrong_calls_exit_2(no2sr_command, args):
+    assert no2sr_command("grid", *args).code == 2
+
+
+def test_an_input_is_never_the_output(no2sr_command, grid_file):
+    before = grid_file.read_bytes()
+    refused = no2sr_command("grid", grid_file, grid_file, "--overwrite")
+    assert refused.code == 2
+    assert grid_file.read_bytes() == before
+
+
+def test_a_grid_is_refused(no2sr_command, grid_file, tmp_path):
+    refused = no2sr_command("grid", grid_file, tmp_path / "l3.nc")
+    assert refused.code == 1
+    assert "is a grid already" in refused.errors[0]
+
+
+def test_a_truncated_file_is_named(no2sr_command, swath, tmp_path):
+    bad = tmp_path / "bad.nc"
+    bad.write_bytes(swath.read_bytes()[:2])
+    refused = no2sr_command("grid", swath, bad, tmp_path / "l3.nc")
+    assert refused.code == 1
+    assert "bad.nc is 2 bytes long" in refused.errors[0]
+    assert not (tmp_path / "l3.nc").exists()
+
+
+def test_coordinates_that_are_all_fill(no2sr_command, swath, tmp_path):
+    lost = tmp_path / "lost.nc"
+    lost.write_bytes(swath.read_bytes())
+    with netCDF4.Dataset(lost, "a") as file:
+        places = file["PRODUCT/SUPPORT_DATA/GEOLOCATIONS"]
+        for axis in ("latitude", "longitude"):
+            file[f"PRODUCT/{axis}"][...] = np.ma.masked
+            places[f"{axis}_bounds"][...] = np.ma.masked
+    refused = no2sr_command("grid", lost, tmp_path / "l3.nc")
+    assert refused.code == 1
+    assert "no pixel has a value and four corners" in refused.errors[0]
+
+
+@pytest.mark.real_data
+def test_real_subsets_become_one_grid(no2sr_command, real_data, tmp_path):
+    paths = sorted((real_data / "s5p_l2").glob("*NO2____2019*"))
+    done = no2sr_command("grid", *paths, tmp_path / "l3.nc")
+    assert done.code == 0
+    assert "is empty: it holds no variables" in done.err
+    assert np.isfinite(no2sr.open_no2(tmp_path / "l3.nc")).any()
+
+
+@pytest.mark.real_data
+def test_a_real_folder_becomes_one_grid(no2sr_command, real_data, tmp_path):
+    done = no2sr_command("grid", real_data / "s5p_l2", tmp_path / "l3.nc")
+    assert done.code == 0
+    assert done.err.count("is empty: it holds no variables") == 4  # of 23
+    assert "and 16 more as s5p_l2" in " ".join(done.out.split())
+    assert np.isfinite(no2sr.open_no2(tmp_path / "l3.nc")).any()
+
+
+def test_overwrite_removes_what_belongs_to_another_column(gridded, tmp_path):
+    first = write_level3(gridded, tmp_path / "l3.tif")
+    (tmp_path / "l3_notes.tif").write_text("precious")
+    bare = gridded.drop_vars(["precision", "precision_independent"])
+    with pytest.raises(no2sr.OutputExistsError):
+        write_level3(bare, tmp_path / "l3.tif")
+    assert all(path.exists() for path in first)
+    second = write_level3(bare, tmp_path / "l3.tif", overwrite=True)
+    assert [path.name for path in second] == ["l3.tif", "l3_coverage.tif", "l3_count.tif"]
+    assert set(tmp_path.iterdir()) == {*second, tmp_path / "l3_notes.tif"}
+
+
+def test_overwrite_removes_nothing_that_others_made(gridded, tmp_path):
+    foreign, text = tmp_path / "l3_precision.tif", tmp_path / "l3_precision_independent.tif"
+    size = {"width": 2, "height": 2, "count": 1, "dtype": "float32"}
+    place = rasterio.Affine(0.5, 0, 76, 0, -0.5, 29)
+    with rasterio.open(foreign, "w", driver="GTiff", transform=place, **size) as raster:
+        raster.write(np.ones((1, 2, 2), "float32"))
+    text.write_text("precious")
+    bare = gridded.drop_vars(["precision", "precision_independent"])
+    write_level3(bare, tmp_path / "l3.tif", overwrite=True)
+    assert foreign.exists()
+    assert text.read_text() == "precious"
+
+
+def test_a_bar_is_drawn_over_the_files(no2sr_command, swath, tmp_path, monkeypatch):
+    calls, labels = [], []
+
+    @contextmanager
+    def bar(label, *, quiet):
+        labels.append((label, quiet))
+        yield lambda *call: calls.append(call)
+
+    monkeypatch.setattr("no2sr.cli.grid.progress_bar", bar)
+    out = tmp_path / "l3.nc"
+    assert no2sr_command("grid", swath, swath, out, *BOX, "--quiet").code == 0
+    assert labels == [("l3.nc", True)]
+    assert calls == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_limits_of_screens_reach_the_readers(no2sr_command, tmp_path):
+    path = tmp_path / "tempo.nc"
+    y, x = np.mgrid[40:40.4:0.05, -75:-74.6:0.05]
+    fields = {
+        "geolocation/latitude": y,
+        "geolocation/longitude": x,
+        "product/vertical_column_troposphere": np.full(y.shape, 3e15),
+        "support_data/eff_cloud_fraction": np.where(x < -74.8, 0.1, 0.4),
+    }
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("mirror_step", y.shape[0])
+        file.createDimension("xtrack", y.shape[1])
+        for name, values in fields.items():
+            file.createVariable(name, "f4", ("mirror_step", "xtrack"))[:] = values
+        file["product/vertical_column_troposphere"].units = "molecules/cm^2"
+    shares = []
+    for limits in ([], ["--limit", "eff_cloud_fraction=0.5"]):
+        out = tmp_path / f"l3{len(limits)}.nc"
+        done = no2sr_command("grid", path, out, *limits)
+        assert done.code == 0
+        with netCDF4.Dataset(out) as file:
+            shares.append(int(file["count"][...].sum()))
+            assert f"eff_cloud_fraction <= 0.{5 if limits else 2}" in file.history
+    assert shares[1] > shares[0] > 0
+    refused = no2sr_command("downscale", path, tmp_path / "x.tif", "--limit", "cloud=1")
+    assert refused.code == 1
+    assert "has no screen 'cloud', expected one of main_data_quality_flag" in refused.errors[0]
