@@ -114,8 +114,8 @@ class _Awaited:
             try:
                 return self.future.result(timeout=1)
             except TimeoutError:
-                if self.future.done():
-                    raise
+                if self.future.done():  # it finished just as the wait ended, or that was its error
+                    return self.future.result()
                 if self.client.status != "running":
                     raise CancelledError from None
 
