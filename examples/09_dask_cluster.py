@@ -14,7 +14,7 @@ import rasterio
 
 import no2sr
 from no2sr.downscaling.cluster import cluster
-from no2sr.downscaling.to_file import refine_to_file
+from no2sr.downscaling.settings import Refining, Running, Writing
 
 if __name__ == "__main__":  # the workers import this file, too
     root = Path(__file__).parents[1]
@@ -23,9 +23,15 @@ if __name__ == "__main__":  # the workers import this file, too
     source = root / "sample_data" / "simulated_no2_l3_monthly.nc"
     coarse = no2sr.open_no2(source)
 
-    # %% A killed run goes on where it was; finished, it leaves one complete file.
+    # %% A killed run continues where it was; a finished one leaves one complete file.
     with cluster(**where) as workers:
-        refine_to_file(coarse, out, scale=2, workers=workers, overwrite=True, style=True)
+        no2sr.downscale_file(
+            source,
+            out,
+            refining=Refining(scale=2),
+            writing=Writing(overwrite=True, style=True),
+            running=Running(workers=workers),
+        )
     print(out)
 
     # %% Distributed equals local.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ModelError,
         No2srError,
         No2srWarning,
+        NoiseError,
         NoValidPixelsError,
         OutputExistsError,
         OversampledWarning,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         WriteError,
     )
     from no2sr.downscaling.pipeline import downscale
+    from no2sr.downscaling.to_file import downscale_file
     from no2sr.evaluation.tables import evaluate
     from no2sr.networks.store import available_models, load_model, save_model
     from no2sr.networks.training.settings import TrainSettings
@@ -78,6 +80,7 @@ __all__ = [
     "No2srError",
     "No2srWarning",
     "NoValidPixelsError",
+    "NoiseError",
     "OutputExistsError",
     "OversampledWarning",
     "ReadError",
@@ -96,6 +99,7 @@ __all__ = [
     "coarsen_to_native",
     "degrade",
     "downscale",
+    "downscale_file",
     "enhance",
     "evaluate",
     "load_model",
@@ -117,6 +121,7 @@ _HOMES = {
     "coarsen_to_native": "no2sr.steps.sampling",
     "degrade": "no2sr.simulation.degrading",
     "downscale": "no2sr.downscaling.pipeline",
+    "downscale_file": "no2sr.downscaling.to_file",
     "enhance": "no2sr.views.rendering",
     "evaluate": "no2sr.evaluation.tables",
     "load_model": "no2sr.networks.store",

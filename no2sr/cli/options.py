@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +31,7 @@ __all__ = [
     "overwriting",
     "progress",
     "quiet",
+    "reading",
     "refining",
     "region",
     "running",
@@ -243,10 +245,6 @@ _REFINING = (
         show_default=True,
         help="How block means are made what was observed.",
     ),
-)
-
-
-_RUNNING = (
     click.option(
         "--engine",
         type=click.Choice(["onnxruntime", "tensorflow", "openvino"]),
@@ -261,6 +259,21 @@ _RUNNING = (
         show_default=True,
         help="Of the arithmetic in the network; fewer bits with openvino only.",
     ),
+)
+_REFINED = ("scale", "model", "edges", "conserve", "engine", "precision")
+_READ = (
+    "reader",
+    "variable",
+    "qa_min",
+    "limits",
+    "bbox",
+    "resolution",
+    "time",
+    "coarsen_to_native",
+)
+
+
+_RUNNING = (
     click.option(
         "--workers",
         type=click.IntRange(1),
@@ -274,6 +287,47 @@ _RUNNING = (
         help="Go on from what a killed run left.  [default: resume]",
     ),
 )
+
+
+def reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options on how files are opened; the command gets them as `reading`, a record."""
+
+    @wraps(command)
+    def build(*args: Any, **given: Any) -> Any:
+        from no2sr.downscaling.settings import Reading
+
+        taken = {name: given.pop(name) for name in _READ if name in given}
+        record = Reading(unit=given.pop("unit_in"), **taken)
+        return command(*args, reading=record, **given)
+
+    return _add((*_INTERPRETING, *_REGION), build)
+
+
+def refining(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options on how a scene is made finer; the command gets them as `refining`."""
+
+    @wraps(command)
+    def build(*args: Any, **given: Any) -> Any:
+        from no2sr.downscaling.settings import Refining
+
+        record = Refining(**{name: given.pop(name) for name in _REFINED})
+        return command(*args, refining=record, **given)
+
+    return _add(_REFINING, build)
+
+
+def writing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options on how the output is written; the command gets them as `writing`."""
+
+    @wraps(command)
+    def build(*args: Any, **given: Any) -> Any:
+        from no2sr.downscaling.settings import Writing
+
+        unit = given.pop("unit_out")
+        record = Writing(unit=unit, overwrite=given.pop("overwrite"), style=given.pop("style"))
+        return command(*args, writing=record, **given)
+
+    return _add(_WRITING, build)
 
 
 def interpreting(command: Command) -> Command:
@@ -299,16 +353,6 @@ def colouring(command: Command) -> Command:
 def running(command: Command) -> Command:
     """Add the options that say what does the work, and whether from the beginning."""
     return _add(_RUNNING, command)
-
-
-def writing(command: Command) -> Command:
-    """Add the options that say how the output is written."""
-    return _add(_WRITING, command)
-
-
-def refining(command: Command) -> Command:
-    """Add the options that say how the image is made finer."""
-    return _add(_REFINING, command)
 
 
 def _add(chosen: tuple[Callable[[Command], Command], ...], command: Command) -> Command:

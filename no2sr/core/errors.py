@@ -11,6 +11,7 @@
         NoValidPixelsError(ValueError)       every pixel is a gap
       ImageError(ValueError)
         MissingCRSError    IrregularGridError    DimensionError    UnitsError    TooSmallError
+        NoiseError
       ModelError
         UnknownModelError(LookupError)       no such network, or no weights for the scale
         CardMismatchError(ValueError)        model file and card disagree, or the file is foreign
@@ -44,6 +45,7 @@ __all__ = [
     "No2srError",
     "No2srWarning",
     "NoValidPixelsError",
+    "NoiseError",
     "OutputExistsError",
     "OversampledWarning",
     "ReadError",
@@ -109,6 +111,10 @@ class UnitsError(ImageError):
 
 class TooSmallError(ImageError):
     """The grid has fewer cells than the method needs."""
+
+
+class NoiseError(ImageError):
+    """A layer of noise or uncertainty does not fit its column."""
 
 
 class ModelError(No2srError):

@@ -14,13 +14,18 @@ W. R. Tobler, "Smooth pycnophylactic interpolation for geographical regions", J.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from no2sr.core.grid import cell_areas, refine
+from no2sr.core.grid import refine
+from no2sr.downscaling.blocks import Canvas
+from no2sr.downscaling.method import Estimate
+from no2sr.downscaling.run import collect
+from no2sr.downscaling.tally import Tally
 from no2sr.steps.conserve import block_mean, conserve
 from no2sr.steps.gaps import fill_gaps, restore_gaps
 from no2sr.steps.resample import upsample
@@ -31,11 +36,13 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from no2sr.downscaling.method import Block
+
     Interpolator = Callable[
         [NDArray[np.float32], NDArray[np.floating], NDArray[np.float64], int], NDArray[np.float32]
     ]
 
-__all__ = ["BASELINES", "enlarge", "interpolate"]
+__all__ = ["BASELINES", "Baseline", "interpolate"]
 
 # As far as the networks fill: beyond it a gap is no neighbour of any observed cell.
 FILL_RADIUS = 8
@@ -43,6 +50,44 @@ FILL_RADIUS = 8
 SMOOTHINGS = 100
 # A checkerboard, the slowest to settle, keeps 0.6 of its misfit each time: 2e-5 in the end.
 BACK_PROJECTIONS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A classical method. It sees a whole scene at once.
+
+    Attributes
+    ----------
+    name : str
+        A key of `BASELINES`.
+    scale : int
+    """
+
+    name: str
+    scale: int
+
+    @property
+    def halo(self) -> None:
+        """Some of these methods reach across the whole scene."""
+        return
+
+    @property
+    def facts(self) -> dict[str, str | float]:
+        """What outputs record of the method."""
+        return {"model": self.name}
+
+    @property
+    def states_uncertainty(self) -> bool:
+        """Whether its estimates carry an uncertainty."""
+        return False
+
+    def __call__(self, block: Block) -> Estimate:
+        """Enlarge a block; gaps stay exactly where they were."""
+        coarse = block.values
+        filled = fill_gaps(coarse, FILL_RADIUS)
+        fine = BASELINES[self.name](filled, coarse, block.areas, self.scale)
+        whole = restore_gaps(fine, np.isfinite(coarse), scale=self.scale)
+        return Estimate(np.asarray(whole, dtype=np.float32), None, Tally.of(coarse))
 
 
 def interpolate(coarse: xr.DataArray, scale: int, *, method: str = "bicubic") -> xr.DataArray:
@@ -60,34 +105,8 @@ def interpolate(coarse: xr.DataArray, scale: int, *, method: str = "bicubic") ->
     DataArray, (..., scale * y, scale * x)
         Gaps exactly where they were.
     """
-    areas = cell_areas(coarse, refined=scale)
-    layers = coarse.values.reshape(-1, *coarse.shape[-2:])
-    fine = np.stack([enlarge(layer, areas, scale, method=method) for layer in layers])
+    fine = collect(Canvas.of(coarse, scale), Baseline(name=method, scale=scale)).values
     return refine(coarse, scale, fine.reshape(*coarse.shape[:-2], *fine.shape[1:]))
-
-
-def enlarge(
-    coarse: NDArray[np.float32], areas: NDArray[np.float64], scale: int, *, method: str
-) -> NDArray[np.float32]:
-    """Enlarge an array by a classical method.
-
-    Parameters
-    ----------
-    coarse : array, (y, x)
-        NaN in gaps.
-    areas : array, (scale * y,)
-        Relative area of the cells of each fine row.
-    scale : int
-    method : str
-        A key of `BASELINES`.
-
-    Returns
-    -------
-    array, (scale * y, scale * x)
-        Gaps exactly where they were.
-    """
-    fine = BASELINES[method](fill_gaps(coarse, FILL_RADIUS), coarse, areas, scale)
-    return restore_gaps(fine, np.isfinite(coarse), scale=scale)
 
 
 def _plain(

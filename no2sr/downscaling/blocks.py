@@ -1,157 +1,190 @@
-"""An image worked on block by block: rows of blocks, the same cuts in every kind of run.
+"""How a scene is cut into blocks: the same blocks in memory, by window, and on Dask.
 
-Blocks are read in the calling thread, since the libraries under NetCDF are not thread-safe, made
-finer on all cores, and handed back in order. No more of the image is in memory than a strip, that
-is a row of blocks with its halo.
+Blocks are read in the calling thread, since the libraries under NetCDF are not thread-safe. No more
+of the scene is in memory than a strip, which is a row of blocks with its halo.
 """
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from no2sr.core.grid import cell_areas, spans_globe
+from no2sr.downscaling.method import Block
 from no2sr.steps.tiles import Tile, cut_tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterator, Mapping
 
     import xarray as xr
     from numpy.typing import NDArray
 
-    from no2sr.downscaling.kernel import Kernel, Refined
+    from no2sr.downscaling.method import Method
 
-__all__ = ["Done", "Strips", "Workers", "block_side", "pool"]
+__all__ = ["Canvas", "Strips", "block_side", "continue_axis", "cut_window", "reader_of"]
 
 # Fine cells along a block: its arrays then fit the cache of a core.
 BLOCK = 512
 
 
-class Done(NamedTuple):
-    """A block made finer: its layer, its place among the coarse cells, and what came out."""
-
-    layer: int
-    place: Tile
-    result: Refined
-
-
 def block_side(scale: int) -> int:
-    """Return the cells along a block."""
+    """Return the number of coarse cells along a block."""
     return max(1, BLOCK // scale)
 
 
-class Workers(NamedTuple):
-    """What blocks are made finer on, and how many at once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """The arrays of a scene that methods work on.
 
-    executor: Executor
-    threads: int
+    Attributes
+    ----------
+    fields : dict of str to array, (layers, y, x)
+        ``values``, and where they are known ``noise`` and ``systematic``: the fields of a `Block`.
+        In memory or dask arrays.
+    areas : array, (scale * y,)
+        Relative area of the cells of each fine row.
+    around : bool
+        Whether the last column meets the first one.
+    """
 
+    fields: dict[str, Any]
+    areas: NDArray[np.float64]
+    around: bool
 
-@contextmanager
-def pool(workers: Workers | None) -> Iterator[Workers]:
-    """Lend a thread for each core, or the workers given."""
-    if workers is not None:
-        yield workers
-        return
-    threads = os.cpu_count() or 1
-    with ThreadPoolExecutor(threads) as executor:
-        yield Workers(executor, threads)
+    @classmethod
+    def of(
+        cls, image: xr.DataArray, scale: int, beside: Mapping[str, xr.DataArray] | None = None
+    ) -> Canvas:
+        """Take the arrays of an image.
+
+        Parameters
+        ----------
+        image : DataArray, (y, x) or (time, y, x)
+        scale : int
+        beside : mapping of str to DataArray like `image`, optional
+            Further fields of a `Block`, by name.
+        """
+        found = {"values": image, **(beside or {})}
+        fields = {name: field.data.reshape(-1, *image.shape[-2:]) for name, field in found.items()}
+        return cls(fields=fields, areas=cell_areas(image, refined=scale), around=spans_globe(image))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Layers, rows and columns of the coarse values."""
+        layers, ny, nx = self.fields["values"].shape
+        return layers, ny, nx
 
 
 class Strips:
-    """How an image is cut for a kernel.
+    """The blocks of a canvas, row by row.
 
     Parameters
     ----------
-    image : DataArray, (y, x) or (time, y, x)
-        In memory or dask-backed; of the latter one strip at a time is computed.
-    kernel : Kernel
+    canvas : Canvas
+    method : Method
     """
 
-    def __init__(self, image: xr.DataArray, kernel: Kernel) -> None:
-        card = kernel.model.card
-        self.kernel, self.scale, self.halo = kernel, card.scale, card.halo
-        self.around = spans_globe(image)
-        self.areas = cell_areas(image, refined=card.scale)
-        self.layers = image.data.reshape(-1, *image.shape[-2:])
-        self.read = reader_of(self.layers)
-        side = block_side(self.scale)
-        ny = image.sizes["y"]
-        self.rows = [slice(top, min(top + side, ny)) for top in range(0, ny, side)]
+    def __init__(self, canvas: Canvas, method: Method) -> None:
+        self.canvas, self.method = canvas, method
+        self.halo = method.halo or 0
+        self._read = {name: reader_of(field) for name, field in canvas.fields.items()}
+        _, ny, nx = canvas.shape
+        self.side = max(ny, nx) if method.halo is None else block_side(method.scale)
+        self.rows = [slice(top, min(top + self.side, ny)) for top in range(0, ny, self.side)]
+        self._down = continue_axis(ny, self.halo)
+        self._across = continue_axis(nx, self.halo, around=canvas.around)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Layers, rows and columns of the fine values."""
-        count, ny, nx = self.layers.shape
-        return count, ny * self.scale, nx * self.scale
+        layers, ny, nx = self.canvas.shape
+        return layers, ny * self.method.scale, nx * self.method.scale
 
     def __len__(self) -> int:
         """Return the number of strips of all layers."""
-        return len(self.layers) * len(self.rows)
+        return self.shape[0] * len(self.rows)
 
-    def refined(self, workers: Workers, *, first: int = 0) -> Iterator[Done]:
-        """Yield the blocks in order, from a strip on.
+    def blocks(self, first: int = 0) -> Iterator[tuple[int, Tile, Block]]:
+        """Read the blocks in order.
 
         Parameters
         ----------
-        workers : Workers
         first : int
             Number of the strip to begin with.
 
         Yields
         ------
-        Done
+        layer : int
+        place : Tile
+            The coarse cells of the block, without its halo.
+        block : Block
         """
-        waiting: deque[tuple[int, Tile, Future[Refined]]] = deque()
-        try:
-            for layer, place, block in self._blocks(first):
-                areas = self.areas[place.refined(self.scale).rows]
-                future = workers.executor.submit(self.kernel, block, areas)
-                waiting.append((layer, place, future))
-                if len(waiting) >= 2 * workers.threads:
-                    yield _result(*waiting.popleft())
-            while waiting:
-                yield _result(*waiting.popleft())
-        finally:
-            for _, _, future in waiting:
-                future.cancel()
-
-    def _blocks(self, first: int) -> Iterator[tuple[int, Tile, NDArray[np.float32]]]:
-        """Read the blocks with their halos, from a strip on."""
+        scale = self.method.scale
         for number in range(first, len(self)):
             layer, strip = divmod(number, len(self.rows))
             rows = self.rows[strip]
-            values = self._with_halo(layer, rows)
-            columns = values.shape[1] - 2 * self.halo
-            for tile in cut_tiles((rows.stop - rows.start, columns), block_side(self.scale)):
-                left, right = tile.columns.start, tile.columns.stop + 2 * self.halo
-                yield layer, Tile(rows=rows, columns=tile.columns), values[:, left:right].copy()
+            areas = self.canvas.areas[rows.start * scale : rows.stop * scale]
+            for tile, block in cut_window(self._window(layer, rows), areas, self.method):
+                yield layer, Tile(rows=rows, columns=tile.columns), block
 
-    def _with_halo(self, layer: int, rows: slice) -> NDArray[np.float32]:
-        """Read a strip, continued on all sides: around the globe where it closes, else mirrored."""
-        halo = self.halo
-        wanted = np.pad(np.arange(self.layers.shape[1]), halo, mode="symmetric")
-        wanted = wanted[rows.start : rows.stop + 2 * halo]
+    def _window(self, layer: int, rows: slice) -> dict[str, NDArray[np.float32]]:
+        """Read a strip with its halo."""
+        wanted = self._down[rows.start : rows.stop + 2 * self.halo]
         low, high = int(wanted.min()), int(wanted.max()) + 1
-        read = self.read(layer, low, high)[wanted - low]
-        there: NDArray[np.float32] = read.astype(np.float32, copy=False)
-        rim = ((0, 0), (halo, halo))
-        return np.pad(there, rim, mode="wrap" if self.around else "symmetric")
+        return {
+            name: read(layer, low, high)[wanted - low][:, self._across].astype(np.float32)
+            for name, read in self._read.items()
+        }
 
 
-def _result(layer: int, place: Tile, future: Future[Refined]) -> Done:
-    return Done(layer, place, future.result())
+def continue_axis(size: int, halo: int, *, around: bool = False) -> NDArray[np.intp]:
+    """Return the index of each cell of an axis and its halo.
+
+    Parameters
+    ----------
+    size, halo : int
+    around : bool
+        Continue around the globe rather than by reflection.
+
+    Returns
+    -------
+    array of int, (size + 2 halo,)
+    """
+    return np.pad(np.arange(size), halo, mode="wrap" if around else "symmetric")
+
+
+def cut_window(
+    window: Mapping[str, NDArray[np.float32]], areas: NDArray[np.float64], method: Method
+) -> Iterator[tuple[Tile, Block]]:
+    """Cut a window into blocks.
+
+    Parameters
+    ----------
+    window : mapping of str to array, (y + 2 halo, x + 2 halo)
+        The fields of a `Block`.
+    areas : array, (scale * y,)
+    method : Method
+
+    Yields
+    ------
+    place : Tile
+        The cells of the block within the window, without the halo.
+    block : Block
+    """
+    halo, scale = method.halo or 0, method.scale
+    ny, nx = (size - 2 * halo for size in window["values"].shape)
+    side = max(ny, nx) if method.halo is None else block_side(scale)
+    for tile in cut_tiles((ny, nx), side):
+        around = tile.moved(halo).grown(halo).window
+        fields = {name: field[around].copy() for name, field in window.items()}
+        yield tile, Block(areas=areas[tile.refined(scale).rows], **fields)
 
 
 def reader_of(layers: Any) -> Callable[[int, int, int], NDArray[np.floating]]:
-    """Return what reads rows of a layer; of a dask array, each chunk only once.
+    """Return a function that reads rows of a layer; of a dask array, it reads each chunk once.
 
     Strips share rows with their neighbours, and chunks seldom end where strips do. Chunks of whole
     layers may hold several; of others, only the layer that is asked for is kept.
@@ -160,7 +193,7 @@ def reader_of(layers: Any) -> Callable[[int, int, int], NDArray[np.floating]]:
         return lambda layer, low, high: layers[layer, low:high]
     from dask.base import optimize
 
-    # Once, and not for every strip: of a stack of many files that takes longer than all the rest.
+    # Once, and not for every strip: for a stack of many files that takes longer than all the rest.
     (layers,) = optimize(layers)
     across = _spans(layers.chunks[1])
     along = _spans(layers.chunks[0]) if len(across) == 1 else _spans((1,) * len(layers))

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from no2sr.core.errors import ClusterError, MissingDependencyError, SettingsError
-from no2sr.downscaling.blocks import Workers
+from no2sr.downscaling.run import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ DEATHS = 3  # of workers over one block, after which it is to blame
 
 @contextmanager
 def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iterator[Workers]:
-    """Lend the workers of a cluster, for `no2sr.downscaling.to_file.refine_to_file`.
+    """Lend the workers of a cluster, for `no2sr.downscale_file`.
 
     Parameters
     ----------

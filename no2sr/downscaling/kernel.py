@@ -1,8 +1,6 @@
-"""The whole step from a coarse block to its fine values: what every kind of run is made of.
+"""A network as a method: the whole step from a coarse block to its fine values.
 
-The same function serves images in memory, dask, files worked on by window, and the processes of a
-cluster. It needs no other data than a block with its halo, so where the blocks are cut changes
-nothing.
+It needs no other data than a block with its halo, so where the blocks are cut changes nothing.
 """
 
 from __future__ import annotations
@@ -10,11 +8,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import numpy as np
 
+from no2sr.downscaling.method import Estimate
 from no2sr.downscaling.tally import Tally
 from no2sr.networks.engines.make import make_engine
 from no2sr.networks.inference import super_resolve
@@ -25,40 +24,24 @@ from no2sr.steps.gaps import restore_gaps
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from numpy.typing import NDArray
-
+    from no2sr.downscaling.method import Block
     from no2sr.networks.card import Model
     from no2sr.networks.engines.port import Engine
     from no2sr.steps.conserve import Kind
 
-__all__ = ["Kernel", "Refined"]
+__all__ = ["NetworkMethod"]
 
 # Engines that this process has made: loading a network takes longer than a block.
 _ENGINES: dict[Hashable, Engine] = {}
 _MOST_ENGINES = 4
-# Networks without files, by identity, and the names that they go by in every process.
-_NAMES: dict[int, tuple[Any, str]] = {}
+# Networks without files, by identity, and the keys that they go by in every process.
+_KEYS: dict[int, tuple[Any, str]] = {}
 _LOCK = Lock()
 
 
-class Refined(NamedTuple):
-    """A block made finer.
-
-    Attributes
-    ----------
-    values : array, (scale * y, scale * x), float32
-        Conserved, NaN in gaps.
-    tally : Tally
-        Of the coarse cells, with the largest residual of conservation.
-    """
-
-    values: NDArray[np.float32]
-    tally: Tally
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kernel:
-    """Make a block finer.
+class NetworkMethod:
+    """Make blocks finer with a network.
 
     Attributes
     ----------
@@ -66,55 +49,81 @@ class Kernel:
     conserve : {"additive", "multiplicative"}
     engine, precision : str
         As for `no2sr.networks.engines.make.make_engine`.
-    name : str
-        Tells its model from any other, here and in the processes that it is sent to.
+    key : str
+        Identifies its model, here and in the processes that it is sent to.
     """
 
     model: Model = field(repr=False)
     conserve: Kind = "additive"
     engine: str = "onnxruntime"
     precision: str = "float32"
-    name: str = field(init=False, repr=False)
+    key: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Find the name once: an identity would be another one after pickling."""
-        object.__setattr__(self, "name", _name(self.model))
+        """Find the key once: an identity would be another one after pickling."""
+        object.__setattr__(self, "key", _key_of(self.model))
 
-    def __call__(self, block: NDArray[np.floating], areas: NDArray[np.float64]) -> Refined:
+    @property
+    def name(self) -> str:
+        """Name of the network."""
+        return self.model.card.name
+
+    @property
+    def scale(self) -> int:
+        """Fine cells along each side of a coarse one."""
+        return self.model.card.scale
+
+    @property
+    def halo(self) -> int:
+        """Coarse cells beyond a block that its result can depend on."""
+        return self.model.card.halo
+
+    @property
+    def facts(self) -> dict[str, str | float]:
+        """What outputs record of the method."""
+        card = self.model.card
+        return {"model": card.name, "model_sha256": card.checksum, "conserve": self.conserve}
+
+    @property
+    def states_uncertainty(self) -> bool:
+        """Whether its estimates carry an uncertainty."""
+        return False
+
+    def __call__(self, block: Block) -> Estimate:
         """Fill, enlarge, conserve, and put the gaps back.
 
         Parameters
         ----------
-        block : array, (y + 2 halo, x + 2 halo)
-            Cells with ``card.halo`` more on every side; NaN in gaps.
-        areas : array, (scale * y,)
-            Relative areas of the cells of each fine row.
+        block : Block
 
         Returns
         -------
-        Refined
+        Estimate
         """
-        card = self.model.card
-        halo, scale = card.halo, card.scale
-        coarse = np.asarray(block[halo:-halo, halo:-halo], dtype=np.float32)
+        halo, scale = self.halo, self.scale
+        coarse = np.asarray(block.values[halo:-halo, halo:-halo], dtype=np.float32)
         valid = np.isfinite(coarse)
         if not valid.any():
             fine = np.full([size * scale for size in coarse.shape], np.nan, dtype=np.float32)
-            return Refined(fine, Tally.of(coarse))
-        estimate = super_resolve(block, card, self.load())
-        whole = conserve(estimate, coarse, areas, kind=self.conserve)
-        residual = np.abs(closure(whole, coarse, areas)[valid]).max()
+            return Estimate(fine, None, Tally.of(coarse))
+        estimate = super_resolve(block.values, self.model.card, self.load())
+        whole = conserve(estimate, coarse, block.areas, kind=self.conserve)
+        residual = np.abs(closure(whole, coarse, block.areas)[valid]).max()
         fine = whole if valid.all() else restore_gaps(whole, valid, scale=scale)
-        return Refined(fine, Tally.of(coarse, residual=float(residual)))
+        return Estimate(fine, None, Tally.of(coarse, residual=float(residual)))
+
+    @property
+    def identity(self) -> tuple[Hashable, ...]:
+        """All that its results depend on."""
+        return self.key, self.conserve, self.engine, self.precision
 
     def __dask_tokenize__(self) -> tuple[Hashable, ...]:
-        """Return what tells one kernel from another."""
-        return self.name, self.conserve, self.engine, self.precision
+        """Return a hashable identity for this method."""
+        return self.identity
 
     def load(self) -> Engine:
-        """Return the engine, made once a process."""
-        network, _, *how = self.__dask_tokenize__()
-        key = (network, *how)
+        """Return the engine, which each process makes once."""
+        key = (self.key, self.engine, self.precision)
         with _LOCK:
             if key not in _ENGINES:
                 while len(_ENGINES) >= _MOST_ENGINES:
@@ -125,15 +134,15 @@ class Kernel:
             return _ENGINES[key]
 
 
-def _name(model: Model) -> str:
-    """Return the checksum of a model with files, or a name that one in memory keeps for a while."""
+def _key_of(model: Model) -> str:
+    """Return the checksum of a model with files, or a key that one in memory keeps for a while."""
     if model.card.files:
         return hashlib.sha256(model.card.to_json().encode()).hexdigest()
     network = model.build or model.network
     with _LOCK:
-        name: str
-        held, name = _NAMES.pop(id(network), (network, uuid4().hex))
-        _NAMES[id(network)] = held, name  # held, for an id is free after its object
-        while len(_NAMES) > _MOST_ENGINES:
-            del _NAMES[next(iter(_NAMES))]
-    return name
+        key: str
+        held, key = _KEYS.pop(id(network), (network, uuid4().hex))
+        _KEYS[id(network)] = held, key  # held, for an id is free after its object
+        while len(_KEYS) > _MOST_ENGINES:
+            del _KEYS[next(iter(_KEYS))]
+    return key

@@ -1,7 +1,7 @@
-"""A dask-backed image made finer without computing anything.
+"""A dask-backed scene made finer without computing anything.
 
 Each task takes a chunk with a halo of its neighbours' cells, and cuts it into the same blocks that
-an image in memory is cut into; so the values are the same.
+a scene in memory is cut into; so the values are the same.
 """
 
 from __future__ import annotations
@@ -10,97 +10,102 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.core.grid import cell_areas, spans_globe
-from no2sr.downscaling.blocks import block_side
-from no2sr.steps.tiles import cut_tiles
+from no2sr.downscaling.blocks import block_side, continue_axis, cut_window
 
 if TYPE_CHECKING:
-    import xarray as xr
     from numpy.typing import NDArray
 
-    from no2sr.downscaling.kernel import Kernel
+    from no2sr.downscaling.blocks import Canvas
+    from no2sr.downscaling.method import Method
 
-__all__ = ["promised"]
+__all__ = ["promise"]
 
 
-def promised(image: xr.DataArray, kernel: Kernel) -> Any:
+def promise(canvas: Canvas, method: Method) -> Any:
     """Return the fine values as a dask array.
 
     Parameters
     ----------
-    image : DataArray, (y, x) or (time, y, x), dask-backed
-    kernel : Kernel
+    canvas : Canvas
+        Of dask arrays.
+    method : Method
 
     Returns
     -------
-    dask array, (..., scale * y, scale * x), float32
-        Chunked as the image, in whole blocks.
+    dask array, (2, layers, scale * y, scale * x), float32
+        The values and their uncertainty (NaN where the method states none); chunked as the canvas,
+        in whole blocks.
     """
     import dask.array as da
 
-    scale, halo = kernel.model.card.scale, kernel.model.card.halo
-    areas = cell_areas(image, refined=scale)
-    ny, nx = image.shape[-2:]
-    rows = _cuts(ny, image.data.chunks[-2], halo, scale=scale)
-    columns = _cuts(nx, image.data.chunks[-1], halo, scale=scale, around=spans_globe(image))
+    values = canvas.fields["values"]
+    rows = _cut_axis(values.chunks[1], method)
+    columns = _cut_axis(values.chunks[2], method, around=canvas.around)
     layers = [
         da.block(
             [
-                [
-                    _task(layer[wanted][:, across], areas[_fine(own, scale)], kernel)
-                    for _, across in columns
-                ]
-                for own, wanted in rows
+                [_make_task(canvas, method, (layer, own, down, across)) for _, across in columns]
+                for own, down in rows
             ]
         )
-        for layer in image.data.reshape(-1, ny, nx)
+        for layer in range(canvas.shape[0])
     ]
-    return da.stack(layers) if image.ndim > 2 else layers[0]
+    return da.stack(layers, axis=1)
 
 
-def _cuts(
-    size: int, chunks: tuple[int, ...], halo: int, *, scale: int, around: bool = False
+def _cut_axis(
+    chunks: tuple[int, ...], method: Method, *, around: bool = False
 ) -> list[tuple[slice, Any]]:
     """Return the cells of each chunk along an axis, and an index of these and their halo."""
-    side = block_side(scale)
-    step = max(1, max(chunks) // side) * side
-    wide = np.pad(np.arange(size), halo, mode="wrap" if around else "symmetric")
+    size, halo = sum(chunks), method.halo or 0
+    side = block_side(method.scale)
+    step = size if method.halo is None else max(1, max(chunks) // side) * side
+    wide = continue_axis(size, halo, around=around)
     cuts = []
     for start in range(0, size, step):
         stop = min(start + step, size)
-        wanted = wide[start : stop + 2 * halo]
         inside = start >= halo and stop + halo <= size
-        cuts.append((slice(start, stop), slice(start - halo, stop + halo) if inside else wanted))
+        wanted = slice(start - halo, stop + halo) if inside else wide[start : stop + 2 * halo]
+        cuts.append((slice(start, stop), wanted))
     return cuts
 
 
-def _fine(cells: slice, scale: int) -> slice:
-    return slice(cells.start * scale, cells.stop * scale)
-
-
-def _task(window: Any, areas: NDArray[np.float64], kernel: Kernel) -> Any:
+def _make_task(canvas: Canvas, method: Method, place: tuple[int, slice, Any, Any]) -> Any:
     """Return the promise of one chunk's fine values."""
-    scale, halo = kernel.model.card.scale, kernel.model.card.halo
-    shape = tuple((size - 2 * halo) * scale for size in window.shape)
-    return window.rechunk(-1).map_blocks(
-        _refined,
-        areas,
-        kernel,
-        chunks=tuple((size,) for size in shape),
+    import dask.array as da
+
+    layer, own, down, across = place
+    scale, halo = method.scale, method.halo or 0
+    windows = {name: field[layer][down][:, across] for name, field in canvas.fields.items()}
+    shape = tuple((size - 2 * halo) * scale for size in windows["values"].shape)
+    return da.map_blocks(
+        _refine_window,
+        *(window.rechunk(-1) for window in windows.values()),
+        names=tuple(windows),
+        areas=canvas.areas[own.start * scale : own.stop * scale],
+        method=method,
+        new_axis=0,
+        chunks=((2,), (shape[0],), (shape[1],)),
         dtype=np.float32,
-        meta=np.empty((0, 0), dtype=np.float32),
+        meta=np.empty((0, 0, 0), dtype=np.float32),
     )
 
 
-def _refined(
-    window: NDArray[np.floating], areas: NDArray[np.float64], kernel: Kernel
+def _refine_window(
+    *fields: NDArray[np.floating],
+    names: tuple[str, ...],
+    areas: NDArray[np.float64],
+    method: Method,
 ) -> NDArray[np.float32]:
     """Make one chunk finer, block by block."""
-    scale, halo = kernel.model.card.scale, kernel.model.card.halo
-    cells = (window.shape[0] - 2 * halo, window.shape[1] - 2 * halo)
-    fine = np.empty((cells[0] * scale, cells[1] * scale), dtype=np.float32)
-    for tile in cut_tiles(cells, block_side(scale)):
-        place = tile.refined(scale)
-        block = window[tile.moved(halo).grown(halo).window]
-        fine[place.window] = kernel(block, areas[place.rows]).values
+    window = {
+        name: np.asarray(field, dtype=np.float32) for name, field in zip(names, fields, strict=True)
+    }
+    ny, nx = ((size - 2 * (method.halo or 0)) * method.scale for size in fields[0].shape)
+    fine = np.full((2, ny, nx), np.nan, dtype=np.float32)
+    for place, block in cut_window(window, areas, method):
+        estimate = method(block)
+        fine[0][place.refined(method.scale).window] = estimate.values
+        if estimate.uncertainty is not None:
+            fine[1][place.refined(method.scale).window] = estimate.uncertainty
     return fine

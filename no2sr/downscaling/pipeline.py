@@ -1,42 +1,53 @@
-"""Downscale: the way of the data, from a coarse image to a fine one.
+"""Downscale: the way of the data, from a coarse scene to a fine one.
 
 pad -> [fill gaps -> upsample, normalise -> network -> denormalise -> conserve -> gaps back] ->
-georeference. What stands in brackets happens block by block, in `no2sr.downscaling.kernel`.
+georeference. What stands in brackets happens block by block, in a method such as
+`no2sr.downscaling.kernel.NetworkMethod`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import xarray as xr
 
 from no2sr.core.door import enter, leave
-from no2sr.core.errors import CardMismatchError, SettingsError, TooSmallError
+from no2sr.core.door.companions import enter_companions
+from no2sr.core.errors import CardMismatchError, TooSmallError
 from no2sr.core.grid import check_scale, refine, shave, within_poles
 from no2sr.core.image import with_history
+from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, assemble_scene
 from no2sr.core.provenance import doubt_refined
 from no2sr.core.version import __version__
-from no2sr.downscaling.blocks import Strips, pool
-from no2sr.downscaling.kernel import Kernel
-from no2sr.downscaling.lazy import promised
-from no2sr.downscaling.tally import Tally
-from no2sr.networks.card import Model, ModelCard
+from no2sr.downscaling.baselines import BASELINES, Baseline
+from no2sr.downscaling.blocks import Canvas
+from no2sr.downscaling.kernel import NetworkMethod
+from no2sr.downscaling.lazy import promise
+from no2sr.downscaling.method import FunctionMethod, Method
+from no2sr.downscaling.run import collect
+from no2sr.downscaling.settings import Refining
+from no2sr.networks.card import Model
 from no2sr.networks.store import load_model
-from no2sr.steps.conserve import check_kind
 from no2sr.steps.resample import KERNEL_REACH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from numpy.typing import NDArray
+    from no2sr.downscaling.settings import AnyMethod, Conserve, Edges
 
-    from no2sr.steps.conserve import Kind
-
-__all__ = ["LEAST_CELLS", "check_size", "chosen_kernel", "downscale", "placed"]
+__all__ = [
+    "LEAST_CELLS",
+    "Task",
+    "check_size",
+    "choose_method",
+    "describe_fine",
+    "downscale",
+    "plan_task",
+]
 
 Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
+AMethod = TypeVar("AMethod", bound=Method)
 # The support of the bicubic kernel: with fewer cells it would see nothing but padding.
 LEAST_CELLS = 2 * KERNEL_REACH["bicubic"]
 
@@ -45,10 +56,10 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     dataset: Grid,
     *,
     scale: int = 4,
-    model: str | Path | Model | None = None,
+    model: AnyMethod = None,
     variable: str | None = None,
-    conserve: Kind = "additive",
-    edges: Literal["pad", "shave"] = "pad",
+    conserve: Conserve = "additive",
+    edges: Edges = "pad",
     engine: str = "onnxruntime",
     precision: str = "float32",
     progress: Callable[[int, int], None] | None = None,
@@ -63,9 +74,11 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         A dask-backed one stays lazy: a task a chunk, on whatever scheduler dask is told to use.
     scale : int
         Fine cells along each side of a coarse one.
-    model : str, Path or Model, optional
-        Name of a shipped network (default ``"srcnn"``), folder of a saved one, or one in memory.
-        One for pictures works too, on normalised columns around mid-grey, but knows no column.
+    model : str, Path, Model, Method or callable, optional
+        Name of a shipped network (default ``"srcnn"``) or of a classical method, folder of a saved
+        model, a model in memory, any `no2sr.downscaling.method.Method`, or a function that maps a
+        coarse array (y, x) and the scale to a fine array. A network for pictures works too, on
+        normalised columns around mid-grey, but knows no column.
     variable : str, optional
         Which variable of a Dataset; needed where several qualify.
     conserve : {"additive", "multiplicative"}
@@ -110,137 +123,188 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     A finer map is an estimate and no observation: the method puts structure where structure of
     that kind was seen in training. Only the means over coarse cells are measured.
     """
-    kernel = chosen_kernel(
-        model, scale=scale, conserve=conserve, engine=engine, precision=precision
+    refining = Refining(
+        scale=scale,
+        model=model,
+        conserve=conserve,
+        edges=edges,
+        engine=engine,
+        precision=precision,
     )
+    task = plan_task(dataset, refining, variable=variable)
+    canvas, method = task.canvas, task.method
+    if task.image.chunks is not None:
+        both = promise(canvas, method)
+        fine = describe_fine(task, both[0], both[1] if method.states_uncertainty else None)
+        return _leave(fine, task, dataset, variable)
+    found = collect(canvas, method, progress=progress)
+    fine = describe_fine(task, found.values, found.uncertainty, **found.tally.facts())
+    return _leave(fine, task, dataset, variable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A scene and the method that is going to make it finer.
+
+    Attributes
+    ----------
+    image : DataArray, (y, x) or (time, y, x)
+        The strict image of the column.
+    canvas : Canvas
+    method : Method
+    refining : Refining
+    earlier : int
+        Scale by which the scene had been refined before.
+    """
+
+    image: xr.DataArray
+    canvas: Canvas
+    method: Method
+    refining: Refining
+    earlier: int = 1
+
+
+def plan_task(
+    dataset: xr.Dataset | xr.DataArray, refining: Refining, *, variable: str | None = None
+) -> Task:
+    """Check a scene and its settings, and take what the method needs.
+
+    Parameters
+    ----------
+    dataset : Dataset or DataArray
+    refining : Refining
+    variable : str, optional
+
+    Raises
+    ------
+    ImageError, ModelError, SettingsError
+        As for `downscale`.
+    """
+    method = choose_method(refining)
     image = enter(dataset, variable=variable)
     earlier = doubt_refined(str(image.name), image.attrs, dataset.attrs)
-    check_size(image, kernel, edges=edges)
-    if image.chunks is not None:
-        fine = placed(promised(image, kernel), image, kernel, edges=edges, earlier=earlier)
-    else:
-        values, tally = _computed(image, kernel, progress)
-        fine = placed(values, image, kernel, edges=edges, earlier=earlier, **tally.facts())
-    return leave(fine, dataset, variable=variable)
+    check_size(image, method, edges=refining.edges)
+    layers = enter_companions(dataset, image, (RANDOM, SYSTEMATIC))
+    names = {"noise": RANDOM, "systematic": SYSTEMATIC}
+    beside = {field: layers[layer] for field, layer in names.items() if layer in layers}
+    canvas = Canvas.of(image, method.scale, beside)
+    return Task(image=image, canvas=canvas, method=method, refining=refining, earlier=earlier)
 
 
-def chosen_kernel(
-    model: str | Path | Model | None, *, scale: int, conserve: Kind, engine: str, precision: str
-) -> Kernel:
-    """Return what makes blocks finer, and refuse what cannot be had.
+def choose_method(refining: Refining) -> Method:
+    """Return the method that makes blocks finer.
 
     Raises
     ------
     ModelError, SettingsError, MissingDependencyError
         As for `downscale`.
     """
-    check_kind(conserve)
-    chosen = _choose(model, check_scale(scale, least=2))
-    kernel = Kernel(model=chosen, conserve=conserve, engine=engine, precision=precision)
-    kernel.load()
-    return kernel
-
-
-def _choose(model: str | Path | Model | None, scale: int) -> Model:
-    """Return the model for the scale."""
+    scale = check_scale(refining.scale, least=2)
+    model = refining.model
+    if isinstance(model, str) and model in BASELINES:
+        return Baseline(name=model, scale=scale)
+    if isinstance(model, Method):
+        return _check_method(model, scale)
+    if callable(model):
+        name = getattr(model, "__name__", "function")
+        return FunctionMethod(function=model, scale=scale, name=name)
     if not isinstance(model, Model):
         model = load_model(model or "srcnn", scale=scale)
-    card = model.card
-    if card.scale != scale:
+    method = NetworkMethod(
+        model=model,
+        conserve=refining.conserve,
+        engine=refining.engine,
+        precision=refining.precision,
+    )
+    _check_method(method, scale).load()
+    return method
+
+
+def _check_method(method: AMethod, scale: int) -> AMethod:
+    """Refuse a method for another scale."""
+    if method.scale != scale:
         raise CardMismatchError(
-            f"the model was trained for scale {card.scale}, expected scale {scale}; "
-            f"use scale={card.scale} or another model"
+            f"{method.name} is for scale {method.scale}, not for scale {scale}; "
+            f"use scale={method.scale} or another model"
         )
-    return model
+    return method
 
 
-def check_size(image: xr.DataArray, kernel: Kernel, *, edges: str) -> None:
+def check_size(image: xr.DataArray, method: Method, *, edges: str = "pad") -> None:
     """Refuse grids that would be nothing but padding.
 
     Raises
     ------
     TooSmallError
         If there are too few cells.
-    SettingsError
-        If `edges` is unknown.
     """
-    if edges not in ("pad", "shave"):
-        raise SettingsError(f"edges is {edges!r}, expected 'pad' or 'shave'; choose one of these")
-    least = 2 * kernel.model.card.halo + 1 if edges == "shave" else LEAST_CELLS
+    least = 2 * (method.halo or 0) + 1 if edges == "shave" else LEAST_CELLS
     ny, nx = image.sizes["y"], image.sizes["x"]
     if min(ny, nx) < least:
         raise TooSmallError(
-            f"the grid has {ny} x {nx} cells, expected at least {least} along each axis "
-            f"with edges={edges!r}; choose a larger region"
+            f"the grid has {ny} x {nx} cells; with edges={edges!r} at least {least} are needed "
+            "along each axis; choose a larger region"
             + (" or edges='pad'" if edges == "shave" else "")
         )
 
 
-def _computed(
-    image: xr.DataArray, kernel: Kernel, progress: Callable[[int, int], None] | None
-) -> tuple[NDArray[np.float32], Tally]:
-    """Return the fine values of an image in memory, and what was counted on the way."""
-    strips = Strips(image, kernel)
-    fine = np.empty(strips.shape, dtype=np.float32)
-    tally, done = Tally(), 0
-    with pool(None) as workers:
-        for layer, place, result in strips.refined(workers):
-            fine[layer][place.refined(strips.scale).window] = result.values
-            tally = tally.merged(result.tally)
-            done += result.values.size
-            if progress is not None:
-                progress(done, fine.size)
-    return fine.reshape(*image.shape[:-2], *fine.shape[1:]), tally
-
-
-def placed(
-    values: Any,
-    image: xr.DataArray,
-    kernel: Kernel,
-    *,
-    edges: str,
-    earlier: int = 1,
-    **facts: float,
-) -> xr.DataArray:
-    """Make the fine image of its values: georeferenced, described, cut where it was asked for.
+def describe_fine(task: Task, values: Any, uncertainty: Any = None, **facts: float) -> xr.Dataset:
+    """Make the fine scene from its values: georeferenced, described, and shaved if asked for.
 
     Parameters
     ----------
-    values : array, (..., scale * y, scale * x), or its dask counterpart
-    image : DataArray, (..., y, x)
-        The coarse image.
-    kernel : Kernel
-    edges : {"pad", "shave"}
-    earlier : int
-        Scale by which the coarse image had been refined before.
+    task : Task
+    values, uncertainty : array, (layers, scale * y, scale * x), or their dask counterparts
     **facts : float
         What is recorded in attributes called ``no2sr_<name>``.
 
     Returns
     -------
-    DataArray
+    Dataset, (..., scale * y, scale * x)
+        The column, and its uncertainty where there is one.
     """
-    card = kernel.model.card
-    fine = refine(image, card.scale, values)
-    if earlier > 1:
-        facts["earlier_scale"] = earlier
-    fine = _describe(fine, card, edges=edges, conserve=kernel.conserve, **facts)
-    if edges == "shave":
-        fine = shave(fine, card.halo * card.scale)
-    return within_poles(fine)
+    image, method, refining = task.image, task.method, task.refining
+    shape = (*image.shape[:-2], *values.shape[1:])
+    fine = refine(image, method.scale, values.reshape(shape))
+    earlier = {"earlier_scale": task.earlier} if task.earlier > 1 else {}
+    described = _describe(fine, task, **facts, **earlier)
+    layers = {}
+    if uncertainty is not None:
+        layers[TOTAL] = fine.copy(data=uncertainty.reshape(shape)).drop_attrs(deep=False)
+    scene = assemble_scene(described, layers)
+    if refining.edges == "shave":
+        rim = (method.halo or 0) * method.scale
+        scene = scene.map(shave, keep_attrs=True, args=(rim,))
+    return scene.map(within_poles, keep_attrs=True)
 
 
-def _describe(fine: xr.DataArray, card: ModelCard, **facts: str | float) -> xr.DataArray:
+def _describe(fine: xr.DataArray, task: Task, **facts: float) -> xr.DataArray:
     """Write down what was done."""
+    method, edges = task.method, task.refining.edges
+    told = {
+        "version": __version__,
+        "scale": method.scale,
+        "edges": edges,
+        **method.facts,
+        **facts,
+    }
+    conserving = f" conserve={told['conserve']}" if "conserve" in told else ""
     fine = with_history(
         fine,
-        f"downscale scale={card.scale} model={card.name} "
-        f"edges={facts['edges']} conserve={facts['conserve']} (version {__version__})",
+        f"downscale scale={method.scale} model={method.name} edges={edges}{conserving} "
+        f"(version {__version__})",
     )
-    return fine.assign_attrs(
-        no2sr_version=__version__,
-        no2sr_model=card.name,
-        no2sr_model_sha256=card.checksum,
-        no2sr_scale=card.scale,
-        **{f"no2sr_{name}": value for name, value in facts.items()},
-    )
+    return fine.assign_attrs({f"no2sr_{name}": value for name, value in told.items()})
+
+
+def _leave(scene: xr.Dataset, task: Task, dataset: Grid, variable: str | None) -> Grid:
+    """Give every layer of a fine scene the outer form of the dataset that it was made from."""
+    name = str(task.image.name)
+    whole = leave(scene[name], dataset, variable=variable)
+    if isinstance(whole, xr.DataArray) or len(scene.data_vars) == 1:
+        return whole
+    for layer in scene.data_vars:
+        if layer != name:
+            left = leave(scene[layer], dataset[name])
+            whole[layer] = left.assign_attrs(scene[layer].attrs)
+    return whole

@@ -1,6 +1,6 @@
-"""Downscale into a file without ever holding the fine image, and go on after being killed.
+"""Downscale into a file without ever holding the fine scene, and continue after being killed.
 
-Strips of the coarse image are read, made finer on all cores or on a cluster, and appended to a work
+Strips of the coarse scene are read, made finer on all cores or on a cluster, and appended to a work
 folder beside the output. The output is then written from there, and put in its place when it is
 complete. It is the file that `no2sr.downscale` and `no2sr.write` would make, byte for byte.
 """
@@ -8,103 +8,100 @@ complete. It is the file that `no2sr.downscale` and `no2sr.write` would make, by
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 
 from no2sr.core.atomic import check_free, refusals, scratch_in
-from no2sr.core.door import enter
 from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import transform_of
 from no2sr.core.image import crs_of
-from no2sr.core.provenance import doubt_refined
 from no2sr.core.version import __version__
-from no2sr.downscaling.blocks import Strips, pool
-from no2sr.downscaling.pipeline import check_size, chosen_kernel, placed
+from no2sr.downscaling.blocks import Strips
+from no2sr.downscaling.inputs import Input, open_input
+from no2sr.downscaling.kernel import NetworkMethod
+from no2sr.downscaling.pipeline import describe_fine, plan_task
+from no2sr.downscaling.run import lend_workers, run
+from no2sr.downscaling.settings import Reading, Refining, Running, Writing
 from no2sr.downscaling.workfolder import WorkFolder
 from no2sr.writers.dispatch import check_fits, write
 from no2sr.writers.prepare import check_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    import xarray as xr
     from numpy.typing import NDArray
 
-    from no2sr.downscaling.blocks import Workers
-    from no2sr.downscaling.kernel import Kernel
-    from no2sr.networks.card import Model
-    from no2sr.steps.conserve import Kind
+    from no2sr.downscaling.pipeline import Task
 
-__all__ = ["refine_to_file", "seal"]
-
-_ENDS = 1 << 20  # bytes of either end of a file that are looked at: headers and indices lie there
+__all__ = ["Refined", "downscale_file", "refine_input"]
 
 
-def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
-    image: xr.DataArray,
-    path: str | Path,
+class Refined(NamedTuple):
+    """What became of an input.
+
+    Attributes
+    ----------
+    coarse : DataArray
+        The strict image of the column.
+    fine : DataArray
+        Coordinates and attributes of the fine column; its values are in the file.
+    """
+
+    coarse: xr.DataArray
+    fine: xr.DataArray
+
+
+def downscale_file(
+    source: str | Path | Iterable[str | Path] | xr.Dataset | xr.DataArray,
+    target: str | Path,
     *,
-    scale: int = 4,
-    model: str | Path | Model | None = None,
-    conserve: Kind = "additive",
-    edges: Literal["pad", "shave"] = "pad",
-    engine: str = "onnxruntime",
-    precision: str = "float32",
-    unit: str | None = None,
-    overwrite: bool = False,
-    style: bool = False,
-    origin: Any = None,
-    resume: bool = True,
-    workers: Workers | None = None,
-    recheck: Callable[[], None] | None = None,
+    reading: Reading | None = None,
+    refining: Refining | None = None,
+    writing: Writing | None = None,
+    running: Running | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> xr.DataArray:
-    """Downscale an image into a file; memory does not grow with the image.
+) -> Path:
+    """Downscale a file, or a scene, into a file; memory does not grow with the scene.
 
     Parameters
     ----------
-    image : DataArray, (y, x) or (time, y, x)
-        As `no2sr.open_no2` returns it. A dask-backed one is read strip by strip.
-    path : str or Path
+    source : path, iterable of paths, Dataset or DataArray
+        What `no2sr.open_no2` takes, or a scene as it returns it. A dask-backed scene is read strip
+        by strip, and so are large grids in files that can be.
+    target : str or Path
         As for `no2sr.write`, but the folder is made if it is not there.
-    scale, model, conserve, edges, engine, precision
-        As for `no2sr.downscale`.
-    unit, overwrite, style
-        As for `no2sr.write`.
-    origin : optional
-        What the values of a dask-backed image depend on, such as the `seal` of its files and how
-        they were read: without it a killed run cannot be told to be the same. Values in memory are
-        compared themselves.
-    resume : bool
-        Whether to go on from what a killed run of the same task has left.
-    workers : Workers, optional
-        Where blocks are made finer, as `no2sr.downscaling.cluster.cluster` lends them; by default
-        all cores.
-    recheck : callable, optional
-        Called when all is computed and nothing is written: it is to raise if the input is no
-        longer what it was. What was computed is then forgotten.
+    reading : Reading, optional
+        How files are opened; not used for a scene.
+    refining : Refining, optional
+        Scale, model and what else `no2sr.downscale` takes.
+    writing : Writing, optional
+        Unit, style, and whether to overwrite.
+    running : Running, optional
+        Workers, and whether to continue from what a killed run of the same task has left.
     progress : callable, optional
-        As for `no2sr.downscale`.
+        Called as ``progress(done, total)`` with numbers of fine pixels.
 
     Returns
     -------
-    DataArray
-        The fine image's coordinates and attributes; its values are in the file.
+    Path
+        Where the complete file is.
 
     Raises
     ------
+    ReadError
+        As for `no2sr.open_no2`.
     ImageError, ModelError, SettingsError
         As for `no2sr.downscale`.
     NoValidPixelsError
         If every cell is a gap. No work is left behind.
     UnitsError
-        If the image cannot be converted to `unit`.
+        If the column cannot be converted to the unit asked for.
     OutputExistsError, WriteError
-        As for `no2sr.write`. Strips that were finished stay in the work folder.
+        As for `no2sr.write`. Finished strips stay in the work folder.
 
     Warns
     -----
@@ -112,111 +109,126 @@ def refine_to_file(  # noqa: PLR0913 - those of downscale and of write
         As for `no2sr.downscale`.
     No2srWarning
         If unfinished work of another task is removed.
+
+    Examples
+    --------
+    >>> from no2sr.downscaling.settings import Refining, Writing
+    >>> no2sr.downscale_file(  # doctest: +SKIP
+    ...     "day.nc", "fine.tif", refining=Refining(scale=2), writing=Writing(overwrite=True)
+    ... )
     """
-    out = Path(path)
-    kernel = chosen_kernel(
-        model, scale=scale, conserve=conserve, engine=engine, precision=precision
+    if isinstance(source, xr.Dataset | xr.DataArray):
+        given = Input(scene=source)
+    else:
+        paths = (source,) if isinstance(source, str | Path) else tuple(source)
+        given = open_input(tuple(map(Path, paths)), reading or Reading())
+    out = Path(target)
+    refine_input(
+        given,
+        out,
+        refining=refining or Refining(),
+        writing=writing or Writing(),
+        running=running or Running(),
+        progress=progress,
     )
-    earlier = doubt_refined(str(image.name), image.attrs, {})
-    image = enter(image)
-    check_size(image, kernel, edges=edges)
-    strips = Strips(image, kernel)
+    return out
+
+
+def refine_input(
+    given: Input,
+    out: Path,
+    *,
+    refining: Refining,
+    writing: Writing,
+    running: Running,
+    progress: Callable[[int, int], None] | None = None,
+) -> Refined:
+    """Downscale an input into a file; see `downscale_file`."""
+    task = plan_task(given.scene, refining)
+    strips = Strips(task.canvas, task.method)
     check_fits(out, strips.shape)
-    check_unit(image, unit)
+    check_unit(task.image, writing.unit)
     with refusals(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-    check_free(out, overwrite=overwrite)
-    task = {**_task(image, kernel, origin=origin), "edges": edges}
-    with refusals(out), WorkFolder(out, task, strips.shape, resume=resume) as folder:
-        _compute(strips, folder, workers=workers, progress=progress)
-        if recheck is not None:
+    check_free(out, overwrite=writing.overwrite)
+    record = _record(task, origin=given.origin)
+    fields = ("values", "uncertainty") if task.method.states_uncertainty else ("values",)
+    work = WorkFolder(out, record, strips.shape, fields=fields, resume=running.resume)
+    with refusals(out), work as folder:
+        _compute(strips, folder, running=running, progress=progress)
+        if given.recheck is not None:
             with folder.forgetting():
-                recheck()
-        values = folder.values().reshape(*image.shape[:-2], *strips.shape[1:])
-        facts = folder.tally.facts()
-        fine = placed(values, image, kernel, edges=edges, earlier=earlier, **facts)
+                given.recheck()
+        fine = describe_fine(task, *map(folder.read, fields), **folder.tally.facts())
         with scratch_in(folder.path):
-            write(fine, out, overwrite=overwrite, unit=unit, style=style)
-    return fine
+            write(
+                fine,
+                out,
+                overwrite=writing.overwrite,
+                unit=writing.unit,
+                style=writing.style,
+            )
+    return Refined(task.image, fine[str(task.image.name)])
 
 
 def _compute(
     strips: Strips,
     folder: WorkFolder,
     *,
-    workers: Workers | None,
+    running: Running,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     """Make the strips finer that are not finished, and add them to the folder."""
     tally, done, total = folder.tally, folder.pixels, int(np.prod(strips.shape, dtype=np.int64))
-    strip: list[NDArray[np.float32]] = []
-    with pool(workers) as there:
-        for _, place, result in strips.refined(there, first=folder.finished):
-            strip.append(result.values)
-            tally = tally.merged(result.tally)
-            if place.columns.stop * strips.scale == strips.shape[2]:
-                folder.append(np.concatenate(strip, axis=1), tally)
-                strip.clear()
-            done += result.values.size
+    parts: list[list[NDArray[np.float32]]] = [[] for _ in folder.fields]
+    with lend_workers(running.workers) as workers:
+        for _, place, estimate in run(strips, workers, first=folder.finished):
+            parts[0].append(estimate.values)
+            if estimate.uncertainty is not None:
+                parts[1].append(estimate.uncertainty)
+            tally = tally.merged(estimate.tally)
+            if place.columns.stop * strips.method.scale == strips.shape[2]:
+                folder.append([np.concatenate(part, axis=1) for part in parts], tally)
+                for part in parts:
+                    part.clear()
+            done += estimate.values.size
             if progress is not None:
                 progress(done, total)
     if not tally.valid:
         with folder.forgetting():
             raise NoValidPixelsError(
-                f"all {tally.cells} cells are gaps, expected observed ones; choose another region"
+                f"all {tally.cells} cells are gaps; choose another region or time"
             )
 
 
-def _task(image: xr.DataArray, kernel: Kernel, *, origin: Any) -> dict[str, Any]:
+def _record(task: Task, *, origin: Any) -> dict[str, Any]:
     """Return what the fine values and the attributes depend on."""
-    card = kernel.model.card
+    image = task.image
+    fields = task.canvas.fields
     if image.chunks is None:
-        values = hashlib.sha256(np.ascontiguousarray(image.values).data).hexdigest()
+        digests = [
+            hashlib.sha256(np.ascontiguousarray(f).data).hexdigest() for f in fields.values()
+        ]
+        values = "-".join(digests)
     else:
         values = "unread" if origin is not None else uuid.uuid4().hex
     return {
         "version": __version__,
         "origin": origin,
+        "fields": list(fields),
         "values": values,
         "shape": image.shape,
         "transform": transform_of(image)[:6],
         "crs": crs_of(image).to_wkt(),
         "attrs": image.attrs,
-        "model": card.files or uuid.uuid4().hex,
-        "card": hashlib.sha256(card.to_json().encode()).hexdigest(),
-        "conserve": kernel.conserve,
-        "engine": kernel.engine,
-        "precision": kernel.precision,
+        "edges": task.refining.edges,
+        "method": _identity(task),
     }
 
 
-def seal(path: Path) -> dict[str, Any]:
-    """Return what tells a file or a Zarr store from a changed one without reading it all.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict
-        Path, size, time of change, and a checksum of both ends; of a store, which has a file a
-        chunk, the number of its files and a checksum of their names, sizes and times.
-    """
-    if path.is_dir():
-        files = [entry for entry in sorted(path.rglob("*")) if entry.is_file()]
-        abouts = [(str(entry.relative_to(path)), entry.stat()) for entry in files]
-        listed = [[name, about.st_size, about.st_mtime_ns] for name, about in abouts]
-        digest = hashlib.sha256(json.dumps(listed).encode()).hexdigest()
-        return {"path": str(path.resolve()), "files": len(listed), "sha256": digest}
-    about = path.stat()
-    with path.open("rb") as file:
-        ends = file.read(_ENDS)
-        file.seek(max(0, about.st_size - _ENDS))
-        ends += file.read(_ENDS)
-    return {
-        "path": str(path.resolve()),
-        "size": about.st_size,
-        "changed": about.st_mtime_ns,
-        "sha256": hashlib.sha256(ends).hexdigest(),
-    }
+def _identity(task: Task) -> Any:
+    """Return what tells one method from another; one that cannot tell is never the same."""
+    method = task.method
+    if isinstance(method, NetworkMethod) and method.model.card.files:
+        return method.identity
+    return uuid.uuid4().hex

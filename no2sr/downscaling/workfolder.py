@@ -1,10 +1,10 @@
 """Work that survives being killed: finished strips beside the output, and what they belong to.
 
-The folder ``.<name>.no2sr-work`` holds ``task.json`` (input, parameters, version), ``fine.f32``
-(finished strips, one after the other) and ``finished.jsonl`` (a line a strip, with its checksum).
-A line is written after its strip, and a strip counts only if its checksum is right. So neither a
-kill nor a power cut can make a later run take half a strip for a whole one, and nothing has to wait
-for the disk.
+The folder ``.<name>.no2sr-work`` holds ``task.json`` (input, parameters, version), a file such as
+``values.f32`` for each layer (finished strips, one after the other) and ``finished.jsonl`` (a line
+a strip, with its checksums). A line is written after its strip, and a strip counts only if its
+checksums are right. So neither a kill nor a power cut can make a later run take half a strip for a
+whole one, and nothing has to wait for the disk.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from no2sr.core.names import LONGEST_NAME, shortened
 from no2sr.downscaling.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkFolder", "folder_of"]
 
-_TASK, _VALUES, _FINISHED, _LOCK = "task.json", "fine.f32", "finished.jsonl", "lock"
+_TASK, _FINISHED, _LOCK = "task.json", "finished.jsonl", "lock"
 _PART = 1 << 26
 
 
@@ -59,8 +59,10 @@ class WorkFolder:
         All that the result depends on, as JSON would hold it.
     shape : (int, int, int)
         Layers, rows and columns of the fine values.
+    fields : tuple of str
+        The layers that a strip has.
     resume : bool
-        Whether to go on from what is there.
+        Whether to continue from what is there.
 
     Attributes
     ----------
@@ -72,9 +74,15 @@ class WorkFolder:
     """
 
     def __init__(
-        self, out: Path, task: dict[str, Any], shape: tuple[int, int, int], *, resume: bool = True
+        self,
+        out: Path,
+        task: dict[str, Any],
+        shape: tuple[int, int, int],
+        *,
+        fields: tuple[str, ...] = ("values",),
+        resume: bool = True,
     ) -> None:
-        self.path, self.shape = folder_of(out), shape
+        self.path, self.shape, self.fields = folder_of(out), shape, fields
         self._task = json.dumps(task, indent=1, sort_keys=True, default=str)
         self._resume = resume
         self._place = 0  # bytes of finished strips
@@ -89,7 +97,7 @@ class WorkFolder:
             if not self._goes_on():
                 worthless = True
                 self._start()
-            self._values = self._opened(_VALUES)
+            self._values = [self._opened(_file_of(field)) for field in self.fields]
             self._record = self._opened(_FINISHED)
             self._recall()
             worthless = not self.finished
@@ -132,28 +140,35 @@ class WorkFolder:
         """Number of fine values in the finished strips."""
         return self._place // 4
 
-    def append(self, values: NDArray[np.float32], tally: Tally) -> None:
+    def append(self, strip: Sequence[NDArray[np.float32]], tally: Tally) -> None:
         """Add a strip, and the tally of all strips with it.
+
+        Parameters
+        ----------
+        strip : sequence of array
+            An array for each of `fields`, all of one shape.
+        tally : Tally
 
         Raises
         ------
         OSError
             If there is no room. The strip then does not count.
         """
-        data = np.ascontiguousarray(values).data.cast("B")
-        self._values.seek(self._place)
-        _write_all(self._values, data)
-        line = json.dumps([len(data), zlib.crc32(data), *tally]) + "\n"
+        parts = [np.ascontiguousarray(values).data.cast("B") for values in strip]
+        for file, data in zip(self._values, parts, strict=True):
+            file.seek(self._place)
+            _write_all(file, data)
+        line = json.dumps([len(parts[0]), [zlib.crc32(data) for data in parts], *tally]) + "\n"
         _write_all(self._record, memoryview(line.encode()))
-        self._place += len(data)
+        self._place += len(parts[0])
         self.finished, self.tally = self.finished + 1, tally
 
-    def values(self) -> Any:
-        """Return the fine values as a dask array that reads them when they are asked for."""
+    def read(self, field: str) -> Any:
+        """Return a layer as a dask array that reads its values when they are asked for."""
         import dask.array as da
 
         chunks = (1, min(512, self.shape[1]), self.shape[2])
-        rows = _Rows(self.path / _VALUES, self.shape)
+        rows = _Rows(self.path / _file_of(field), self.shape)
         return da.from_array(rows, chunks=chunks, name=f"fine-{id(rows)}", meta=_EMPTY)
 
     def _goes_on(self) -> bool:
@@ -176,7 +191,7 @@ class WorkFolder:
         for entry in self.path.iterdir():
             if entry.name != _LOCK:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        for name in (_VALUES, _FINISHED):
+        for name in (*map(_file_of, self.fields), _FINISHED):
             (self.path / name).touch()
         unfinished = self.path / f"{_TASK}.partial"
         unfinished.write_text(self._task, encoding="utf-8")
@@ -187,11 +202,12 @@ class WorkFolder:
         kept = 0
         for line in self._record.read().splitlines(keepends=True):
             try:
-                size, checksum, *counts = json.loads(line)
-                tally, found = Tally(*counts), _checksum(self._values, size)
+                size, checksums, *counts = json.loads(line)
+                tally = Tally(*counts)
+                found = [_checksum(file, size) for file in self._values]
             except (TypeError, ValueError):  # no line of ours: a power cut leaves anything
                 break
-            if not line.endswith(b"\n") or found != checksum:
+            if not line.endswith(b"\n") or found != checksums:
                 break
             kept += len(line)
             self._place += size
@@ -199,12 +215,13 @@ class WorkFolder:
         self._record.truncate(kept)
         self._record.seek(kept)
         for entry in self.path.iterdir():  # what a killed run was writing last
-            if entry.name not in (_TASK, _VALUES, _FINISHED, _LOCK):
+            if entry.name not in {_TASK, _FINISHED, _LOCK, *map(_file_of, self.fields)}:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _check_room(self) -> None:
         """Refuse at once what cannot fit."""
-        needed = 4 * int(np.prod(self.shape, dtype=np.int64)) - self._place
+        layers = len(self.fields)
+        needed = layers * (4 * int(np.prod(self.shape, dtype=np.int64)) - self._place)
         free = shutil.disk_usage(self.path).free
         if needed > free:
             raise WriteError(
@@ -214,6 +231,10 @@ class WorkFolder:
 
 
 _EMPTY = np.empty((0, 0, 0), dtype=np.float32)
+
+
+def _file_of(field: str) -> str:
+    return f"{field}.f32"
 
 
 class _Rows:

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from no2sr.core.door import choose_variable
 from no2sr.core.errors import NoValidPixelsError
-from no2sr.core.grid import bounds_of, cell_areas, check_scale, modcrop
-from no2sr.downscaling.baselines import BASELINES, enlarge, interpolate
-from no2sr.downscaling.pipeline import downscale
-from no2sr.networks.card import Model
-from no2sr.networks.store import available_models, load_model
+from no2sr.core.grid import bounds_of, check_scale, modcrop
+from no2sr.downscaling.baselines import BASELINES, Baseline
+from no2sr.downscaling.blocks import Canvas
+from no2sr.downscaling.pipeline import check_size, choose_method
+from no2sr.downscaling.run import collect
+from no2sr.downscaling.settings import Refining
+from no2sr.networks.store import available_models
 from no2sr.simulation.degrading import degrade
 from no2sr.steps.conserve import closure
 
@@ -28,8 +31,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Methods = Sequence[str] | Mapping[str, str | Model]
-    Images = xr.DataArray | Iterable[xr.DataArray]
+    from no2sr.downscaling.method import Method
+    from no2sr.downscaling.settings import AnyMethod
+
+    Methods = Sequence[str] | Mapping[str, AnyMethod]
+    Images = xr.Dataset | xr.DataArray | Iterable[xr.Dataset | xr.DataArray]
 
 __all__ = ["BASE", "Comparison", "Scene", "compare", "default_methods"]
 
@@ -107,12 +113,15 @@ def compare(
 
     Parameters
     ----------
-    reference : DataArray, (y, x) or (time, y, x), or an iterable of such
+    reference : Dataset or DataArray, (y, x) or (time, y, x), or an iterable of them
         Fine images; sizes are trimmed to multiples of the scale.
     scale : int
-    methods : sequence of str, or mapping of label to name or Model, optional
-        Baselines, shipped networks, folders of saved models, models. By default all baselines and
-        all shipped networks with weights for the scale.
+    methods : sequence of str, or mapping of label to method, optional
+        A method is the name of a classical method of `no2sr.downscaling.baselines` or of a shipped
+        network, the folder of a saved model, a Model, any
+        `no2sr.downscaling.method.Method`, or a function that maps a coarse array (y, x) and the
+        scale to a fine array. By default all classical methods and every shipped network with
+        weights for the scale.
     psf : (float, float), optional
         Transfer of the sensor at coarse Nyquist along y and x; see `no2sr.degrade`.
     full_scale : bool
@@ -134,8 +143,9 @@ def compare(
         If there is no such method.
     """
     scale = check_scale(scale, least=2)
-    chosen = _resolve(methods, scale)
-    images = [reference] if isinstance(reference, xr.DataArray) else list(reference)
+    chosen = resolve_methods(methods, scale)
+    given = [reference] if isinstance(reference, xr.Dataset | xr.DataArray) else reference
+    images = [choose_variable(image) for image in given]
     scenes: list[Scene] = []
     for number, image in enumerate(images, start=1):
         coarse = degrade(image, scale, psf=psf)
@@ -151,7 +161,7 @@ def compare(
     return Comparison(
         scale=scale,
         unit=str(images[0].attrs["units"]),
-        classical=tuple(label for label, method in chosen.items() if isinstance(method, str)),
+        classical=tuple(label for label in chosen if isinstance(chosen[label], Baseline)),
         scenes=tuple(scenes),
     )
 
@@ -162,42 +172,52 @@ def default_methods(scale: int) -> list[str]:
     return [*BASELINES, *(card.name for card in cards if card.scale == scale)]
 
 
-def _resolve(methods: Methods | None, scale: int) -> dict[str, str | Model]:
-    """Return methods by label: the name of a baseline, or a loaded model."""
+def resolve_methods(methods: Methods | None, scale: int) -> dict[str, Method]:
+    """Return methods by label.
+
+    Parameters
+    ----------
+    methods : sequence of str, or mapping of label to method, optional
+        As for `compare`.
+    scale : int
+
+    Raises
+    ------
+    ModelError
+        If there is no such method.
+    """
     methods = default_methods(scale) if methods is None else methods
     named = methods if isinstance(methods, Mapping) else {name: name for name in methods}
     return {
-        label: method
-        if isinstance(method, Model) or method in BASELINES
-        else load_model(method, scale=scale)
-        for label, method in named.items()
+        label: choose_method(Refining(scale=scale, model=method)) for label, method in named.items()
     }
 
 
 def _scenes(
     reference: xr.DataArray,
     coarse: xr.DataArray,
-    methods: Mapping[str, str | Model],
+    methods: Mapping[str, Method],
     *,
     full_scale: bool,
 ) -> list[Scene]:
     """Return one record a layer that is not all gaps."""
     scale = reference.sizes["y"] // coarse.sizes["y"]
-    areas = cell_areas(reference)
-    made = {label: _apply(method, coarse, scale, areas) for label, method in methods.items()}
-    interpolated = made.get(BASE) if methods.get(BASE) == BASE else None
-    if interpolated is None:
-        interpolated = _apply(BASE, coarse, scale, areas)
+    for method in methods.values():
+        if method.halo is not None:
+            check_size(coarse, method)
+    canvas = Canvas.of(coarse, scale)
+    made = {label: collect(canvas, method).values for label, method in methods.items()}
+    base = Baseline(name=BASE, scale=scale)
+    known = next((label for label, method in methods.items() if method == base), None)
+    interpolated = collect(canvas, base).values if known is None else made[known]
     deviations = {
-        label: _full_scale(method, reference, scale)
-        for label, method in methods.items()
-        if full_scale
+        label: _full_scale(method, reference) for label, method in methods.items() if full_scale
     }
     return [
         Scene(
             reference=wanted,
             coarse=given,
-            areas=areas,
+            areas=canvas.areas,
             bounds=bounds_of(reference),
             interpolated=interpolated[layer],
             estimates={label: values[layer] for label, values in made.items()},
@@ -210,25 +230,13 @@ def _scenes(
     ]
 
 
-def _apply(
-    method: str | Model, coarse: xr.DataArray, scale: int, areas: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Bring a coarse image to the fine grid, as (layers, y, x)."""
-    if isinstance(method, str):
-        # Arrays suffice here, and coordinates of thousands of small images would take most time.
-        return np.stack([enlarge(layer, areas, scale, method=method) for layer in _layers(coarse)])
-    return _layers(downscale(coarse, scale=scale, model=method))
-
-
-def _full_scale(method: str | Model, reference: xr.DataArray, scale: int) -> float:
+def _full_scale(method: Method, reference: xr.DataArray) -> float:
     """Make the reference finer and return how far its block means are off."""
-    if isinstance(method, str):
-        finer = interpolate(reference, scale, method=method)
-    else:
-        finer = downscale(reference, scale=scale, model=method)
+    canvas = Canvas.of(reference, method.scale)
+    finer = collect(canvas, method).values
     squares = [
-        closure(found, wanted, cell_areas(finer)) ** 2
-        for found, wanted in zip(_layers(finer), _layers(reference), strict=True)
+        closure(found, wanted, canvas.areas) ** 2
+        for found, wanted in zip(finer, _layers(reference), strict=True)
     ]
     return float(np.sqrt(np.nanmean(squares)))
 

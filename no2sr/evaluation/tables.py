@@ -53,13 +53,15 @@ def evaluate(
 
     Parameters
     ----------
-    reference : DataArray, (y, x) or (time, y, x), or an iterable of such
+    reference : Dataset or DataArray, (y, x) or (time, y, x), or an iterable of them
         Fine images. Each is averaged to the coarse grid; only blocks observed in full count.
     scale : int
-    methods : sequence of str, or mapping of label to name or Model, optional
-        Classical methods of `no2sr.downscaling.baselines`, shipped networks, folders of saved
-        models, models. By default all classical ones and every shipped network with weights for the
-        scale.
+    methods : sequence of str, or mapping of label to method, optional
+        A method is the name of a classical method of `no2sr.downscaling.baselines` or of a shipped
+        network, the folder of a saved model, a Model, any
+        `no2sr.downscaling.method.Method`, or a function that maps a coarse array (y, x) and the
+        scale to a fine array. By default all classical methods and every shipped network with
+        weights for the scale.
     metrics : sequence of str
         Keys of `no2sr.evaluation.metrics.METRICS`, and those that need more than two arrays:
         ``closure`` (root mean square deviation of block means from the coarse image),

@@ -12,8 +12,9 @@ import no2sr.networks.store
 from no2sr.cli import batch
 from no2sr.cli.batch import Log, Outcome
 from no2sr.cli.jobs import Job
+from no2sr.core.door import choose_variable
 from no2sr.core.errors import ManyGapsWarning, ReadError, WriteError
-from no2sr.downscaling import to_file as windowed
+from no2sr.downscaling import to_file
 
 LOG = "no2sr-log.jsonl"
 
@@ -81,7 +82,7 @@ def test_warnings_name_their_file_and_are_told_of_every_file(
         warnings.warn("most of it is missing", ManyGapsWarning, stacklevel=1)
         return image
 
-    monkeypatch.setattr(no2sr, "open_no2", open_no2)
+    monkeypatch.setattr("no2sr.readers.opening.opener.open_no2", open_no2)
     done = no2sr_command("downscale", "a.nc", "b.nc", f"{tmp_path}/out/", "--scale", 2, "--quiet")
     assert (done.code, done.out) == (0, "")
     assert done.err.splitlines() == [
@@ -96,14 +97,14 @@ def test_warnings_name_their_file_and_are_told_of_every_file(
 def test_a_fault_of_ours_stops_no_other_file(
     no2sr_command, monkeypatch, tmp_path, grid_file, debug
 ):
-    really = windowed.refine_to_file
+    really = to_file.refine_input
 
-    def refine(image, path, **settings):
-        if "b.nc" in str(image.attrs["source"]):
+    def refine(given, path, **settings):
+        if "b.nc" in str(choose_variable(given.scene).attrs["source"]):
             raise KeyError("halo")
-        return really(image, path, **settings)
+        return really(given, path, **settings)
 
-    monkeypatch.setattr(windowed, "refine_to_file", refine)
+    monkeypatch.setattr(to_file, "refine_input", refine)
     for name in ("a.nc", "b.nc", "c.nc"):
         (tmp_path / name).write_bytes(grid_file.read_bytes())
     options = ["--debug"] if debug else []
@@ -123,7 +124,7 @@ def test_memory_that_runs_out_is_said_so(no2sr_command, monkeypatch, tmp_path, g
     def refine(*_args, **_settings):
         raise MemoryError
 
-    monkeypatch.setattr(windowed, "refine_to_file", refine)
+    monkeypatch.setattr(to_file, "refine_input", refine)
     for out in (f"{tmp_path}/out/", tmp_path / "fine.tif"):
         failed = no2sr_command("downscale", grid_file, out)
         assert failed.code == 1
@@ -133,15 +134,15 @@ def test_memory_that_runs_out_is_said_so(no2sr_command, monkeypatch, tmp_path, g
 
 
 def test_an_interrupted_batch_says_how_far_it_went(no2sr_command, monkeypatch, tmp_path, grid_file):
-    really, calls = windowed.refine_to_file, []
+    really, calls = to_file.refine_input, []
 
-    def refine(image, path, **settings):
-        calls.append(image)
+    def refine(given, path, **settings):
+        calls.append(given)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return really(image, path, **settings)
+        return really(given, path, **settings)
 
-    monkeypatch.setattr(windowed, "refine_to_file", refine)
+    monkeypatch.setattr(to_file, "refine_input", refine)
     for name in ("a.nc", "b.nc", "c.nc"):
         (tmp_path / name).write_bytes(grid_file.read_bytes())
     stopped = no2sr_command("downscale", *sorted(tmp_path.glob("*.nc")), f"{tmp_path}/out/")

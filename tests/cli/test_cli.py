@@ -18,9 +18,9 @@ import rasterio
 import no2sr
 from no2sr.cli import main
 from no2sr.cli.display import progress_bar
-from no2sr.cli.downscale import _seals
 from no2sr.cli.messages import foreign
 from no2sr.core.errors import ManyGapsWarning, ReadError
+from no2sr.downscaling.inputs import seal_all
 
 COMMANDS = sorted(main.commands)
 
@@ -239,10 +239,10 @@ def test_a_pattern_is_sealed_by_its_files(tmp_path):
     pattern, seals = tmp_path / "*.nc", []
     for content in ("a", "b"):
         (tmp_path / "day.nc").write_text(content)
-        seals.append(_seals((pattern,)))
+        seals.append(seal_all((pattern,)))
     assert seals[0] != seals[1]
-    assert seals[1] == _seals((tmp_path / "day.nc",))
-    assert _seals((tmp_path / "none-*.nc",)) == [[]]
+    assert seals[1] == seal_all((tmp_path / "day.nc",))
+    assert seal_all((tmp_path / "none-*.nc",)) == [[]]
 
 
 def test_overwrite_replaces(no2sr_command, grid_file, tmp_path):

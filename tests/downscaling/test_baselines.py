@@ -8,7 +8,8 @@ import xarray as xr
 from affine import Affine
 
 from no2sr.core.grid import cell_areas, coarsen, georeference
-from no2sr.downscaling.baselines import BASELINES, enlarge, interpolate
+from no2sr.downscaling.baselines import BASELINES, Baseline, interpolate
+from no2sr.downscaling.method import Block
 from no2sr.steps.conserve import closure
 
 
@@ -84,7 +85,7 @@ def test_back_projection_finds_a_smooth_wave():
 
 
 def test_arrays_and_images_give_the_same(coarse):
-    areas = cell_areas(coarse, refined=3)
-    plain = enlarge(coarse.values, areas, 3, method="lanczos + correction")
+    block = Block(values=coarse.values, areas=cell_areas(coarse, refined=3))
+    plain = Baseline(name="lanczos + correction", scale=3)(block).values
     image = interpolate(coarse, 3, method="lanczos + correction")
     np.testing.assert_array_equal(plain, image.values)

@@ -17,12 +17,12 @@ from rasterio.transform import from_origin
 from rasterio.windows import Window
 
 import no2sr
-from no2sr.cli import downscale
+from no2sr.core.door import choose_variable
 from no2sr.core.errors import FileUnreadableError, NoValidPixelsError
 from no2sr.core.grid import crop
-from no2sr.downscaling import to_file as windowed
+from no2sr.downscaling import inputs, to_file
 from no2sr.downscaling.blocks import reader_of
-from no2sr.downscaling.to_file import seal
+from no2sr.downscaling.inputs import seal
 from no2sr.downscaling.workfolder import WorkFolder, folder_of
 from no2sr.readers.opening.extent import cells_in
 from no2sr.readers.opening.opener import open_no2
@@ -121,15 +121,15 @@ def folder(tmp_path):
 def large(monkeypatch):
     """Let grids count as large, and return the chunks of what is then refined."""
     seen = []
-    really = windowed.refine_to_file
+    really = to_file.refine_input
 
-    def refine(image, *args, **settings):
-        seen.append(image.chunks)
-        return really(image, *args, **settings)
+    def refine(given, *args, **settings):
+        seen.append(choose_variable(given.scene).chunks)
+        return really(given, *args, **settings)
 
-    monkeypatch.setattr(windowed, "refine_to_file", refine)
-    monkeypatch.setattr(downscale, "_MANY_CELLS", 30_000)  # one day has 21 000
-    monkeypatch.setattr(downscale, "_CHUNK", "40KiB")
+    monkeypatch.setattr(to_file, "refine_input", refine)
+    monkeypatch.setattr(inputs, "_MANY_CELLS", 30_000)  # one day has 21 000
+    monkeypatch.setattr(inputs, "_CHUNK", "40KiB")
     return seen
 
 
@@ -141,7 +141,7 @@ def test_by_window_equals_whole(no2sr_command, folder, tmp_path, large, monkeypa
     for out in outs:
         done = no2sr_command("downscale", *given, out, "--model", "espcn", "--quiet")
         assert (done.code, done.err) == (0, "")
-        monkeypatch.setattr(downscale, "_MANY_CELLS", 1 << 24)
+        monkeypatch.setattr(inputs, "_MANY_CELLS", 1 << 24)
     assert [chunks is None for chunks in large] == [False, True]
     assert max(map(len, large[0])) > 1
     assert contents(outs[0]) == contents(outs[1])
@@ -150,9 +150,9 @@ def test_by_window_equals_whole(no2sr_command, folder, tmp_path, large, monkeypa
 def test_swaths_are_read_as_ever(no2sr_command, samples, tmp_path, large, monkeypatch):
     swath = next(samples.glob("S5P*.nc"))
     settings = ("--resolution", 0.1, "--model", "espcn", "--quiet")
-    monkeypatch.setattr(downscale, "_MANY_CELLS", 1)
+    monkeypatch.setattr(inputs, "_MANY_CELLS", 1)
     for name, most in (("a.nc", 1), ("b.nc", 1 << 24)):
-        monkeypatch.setattr(downscale, "_MANY_CELLS", most)
+        monkeypatch.setattr(inputs, "_MANY_CELLS", most)
         assert no2sr_command("downscale", swath, swath, tmp_path / name, *settings).code == 0
     assert large == [None, None]
     assert contents(tmp_path / "a.nc") == contents(tmp_path / "b.nc")
@@ -204,7 +204,7 @@ def test_an_input_that_changes_meanwhile(no2sr_command, folder, large, monkeypat
 def test_a_batch_of_stores(no2sr_command, folder, tmp_path, large, monkeypatch):
     # The second is read in a fork of a process in which zarr has run.
     given = stores(folder)
-    monkeypatch.setattr(downscale, "_MANY_CELLS", 100)
+    monkeypatch.setattr(inputs, "_MANY_CELLS", 100)
     done = no2sr_command("downscale", *given, f"{tmp_path}/out/", "--model", "espcn", "--quiet")
     assert (done.code, done.err) == (0, "")
     assert len(list((tmp_path / "out").glob("*.tif"))) == 3
@@ -244,7 +244,7 @@ def test_what_may_not_be_looked_into_is_left_to_reading(no2sr_command, tmp_path,
         raise PermissionError(13, "Permission denied")
 
     make_grid((20, 20)).to_netcdf(tmp_path / "in.nc")
-    monkeypatch.setattr(windowed, "seal", refuse)
+    monkeypatch.setattr(inputs, "seal", refuse)
     assert no2sr_command("downscale", tmp_path / "in.nc", tmp_path / "out.nc").code == 0
 
 
@@ -255,7 +255,7 @@ def test_chunks_hold_whole_images_or_parts_of_one(folder, kind):
     (path,) = INPUTS[kind](folder)
     for room, (along, down) in {"40KiB": (1, 2), "200KiB": (2, 1), "1MiB": (3, 1)}.items():
         with dask.config.set({"array.chunk-size": room}):
-            chunks = open_no2(path, chunks="auto").chunks
+            chunks = choose_variable(open_no2(path, chunks="auto")).chunks
         assert max(chunks[0]) == along
         assert (len(chunks[1]) == 1) == (down == 1)
 
@@ -283,12 +283,13 @@ def test_each_chunk_is_read_once_in_each_layer(chunks):
 MEASURE = """
 import sys
 import numpy as np
-from no2sr.cli import downscale
+from no2sr.core.door import choose_variable
+from no2sr.downscaling import inputs
 from no2sr.downscaling.blocks import reader_of
 
 for source in sys.argv[1:]:
-    assert downscale._read((source,)) is None  # what the guard's child does
-    image = downscale._by_window((source,))
+    assert inputs._read((source,)) is None  # what the guard's child does
+    image = choose_variable(inputs._open_by_window((source,)))
     layers = image.data.reshape(-1, *image.shape[-2:])
     read = reader_of(layers)
     for layer in range(len(layers)):
@@ -336,11 +337,13 @@ def test_memory_stays_flat(tmp_path):
 # The same for a raster, of whatever else the command line does before it refines.
 MEASURE_RASTER = """
 import sys
-from no2sr.downscaling import to_file as windowed
 from no2sr.cli import main
+from no2sr.core.door import choose_variable
+from no2sr.downscaling import to_file
 from no2sr.downscaling.blocks import reader_of
 
-def refine(image, *_, **__):
+def refine(given, *_, **__):
+    image = choose_variable(given.scene)
     layers = image.data.reshape(1, *image.shape)
     read = reader_of(layers)
     for low in range(0, layers.shape[1], 512):
@@ -348,7 +351,7 @@ def refine(image, *_, **__):
     print(int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) // 1024)
     raise MemoryError
 
-windowed.refine_to_file = refine
+to_file.refine_input = refine
 main(["downscale", *sys.argv[1:], "--no-guard", "--quiet"])
 """
 

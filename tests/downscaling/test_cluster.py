@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from runs import refine_to_file
 
-from no2sr.cli import downscale
 from no2sr.core.errors import ClusterError, MissingDependencyError, SettingsError
 from no2sr.core.grid import georeference
+from no2sr.downscaling import inputs
 from no2sr.downscaling.cluster import _Submitter, cluster
-from no2sr.downscaling.to_file import refine_to_file
 from no2sr.downscaling.workfolder import folder_of
 from no2sr.readers.opening.opener import open_no2
 from no2sr.writers.zarr import write_zarr
@@ -165,8 +165,8 @@ def test_stores_by_window_on_two_workers_equal_local(tmp_path, no2sr_command, mo
     pytest.importorskip("zarr")
     source, outs = tmp_path / "in.zarr", [tmp_path / "local.zarr", tmp_path / "workers.zarr"]
     write_zarr(make_image(), source)
-    monkeypatch.setattr(downscale, "_MANY_CELLS", 1000)
-    monkeypatch.setattr(downscale, "_CHUNK", "40KiB")
+    monkeypatch.setattr(inputs, "_MANY_CELLS", 1000)
+    monkeypatch.setattr(inputs, "_CHUNK", "40KiB")
     blocks = []
     submit = _Submitter.submit
 

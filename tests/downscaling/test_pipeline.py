@@ -121,7 +121,7 @@ def test_too_small_grids_are_refused(edges):
 
 def test_wrong_settings_are_refused():
     image = _image((9, 8))
-    with pytest.raises(SettingsError, match="expected 'pad' or 'shave'"):
+    with pytest.raises(SettingsError, match="choose 'pad' or 'shave'"):
         downscale(image, edges="mirror")
     for scale in (1, 0, -2, 2.5):
         with pytest.raises(SettingsError, match="whole number of at least 2"):

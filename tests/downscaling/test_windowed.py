@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from runs import refine_to_file
 
 import no2sr
 from no2sr.core.errors import (
@@ -24,8 +25,10 @@ from no2sr.core.errors import (
     WriteError,
 )
 from no2sr.core.grid import georeference
-from no2sr.downscaling.kernel import Kernel
-from no2sr.downscaling.to_file import _task, refine_to_file, seal
+from no2sr.downscaling.inputs import seal
+from no2sr.downscaling.pipeline import plan_task
+from no2sr.downscaling.settings import Refining
+from no2sr.downscaling.to_file import _record
 from no2sr.downscaling.workfolder import WorkFolder, folder_of
 from no2sr.networks.store import load_model
 from no2sr.writers.dispatch import check_fits
@@ -118,7 +121,7 @@ def test_a_damaged_strip_is_made_again(tmp_path, whole):
     out = tmp_path / "fine.tif"
     with pytest.raises(Stop):
         refine_to_file(make_image(), out, model="espcn", progress=stop_after(0.9))
-    values = folder_of(out) / "fine.f32"
+    values = folder_of(out) / "values.f32"
     with values.open("r+b") as file:
         file.seek(1000)
         file.write(b"x")
@@ -161,12 +164,14 @@ def test_another_task_starts_over(tmp_path, other):
 
 
 def test_another_card_with_the_same_files_is_another_task():
-    kernel = Kernel(model=load_model("espcn", scale=4))
-    model = replace(kernel.model, card=replace(kernel.model.card, window=7))
-    tasks = [_task(make_image(), k, origin=None) for k in (kernel, replace(kernel, model=model))]
-    assert tasks[0] == _task(make_image(), Kernel(model=load_model("espcn", scale=4)), origin=None)
-    assert tasks[0] != tasks[1]
-    assert replace(kernel, model=model).name != kernel.name
+    model = load_model("espcn", scale=4)
+    other = replace(model, card=replace(model.card, window=7))
+
+    def record(model):
+        return _record(plan_task(make_image(), Refining(model=model)), origin=None)
+
+    assert record(model) == record(load_model("espcn", scale=4))
+    assert record(model) != record(other)
 
 
 def test_another_unit_goes_on_with_the_same_work(tmp_path):

@@ -141,15 +141,15 @@ def _after_a_strip(action) -> None:
 
 def _before_writing(action) -> None:
     """Let something happen when all is computed and the output is to be written."""
-    from no2sr.downscaling import to_file as windowed
+    from no2sr.downscaling import to_file
 
-    write = windowed.write
+    write = to_file.write
 
     def written(*args, **settings):
         action()
         return write(*args, **settings)
 
-    windowed.write = written
+    to_file.write = written
 
 
 def _before_the_move(action) -> None:
@@ -184,10 +184,10 @@ def _become_nobody() -> None:
 
 def _by_window() -> None:
     """Leave even small grids in their files."""
-    from no2sr.cli import downscale
+    from no2sr.downscaling import inputs
 
-    downscale._MANY_CELLS = 100
-    downscale._CHUNK = "20KiB"
+    inputs._MANY_CELLS = 100
+    inputs._CHUNK = "20KiB"
 
 
 def _input_changes(subject: str) -> None:

@@ -1,0 +1,150 @@
+"""The method port: what turns a coarse block into a fine one.
+
+Networks, the classical methods and the luminance path are methods, and so is any object of yours
+with the same four members. Everything that runs methods (`no2sr.downscale` in memory, by window and
+on Dask, `no2sr.evaluate`) knows only what stands here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from no2sr.core.errors import DimensionError
+from no2sr.downscaling.tally import Tally
+from no2sr.steps.gaps import restore_gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+__all__ = ["Block", "Estimate", "FunctionMethod", "Method"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A part of a coarse scene, with a halo of its neighbours' cells.
+
+    Attributes
+    ----------
+    values : array, (y + 2 halo, x + 2 halo), float32
+        The column; NaN in gaps. Beyond the edges of the scene it is continued by reflection, or
+        around the globe.
+    areas : array, (scale * y,)
+        Relative area of the cells of each fine row, without halo.
+    noise : array like `values`, or None
+        One standard deviation of the random error of each cell, in the unit of the column; NaN
+        where it is unknown. None where nothing is known.
+    systematic : array like `values`, or None
+        The error that cells share, likewise.
+    """
+
+    values: NDArray[np.float32]
+    areas: NDArray[np.float64]
+    noise: NDArray[np.float32] | None = None
+    systematic: NDArray[np.float32] | None = None
+
+
+class Estimate(NamedTuple):
+    """What a method makes of a block.
+
+    Attributes
+    ----------
+    values : array, (scale * y, scale * x), float32
+        NaN exactly in the blocks of gaps.
+    uncertainty : array like `values`, or None
+        Standard uncertainty, in the unit of the column; None if the method states none.
+    tally : Tally
+        Counts of the coarse cells, with the largest residual of conservation.
+    """
+
+    values: NDArray[np.float32]
+    uncertainty: NDArray[np.float32] | None
+    tally: Tally
+
+
+@runtime_checkable
+class Method(Protocol):
+    """What makes blocks finer.
+
+    Attributes
+    ----------
+    name : str
+        What tables and outputs call it.
+    scale : int
+        Fine cells along each side of a coarse one.
+    halo : int or None
+        Coarse cells beyond a block that its result can depend on. None if the method has to see the
+        whole scene at once.
+    facts : dict
+        What outputs record of the method, as attributes called ``no2sr_<name>``.
+    states_uncertainty : bool
+        Whether its estimates carry an uncertainty.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see the class
+
+    @property
+    def scale(self) -> int: ...  # noqa: D102
+
+    @property
+    def halo(self) -> int | None: ...  # noqa: D102
+
+    @property
+    def facts(self) -> dict[str, str | float]: ...  # noqa: D102
+
+    @property
+    def states_uncertainty(self) -> bool: ...  # noqa: D102
+
+    def __call__(self, block: Block) -> Estimate:
+        """Make a block finer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionMethod:
+    """A plain function as a method.
+
+    Attributes
+    ----------
+    function : callable
+        Maps a coarse array (y, x), NaN in gaps, and the scale to a fine array
+        (scale * y, scale * x). It sees a whole scene at once.
+    scale : int
+    name : str
+    """
+
+    function: Callable[[NDArray[np.float32], int], NDArray[np.floating]]
+    scale: int
+    name: str = "function"
+
+    @property
+    def halo(self) -> None:
+        """The function sees everything."""
+        return
+
+    @property
+    def facts(self) -> dict[str, str | float]:
+        """What outputs record of the method."""
+        return {"model": self.name}
+
+    @property
+    def states_uncertainty(self) -> bool:
+        """A function returns values alone."""
+        return False
+
+    def __call__(self, block: Block) -> Estimate:
+        """Apply the function and put the gaps back."""
+        fine = np.asarray(self.function(block.values, self.scale), dtype=np.float32)
+        wanted = tuple(self.scale * size for size in block.values.shape)
+        if fine.shape != wanted:
+            raise DimensionError(
+                f"method {self.name} returned an array of shape {fine.shape} where {wanted} was "
+                f"needed; return {self.scale} fine cells along each coarse one"
+            )
+        valid = np.isfinite(block.values)
+        return Estimate(restore_gaps(fine, valid, scale=self.scale), None, Tally.of(block.values))
