@@ -284,7 +284,7 @@ def test_error_is_one_line_in_the_words_of_the_command_line(no2sr_command, monke
     def fail(*_args, **_options):
         raise ReadError("found a\nb, expected c; pass unit= to state it")
 
-    monkeypatch.setattr(no2sr, "open_no2", fail)
+    monkeypatch.setattr("no2sr.readers.opening.opener.open_no2", fail)
     refused = no2sr_command("downscale", "in.nc", tmp_path / "fine.tif")
     assert refused.code == 1
     assert refused.err == "Error: found a b, expected c; pass --unit-in to state it\n"
@@ -303,7 +303,7 @@ def test_interrupt_exits_130(no2sr_command, monkeypatch, tmp_path):
     def interrupt(*_args, **_options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(no2sr, "open_no2", interrupt)
+    monkeypatch.setattr("no2sr.readers.opening.opener.open_no2", interrupt)
     stopped = no2sr_command("downscale", "in.nc", tmp_path / "fine.tif")
     assert (stopped.code, stopped.err) == (130, "Interrupted.\n")
 
@@ -315,7 +315,7 @@ def test_warnings_are_one_line_and_only_ours(no2sr_command, monkeypatch, tmp_pat
         warnings.warn("a library grows old", DeprecationWarning, stacklevel=1)
         raise ReadError("enough")
 
-    monkeypatch.setattr(no2sr, "open_no2", warn)
+    monkeypatch.setattr("no2sr.readers.opening.opener.open_no2", warn)
     options = ["--debug"] if debug else []
     shown = no2sr_command("downscale", "in.nc", tmp_path / "fine.tif", *options)
     assert shown.err.splitlines()[0] == "Warning: half of it is missing"
