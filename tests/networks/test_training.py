@@ -165,7 +165,7 @@ def test_amplitude_alone_changes_nothing_a_network_sees(gappy):
 def test_settings_and_networks_out_of_range_are_refused(gappy):
     with pytest.raises(SettingsError, match="expected at least the scale"):
         draw_samples([gappy], CARD, dataclasses.replace(SMALL, window_size=3))
-    with pytest.raises(UnknownModelError, match="expected one of edsr, espcn, srcnn"):
+    with pytest.raises(UnknownModelError, match="use one of denoiser, edsr, espcn, srcnn"):
         train([gappy], network="vdsr", settings=SMALL)
     with pytest.raises(SettingsError, match="whole number of at least 2"):
         train([gappy], scale=1, settings=SMALL)
