@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Uncertainty", "denoise", "estimate_uncertainty"]
 
-TILE = 128  # cells along a tile
+TILE = 256  # cells along a tile
 # Shapes by which the stated uncertainty grows with noise over spread, see `estimate_uncertainty`.
 KNEES = (0.1, 0.25, 0.6)
 LEAST_SHARE = 0.005

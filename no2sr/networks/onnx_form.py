@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from no2sr.core.errors import MissingDependencyError, ModelError
-from no2sr.networks.receptive_field import inputs_of, look_up
+from no2sr.networks.wiring import trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,39 +68,20 @@ def to_onnx(network: keras.Model) -> bytes:
             "onnx is not installed, and writing the ONNX form of a model needs it; "
             "install it with: pip install 'no2sr[train]'"
         ) from error
-    _check_ends(network)
-    graph = _Graph(onnx)
-    layers = [layer for layer in network.layers if type(layer).__name__ != "InputLayer"]
-    # Folded outputs come in multiples of 4; a network with DepthToSpace has multiples of its own.
-    foldable = all(type(layer).__name__ != "DepthToSpace" for layer in layers)
-    # The tensors between layers, by identity: names of what was written for them.
-    written = {id(network.inputs[0]): graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])}
-    for layer in layers:
-        given = _given(layer, written)
-        last = foldable and layer.output is network.outputs[0]
-        written[id(layer.output)] = _layer(graph, layer, given, last=last)
-    if id(network.outputs[0]) not in written:
-        raise UnwritableError(f"network {network.name} uses a layer several times")
-    final = written[id(network.outputs[0])]
-    graph.add("Transpose", [final], output="correction", perm=[0, 2, 3, 1])
-    return graph.serialised(network.inputs[0].shape[-1], network.outputs[0].shape[-1])
-
-
-def _check_ends(network: keras.Model) -> None:
-    """Refuse a network without one known input and one known output."""
-    ends = getattr(network, "inputs", None) or [], getattr(network, "outputs", None) or []
-    if any(len(tensors) != 1 or len(tensors[0].shape) != 4 for tensors in ends):
-        raise UnwritableError(
-            f"network {network.name} does not map one image (batch, y, x, channels) to one image"
-        )
-
-
-def _given(layer: Any, written: dict[int, str]) -> list[str]:
-    """List the names of the tensors that a layer is given."""
     try:
-        return [look_up(written, tensor, layer.name) for tensor in inputs_of(layer)]
+        steps = trace(network)
     except ModelError as error:
         raise UnwritableError(str(error)) from error
+    graph = _Graph(onnx)
+    # Folded outputs come in multiples of 4; a network with DepthToSpace has multiples of its own.
+    foldable = all(type(layer).__name__ != "DepthToSpace" for layer, _ in steps)
+    written = [graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])]
+    for number, (layer, inputs) in enumerate(steps, start=1):
+        last = foldable and number == len(steps)
+        written.append(_layer(graph, layer, [written[k] for k in inputs], last=last))
+    final = written[-1]
+    graph.add("Transpose", [final], output="correction", perm=[0, 2, 3, 1])
+    return graph.serialised(network.inputs[0].shape[-1], network.outputs[0].shape[-1])
 
 
 class _Graph:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from no2sr.core.errors import ModelError
+from no2sr.networks.wiring import trace
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["footprint", "inputs_of", "look_up"]
-
-_Fact = TypeVar("_Fact")
+__all__ = ["footprint"]
 
 _CONVOLUTIONS = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
 # Layers whose output in a pixel depends on that pixel alone.
 _POINTWISE = {
-    *("InputLayer", "Identity", "Rescaling", "Cast"),
+    *("Identity", "Rescaling", "Cast"),
     *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
     *("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"),
     *("BatchNormalization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout2D"),
@@ -45,67 +44,16 @@ def footprint(network: keras.Model) -> tuple[int, int]:
     ModelError
         If a layer does not say how far it sees; the message names it.
     """
-    if not getattr(network, "inputs", None):
-        raise _unknown(network, "it is not a functional or sequential model with an input shape")
-    reached = {id(tensor): (0, 0) for tensor in network.inputs}
+    reached = [(0, 0)]
     refined = False
-    for layer in network.layers:
-        kind = type(layer).__name__
-        if kind == "InputLayer":
-            continue
-        before = [look_up(reached, tensor, layer.name) for tensor in inputs_of(layer)]
+    for layer, inputs in trace(network):
         half, cut = _halves(network, layer)
         if half and refined:
             raise _unknown(network, f"layer {layer.name} convolves fine cells after DepthToSpace")
-        refined = refined or kind == "DepthToSpace"
-        reached[id(layer.output)] = (
-            max(radius for radius, _ in before) + half,
-            max(shrink for _, shrink in before) + cut,
-        )
-    return look_up(reached, network.outputs[0], network.layers[-1].name)
-
-
-def inputs_of(layer: Any) -> list[Any]:
-    """List the tensors that a layer is given.
-
-    Raises
-    ------
-    ModelError
-        If the layer is used several times.
-    """
-    try:
-        given = layer.input
-    except (AttributeError, ValueError) as error:
-        raise _reused(layer.name) from error
-    return given if isinstance(given, list) else [given]
-
-
-def look_up(known: dict[int, _Fact], tensor: Any, layer: str) -> _Fact:
-    """Look up what is known about a tensor between layers.
-
-    Parameters
-    ----------
-    known : dict
-        By identity of the tensors.
-    tensor : keras.KerasTensor
-    layer : str
-        Name of the layer that needs it.
-
-    Raises
-    ------
-    ModelError
-        If its layer is used several times, so that it has several outputs.
-    """
-    if id(tensor) not in known:
-        raise _reused(layer)
-    return known[id(tensor)]
-
-
-def _reused(layer: str) -> ModelError:
-    return ModelError(
-        f"layer {layer}, or one that leads to it, is used several times in one network; "
-        "use a layer of its own for each use"
-    )
+        refined = refined or type(layer).__name__ == "DepthToSpace"
+        radius, shrink = (max(reached[number][k] for number in inputs) for k in (0, 1))
+        reached.append((radius + half, shrink + cut))
+    return reached[-1]
 
 
 def _halves(network: keras.Model, layer: Any) -> tuple[int, int]:

@@ -9,7 +9,6 @@ import no2sr
 from no2sr.core.errors import CardMismatchError, ModelError, SettingsError, UnknownModelError
 from no2sr.networks.card import ModelCard
 from no2sr.networks.engines.make import make_engine
-from no2sr.networks.registry import build_network
 from no2sr.networks.store import load_model, save_model
 from no2sr.simulation.scenes import scene
 
@@ -42,7 +41,6 @@ def keras_file(network, tmp_path):
 
 def _torch_like(path, *, side=None, operator="Relu", domain=""):
     """Write an ONNX graph as PyTorch exports it: channels first, names of its own."""
-    import onnx
     from onnx import helper, numpy_helper
 
     kernel = np.random.default_rng(0).normal(0, 0.1, (1, 1, 3, 3)).astype(np.float32)
@@ -135,15 +133,14 @@ def test_other_misuse_is_named(network, keras_file, tmp_path):
         load_model("espcn", scale=2, card=CARD)
     with pytest.raises(SettingsError, match="that is there; leave card= out"):
         load_model(tmp_path / "none.onnx", card=CARD)
-    with pytest.raises(UnknownModelError, match="no model 'none.keras'"):
+    with pytest.raises(UnknownModelError, match=r"no model 'none\.keras'"):
         load_model("none.keras")
     keras_file.write_bytes(b"PK\3\4 no archive")
     with pytest.raises(CardMismatchError, match="cannot be loaded safely"):
         load_model(keras_file, card=CARD)
     fixed = keras.Sequential([keras.Input((33, 33, 1)), keras.layers.Conv2D(1, 3, padding="same")])
     fixed.save(keras_file)
-    with pytest.raises(CardMismatchError, match="build it for images of every size"):
-        load_model(keras_file, card=CARD)
+    assert load_model(keras_file, card=CARD).card.radius == 1  # Keras takes other sizes, too
     pooled = keras.Sequential(
         [keras.Input((None, None, 1)), keras.layers.MaxPooling2D(3, 1, "same")]
     )
