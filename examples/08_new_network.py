@@ -1,11 +1,11 @@
-"""A network of your own: one module with ``GRID`` and ``build``, here a small VDSR.
+"""Add a network of your own: a module with ``GRID`` and ``build``, here a small VDSR.
 
     python examples/08_new_network.py [model folder]
 
 Kim et al., "Accurate image super-resolution using very deep convolutional networks", CVPR 2016.
 """
 
-# %% The port: a network takes the normalised image and returns a correction to the bicubic one.
+# %% A network takes the normalised image and returns a correction to the bicubic one.
 import sys
 from pathlib import Path
 
@@ -13,11 +13,11 @@ import no2sr
 from no2sr.networks.registry import NETWORKS
 from no2sr.simulation.scenes import add_noise, scene
 
-GRID = "fine"  # it works on the bicubic-enlarged image; "coarse" ones enlarge it themselves
+GRID = "fine"  # it works on the image after bicubic interpolation; "coarse" ones refine it themselves
 
 
 def build(*, depth: int = 5, width: int = 24):
-    """Build it with fresh weights; Keras operations only, so that any backend runs it."""
+    """Build it with fresh weights, from Keras operations only, so that any backend runs it."""
     import keras
 
     image = x = keras.Input((None, None, 1))
@@ -27,9 +27,20 @@ def build(*, depth: int = 5, width: int = 24):
     return keras.Model(image, x, name="vdsr")
 
 
-NETWORKS["vdsr"] = __name__  # the module that holds both
+def reach(*, depth: int = 5, **_):
+    """State receptive radius and shrinkage, in pixels; optional for plain convolutions."""
+    return depth, 0
 
-# %% Train it like any other: its halo and its card are worked out from its layers.
+
+# %% Give it a name in this process, or, in a package of your own, in pyproject.toml:
+#
+#     [project.entry-points."no2sr.networks"]
+#     vdsr = "my_package.vdsr"            # or "my_package.networks:VDSR"
+#
+# Once that package is installed, no2sr finds the network: no2sr train ... --network vdsr
+NETWORKS["vdsr"] = __name__
+
+# %% Train it like any other.
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "out" / "vdsr")
     learn = [add_noise(scene((64, 64), seed=k), 1e-6, seed=k) for k in range(12)]
@@ -39,7 +50,7 @@ if __name__ == "__main__":
     model = no2sr.train(learn, network="vdsr", scale=2, settings=settings)
     print(f"{model.card.network}: {model.card.parameters} weights, halo {model.card.halo}")
 
-    # %% Judge it, and keep it; whoever loads it needs the line that names it, too.
+    # %% Compare it with bicubic interpolation, and save it. A saved model needs no registration.
     judge = [add_noise(scene((64, 64), seed=k), 1e-6, seed=k) for k in range(100, 104)]
     table = no2sr.evaluate(judge, scale=2, methods={"bicubic": "bicubic", "vdsr": model})
     print(table.to_string())

@@ -1,4 +1,4 @@
-"""``no2sr models``: the shipped networks and what they reached on data they never saw."""
+"""``no2sr models``: the shipped networks with figures on data that they were not trained on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _HEAD = ("network", "scale", "RMSE / bicubic", "best classical / bicubic", "PSNR dB (bicubic)")
+_STEP_HEAD = ("noise step", "weights", "inputs", "RMSE / bicubic")
 
 
 @click.command("models")
@@ -22,8 +23,9 @@ _HEAD = ("network", "scale", "RMSE / bicubic", "best classical / bicubic", "PSNR
 def command() -> None:
     """List the shipped networks with the figures on their cards.
 
-    A ratio of root mean square errors below 1 beats bicubic interpolation. Networks for pictures
-    (luminance) are what no2sr enhance uses.
+    A ratio of root mean square errors below 1 is better than bicubic interpolation. no2sr enhance
+    uses the networks for pictures (luminance). The networks of the noise step, if they are shipped,
+    follow in a table of their own.
 
     \b
     Example:
@@ -33,11 +35,33 @@ def command() -> None:
 
     cards = available_models()
     print_table([_row(card) for card in cards], head=_HEAD)
-    for reference in sorted({str(card.metrics["reference"]) for card in cards}):
-        click.echo(f"  judged on {reference}")
+    _echo_references(cards)
+    steps = [card for card in available_models(role=None) if card.role != "super-resolution"]
+    if steps:
+        click.echo()
+        print_table([_step_row(card) for card in steps], head=_STEP_HEAD)
+        _echo_references(steps)
+
+
+def _echo_references(cards: list[ModelCard]) -> None:
+    """Say which data the figures come from."""
+    for reference in sorted({str(card.metrics.get("reference", "")) for card in cards} - {""}):
+        click.echo(f"  figures from {reference}")
+
+
+def _step_row(card: ModelCard) -> tuple[str, ...]:
+    """Return the row of a network that keeps the coarse grid."""
+    figure = card.metrics.get("rmse_over_bicubic")
+    return (
+        card.name,
+        f"{card.parameters}",
+        ", ".join(card.inputs),
+        "-" if figure is None else f"{figure:.3f}",
+    )
 
 
 def _row(card: ModelCard) -> tuple[str, ...]:
+    """Return the row of a network for super-resolution."""
     figures = card.metrics
     of_columns = card.domain == "column"
     return (

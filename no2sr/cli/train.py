@@ -1,4 +1,4 @@
-"""``no2sr train``: a network of one's own, from fine grids or from pictures."""
+"""``no2sr train``: train a network on fine grids or on pictures."""
 
 from __future__ import annotations
 
@@ -25,28 +25,37 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _CURVE = "loss.png"
-# Of TrainSettings: what the command line can set, its type and its help; defaults are there.
+# The fields of TrainSettings that the command line can set, with type and help.
 _SETTINGS = {
-    "steps": (int, "Optimiser steps at most."),
-    "batch": (int, "Windows a step."),
+    "steps": (int, "Largest number of optimiser steps."),
+    "batch": (int, "Windows in a step."),
     "samples": (int, "Windows drawn at a time."),
-    "reuse": (int, "Times each is used before others are drawn; 0 keeps the first."),
+    "reuse": (int, "Times that each is used before others are drawn; 0 keeps the first ones."),
     "window_size": (int, "Side of a window in fine cells."),
-    "learning_rate": (float, "Of Adam at the start."),
-    "warmup": (int, "Steps along which the rate rises first."),
-    "weight_decay": (float, "Share of the rate by which weights shrink each step."),
-    "average": (float, "Momentum of the mean of the weights that is kept."),
-    "held_out": (float, "Share of the data that is watched and not learnt from."),
-    "check_every": (int, "Steps between looks at it, and between checkpoints."),
-    "patience": (int, "Looks without gain before it stops early."),
+    "learning_rate": (float, "Learning rate of Adam at the start."),
+    "warmup": (int, "First steps, along which the learning rate rises from zero."),
+    "weight_decay": (float, "Share of the learning rate by which kernels shrink in each step."),
+    "average": (float, "Momentum of the running mean of the weights, which is kept."),
+    "held_out": (
+        float,
+        "Share of the data that is not trained on, but used to choose the best weights.",
+    ),
+    "check_every": (int, "Steps between checks of the held-out data, and between checkpoints."),
+    "patience": (int, "Checks without improvement before training stops early."),
     "least_valid": (float, "Smallest observed share of a window."),
-    "noise": (float, "Noise to inject, in standard deviations of the images."),
-    "gaps": (float, "Share of windows to cut a gap into."),
-    "mirrored": (float, "Share of windows continued by reflection, as an image is at its edges."),
-    "amplitude": (float, "Largest factor by which windows are made fainter or stronger."),
-    "simulated": (int, "Simulated scenes of plumes to learn from as well."),
-    "symmetric": (bool, "Let the network know no direction; features in multiples of 8."),
-    "seed": (int, "Of everything random."),
+    "noise": (float, "Noise to add, in standard deviations of the images."),
+    "gaps": (float, "Share of windows that get a gap."),
+    "mirrored": (float, "Share of windows continued by reflection, as at the edges of an image."),
+    "amplitude": (
+        float,
+        "Largest factor by which the values of windows are multiplied or divided.",
+    ),
+    "simulated": (int, "Number of simulated scenes of plumes to train on as well."),
+    "symmetric": (
+        bool,
+        "Give the network no preferred direction; needs feature maps in multiples of 8.",
+    ),
+    "seed": (int, "Seed of everything random."),
 }
 _DEFAULTS = {"reuse": 8, "held_out": 0.1, "patience": 12, "average": 0.99, "warmup": 100}
 
@@ -54,7 +63,7 @@ _DEFAULTS = {"reuse": 8, "held_out": 0.1, "patience": 12, "average": 0.99, "warm
 def _hyperparameters(
     _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Take ``kernels=9,1,5`` and ``blocks=4`` apart."""
+    """Parse ``kernels=9,1,5`` and ``blocks=4``."""
     found: dict[str, Any] = {}
     for text in given:
         name, _, value = text.partition("=")
@@ -64,7 +73,7 @@ def _hyperparameters(
             numbers = []
         if not numbers:
             raise click.BadParameter(
-                f"{text!r} is no hyperparameter; give a name and numbers, as kernels=9,1,5"
+                f"{text!r} is not a hyperparameter; give a name and numbers, such as kernels=9,1,5"
             )
         found[name.strip()] = numbers if "," in value else numbers[0]
     return found
@@ -84,24 +93,34 @@ def _settings(command: Any) -> Any:
 @click.command("train", cls=options.BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IMAGE...", nargs=-1, required=True, type=options.PATH)
 @click.option(
-    "--output", "-o", required=True, type=options.PATH, metavar="FOLDER", help="Model to make."
+    "--output",
+    "-o",
+    required=True,
+    type=options.PATH,
+    metavar="FOLDER",
+    help="Folder of the model to make.",
 )
 @click.option(
-    "--network", default=options.MODEL, show_default=True, help="Architecture: srcnn, espcn, edsr."
+    "--network",
+    default=options.MODEL,
+    show_default=True,
+    help="Architecture: srcnn, espcn, edsr, or one of another package.",
 )
 @click.option(
     "--scale", type=int, default=options.SCALE, show_default=True, help="Scale to train for."
 )
 @options.interpreting
 @options.region
-@click.option("--start", metavar="NAME|FOLDER", help="Model to begin with instead of at random.")
+@click.option(
+    "--start", metavar="NAME|FOLDER", help="Model to start from instead of random weights."
+)
 @click.option(
     "--hyperparameter",
     "hyperparameters",
     metavar="NAME=N,...",
     multiple=True,
     callback=_hyperparameters,
-    help="Of the network, as kernels=9,1,5; repeatable.",
+    help="Hyperparameter of the network, such as kernels=9,1,5; repeatable.",
 )
 @_settings
 @click.option(
@@ -109,7 +128,7 @@ def _settings(command: Any) -> Any:
     type=click.Choice(["float32", "bfloat16"]),
     default="float32",
     show_default=True,
-    help="Of the layers while training; bfloat16 is about twice as quick where the CPU has it.",
+    help="Precision of the layers during training; bfloat16 is about twice as fast if the CPU has it.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the model if it exists.")
 @options.quiet
@@ -120,10 +139,10 @@ def command(
 ) -> None:
     """Train a network on fine images of your own.
 
-    Each IMAGE is a file that no2sr reads, on as fine a grid as there is; it is averaged to a grid
-    SCALE times coarser, and the network learns to find again what was lost. Pictures (PNG, BMP,
-    JPEG) train a network for pictures. A run that was interrupted goes on where it was when the
-    same command is given again, and ends with the same weights.
+    Each IMAGE is a file that no2sr reads, on the finest grid that you have. It is averaged to a grid
+    SCALE times coarser, and the network learns to restore the difference. Pictures (PNG, BMP, JPEG)
+    train a network for pictures. If a run is interrupted, give the same command again: it continues
+    and ends with the same weights.
 
     \b
     Examples:
@@ -143,7 +162,7 @@ def command(
     check_replaceable(output, overwrite=overwrite)
     chosen = {name: settings.pop(name) for name in (*_SETTINGS, "precision", "hyperparameters")}
     if not chosen["held_out"] and ctx.get_parameter_source("patience") is ParameterSource.DEFAULT:
-        chosen["patience"] = 0  # nothing is watched that could gain
+        chosen["patience"] = 0  # nothing is held out that could improve
     asked = {name: settings.pop(name) for name in ("network", "scale")}
     asked["settings"] = no2sr.TrainSettings(
         **{name: value for name, value in chosen.items() if value is not None}
@@ -160,19 +179,19 @@ def command(
 
 
 def _trained(images: list[Any], output: Path, *, quiet: bool, **asked: Any) -> Model:
-    """Train, or go on where an earlier run for the same output was."""
+    """Train, or continue an earlier run for the same output."""
     import no2sr
 
     checkpoint = _checkpoint(output)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if checkpoint.exists() and not quiet:
-        click.echo(f"Going on from {checkpoint}.", err=True)
+        click.echo(f"Continuing from {checkpoint}.", err=True)
     with progress_bar(output.name, quiet=quiet) as progress:
         return no2sr.train(images, checkpoint=checkpoint, progress=progress, **asked)
 
 
 def _save(model: Model, output: Path, *, overwrite: bool) -> None:
-    """Write the model and its loss curve; then nothing needs the checkpoint any longer."""
+    """Write the model and its loss curve, and delete the checkpoint."""
     import no2sr
     from no2sr.core.atomic import replacing
     from no2sr.views.figures import save_loss_curve
@@ -184,12 +203,12 @@ def _save(model: Model, output: Path, *, overwrite: bool) -> None:
 
 
 def _checkpoint(output: Path) -> Path:
-    """Return where a run for this output writes how far it has come."""
+    """Return the path of the checkpoint of a run for this output."""
     return output.with_name(f".{output.name}.training.npz")
 
 
 def _start(name: str | None, scale: int) -> Model | None:
-    """Load the model to begin with: of another scale if it is a folder."""
+    """Load the model to start from; a folder may be of another scale."""
     from no2sr.networks.store import load_model
 
     if name is None:
@@ -198,14 +217,14 @@ def _start(name: str | None, scale: int) -> Model | None:
 
 
 def _images(inputs: tuple[Path, ...], **reading: Any) -> tuple[Domain, list[Any]]:
-    """Read what there is to learn from, and tell what kind it is."""
+    """Read the images and tell whether they are data or pictures."""
     import no2sr
     from no2sr.readers.pixels_of_pictures import PICTURES, read_pixels
 
     pictures = [path for path in inputs if path.suffix.lower() in PICTURES]
     if pictures and len(pictures) < len(inputs):
         raise click.UsageError(
-            f"{pictures[0].name} is a picture and other files are not; train on one kind at a time"
+            f"{pictures[0].name} is a picture and other files are data; train on one kind at a time"
         )
     if pictures:
         return "luminance", [guarded(read_pixels, path) for path in inputs]
@@ -214,14 +233,14 @@ def _images(inputs: tuple[Path, ...], **reading: Any) -> tuple[Domain, list[Any]
 
 
 def _summary(card: ModelCard, count: int) -> list[tuple[str, str]]:
-    """Return the rows of the table that ends the work."""
+    """Return the rows of the table that is printed at the end."""
     curve = card.training["curve"]
     rows = [
-        ("learnt from", f"{count} files"),
+        ("trained on", f"{count} file{'s' * (count != 1)}"),
         ("network", f"{card.network} x{card.scale} for {card.domain}s, {card.parameters} weights"),
         ("steps", str(card.training["steps_done"])),
-        ("mean square error, where 1 is bicubic interpolation", f"{curve['loss'][-1]:.3f}"),
+        ("mean square error over that of bicubic interpolation", f"{curve['loss'][-1]:.3f}"),
     ]
     if curve["held_out"]:
-        rows.append(("the same on what was held out, at best", f"{min(curve['held_out']):.3f}"))
+        rows.append(("the same on the held-out data, at best", f"{min(curve['held_out']):.3f}"))
     return rows

@@ -1,1 +1,1 @@
-"""Everything that knows Keras: cards, stores, architectures, engines and training."""
+"""Networks: cards, files, architectures, engines and training. Only this room knows Keras."""

@@ -1,4 +1,4 @@
-"""Start Keras without what TensorFlow's libraries print before anyone can tell them not to."""
+"""Start Keras without the messages that TensorFlow's libraries print while they start."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["start_quietly"]
 
 
 def start_quietly() -> None:
-    """Import Keras and its backend, and let C++ print errors to nobody while they start.
+    """Import Keras and its backend and discard what their C++ libraries print.
 
-    For command lines: it turns the process's standard error away for the time of the import.
+    For command lines only: standard error of the whole process is discarded during the import.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -29,7 +29,7 @@ def start_quietly() -> None:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Send file descriptor 2 to nowhere."""
+    """Redirect file descriptor 2 to the null device."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

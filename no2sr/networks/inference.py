@@ -1,35 +1,43 @@
 """A network over one block of any size, at full speed.
 
-A block is a coarse array with a halo. It is filled, normalised and enlarged, and the network adds
-its correction tile by tile: small tiles keep the working set in the cache and the memory flat, and
-because every tile sees its whole receptive field, tiled and whole results are the same. `engines`
-holds what runs a network, `kernel` the whole step from a coarse block to its fine values.
+A block is a coarse array with a halo. It is filled, normalised and interpolated, and the network
+adds its correction tile by tile. Small tiles keep the working set in the cache and the memory flat.
+Every tile covers the whole receptive field, so tiled and whole results are the same. `engines`
+runs a network; `no2sr.downscaling.kernel` takes a coarse block to its fine values.
 """
 
 from __future__ import annotations
 
+import copy
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from no2sr.core.errors import CardMismatchError, SettingsError
+from no2sr.networks.channels import mean_of_nine, over_spread
 from no2sr.steps.gaps import fill_gaps
 from no2sr.steps.normalise import Normaliser, local_statistics, normalise
 from no2sr.steps.resample import KERNEL_REACH, upsample
 from no2sr.steps.tiles import Tile, cut_tiles, trim
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from no2sr.networks.card import ModelCard
     from no2sr.networks.engines.port import Engine
 
+    Layers = Mapping[str, NDArray[np.floating]]
+
 __all__ = ["TILE", "Prepared", "corrected", "super_resolve"]
 
-# Fine pixels along a tile. On the fine grid the throughput is flat from 128 up and memory is not;
-# on the coarse grid a tile is small in cells, and its rim would be most of it.
+# Fine pixels along a tile. On the fine grid the speed does not depend on it from 128 up, but the
+# memory does. On the coarse grid a tile has few cells, and its rim would be most of it.
 TILE = {"fine": 256, "coarse": 512}
-# What networks for pictures, where white is 1, see for one local spread of a column: normalised
-# values, at most 9 with the usual window, then stay between black and white.
+# The range that networks for pictures, where white is 1, see for one local spread of a column:
+# normalised values, at most 9 with the usual window, then stay between black and white.
 GREY_STEP = 0.05
 
 
@@ -39,25 +47,103 @@ class Prepared:
     Parameters
     ----------
     coarse : array, (y + 2 halo, x + 2 halo)
-        NaN in gaps, halo included.
+        The column; NaN in gaps, halo included.
     card : ModelCard
+        Its inputs name the channels: ``column`` is the normalised column; ``noise`` the noise over
+        the local spread, at most 3; ``noise_mean`` the same of the mean noise of
+        3 x 3 cells; ``presence`` 1 where the column was observed, else 0. Any other name is a layer
+        that is normalised like the column.
+    layers : mapping of str to array, (y + 2 halo, x + 2 halo), optional
+        Other layers by name, in the unit of the column; NaN in gaps. ``noise`` is one standard
+        deviation, 0 or more. A cell whose noise is not known takes it from the cells around it.
     """
 
-    def __init__(self, coarse: NDArray[np.floating], card: ModelCard) -> None:
-        self.card = card
+    def __init__(
+        self,
+        coarse: NDArray[np.floating],
+        card: ModelCard,
+        *,
+        layers: Layers = MappingProxyType({}),
+    ) -> None:
+        self.card, self.halo, self.margin = card, card.halo, card.margin
+        self.observed = np.isfinite(coarse)
         self.filled = fill_gaps(np.asarray(coarse, dtype=np.float32), card.margin)
-        found = local_statistics(coarse, card.window)
-        self.statistics = Normaliser(
-            mean=fill_gaps(found.mean, card.extension),
-            spread=fill_gaps(found.spread, card.extension),
-        )
+        self.statistics = _statistics(coarse, card)
+        self._layers = layers
+        self._channels: dict[str, NDArray[np.float32]] = {}
+
+    def seen_by(self, card: ModelCard) -> Prepared:
+        """Prepare the same block for another network, without measuring it again.
+
+        Parameters
+        ----------
+        card : ModelCard
+            Of a network that sees no farther.
+
+        Raises
+        ------
+        CardMismatchError
+            If the network sees farther, or normalises with another window.
+        """
+        if card.margin > self.margin or card.window != self.card.window:
+            raise CardMismatchError(
+                f"model {card.name} needs {card.margin} cells around each and a window of "
+                f"{card.window}; this block has {self.margin} and {self.card.window}; "
+                "prepare a block with its card"
+            )
+        other = copy.copy(self)  # with the same channels
+        other.card = card
+        return other
+
+    def layer(self, name: str) -> NDArray[np.float32]:
+        """Return a layer with its gaps, and those of the column, filled.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        array, (y + 2 halo, x + 2 halo)
+
+        Raises
+        ------
+        SettingsError
+            If it was not given.
+        """
+        return np.asarray(fill_gaps(self._observed_layer(name), self.margin), dtype=np.float32)
+
+    def _observed_layer(self, name: str) -> NDArray[np.float32]:
+        """Return a layer where the column was observed, else NaN."""
+        if name not in self._layers:
+            raise SettingsError(f"model {self.card.name} needs the layer {name!r}; give it as well")
+        known = np.where(self.observed, self._layers[name], np.nan)
+        return np.asarray(known, dtype=np.float32)
+
+    def _channel(self, name: str) -> NDArray[np.float32]:
+        """Return an input channel other than the column, on the whole coarse block."""
+        if name not in self._channels:
+            self._channels[name] = self._made_channel(name)
+        return self._channels[name]
+
+    def _made_channel(self, name: str) -> NDArray[np.float32]:
+        """Make what `_channel` keeps."""
+        if name == "presence":
+            return np.asarray(self.observed, dtype=np.float32)
+        if name == "noise":
+            return over_spread(self.layer("noise"), self.statistics.spread)
+        if name == "noise_mean":
+            return over_spread(mean_of_nine(self.layer("noise")), self.statistics.spread)
+        by = _statistics(self._observed_layer(name), self.card)
+        limited = np.clip(normalise(self.layer(name), by), -self.card.window, self.card.window)
+        return np.asarray(limited)
 
     def network_input(self, tile: Tile) -> NDArray[np.float32]:
-        """Return the normalised image on the network's grid, a radius wider than the tile.
+        """Cut the input of the network: its channels on its grid, a radius wider than the tile.
 
         No cell lies farther than ``sqrt(n - 1)`` spreads from the mean of the n cells of its own
-        window (Samuelson's inequality), so values beyond the side of the window are cut off: they
-        arise where a window has next to no spread, and the network knows nothing of them.
+        window (Samuelson's inequality). Values beyond the side of the window are therefore cut off:
+        they arise where a window has almost no spread, and the network knows nothing of them.
 
         Parameters
         ----------
@@ -66,8 +152,28 @@ class Prepared:
 
         Returns
         -------
-        array, (y, x)
+        array, (y, x) or (y, x, inputs)
+
+        Raises
+        ------
+        SettingsError
+            If the card names a channel whose layer was not given.
         """
+        card = self.card
+        if card.inputs == ("column",):
+            return self._column(tile)
+        return np.stack([self._cut_channel(name, tile) for name in card.inputs], axis=-1)
+
+    def _cut_channel(self, name: str, tile: Tile) -> NDArray[np.float32]:
+        """Cut a channel on the network's grid."""
+        if name == "column":
+            return self._column(tile)
+        if self.card.grid == "coarse":
+            return self._channel(name)[tile.grown(self.card.radius).window]
+        return self._fine(self._channel(name), tile, rim=self.card.radius, method="bilinear")
+
+    def _column(self, tile: Tile) -> NDArray[np.float32]:
+        """Cut the normalised column on the network's grid."""
         card = self.card
         if card.grid == "fine":
             values, by = self.fine_window(tile, rim=card.radius)
@@ -80,7 +186,7 @@ class Prepared:
         return np.clip(normalise(values, by), -card.window, card.window)
 
     def fine_window(self, tile: Tile, *, rim: int = 0) -> tuple[NDArray[np.float32], Normaliser]:
-        """Return the upsampled image and its normaliser over a tile and a rim around it.
+        """Interpolate the image and its normaliser over a tile and a rim around it.
 
         Parameters
         ----------
@@ -100,11 +206,11 @@ class Prepared:
         return self.upsampled(tile, rim=rim), by
 
     def upsampled(self, tile: Tile, *, rim: int = 0) -> NDArray[np.float32]:
-        """Return the bicubic image of `fine_window`."""
+        """Interpolate the image of `fine_window` alone."""
         return self._fine(self.filled, tile, rim=rim, method="bicubic")
 
     def fine_spread(self, tile: Tile, *, rim: int = 0) -> NDArray[np.float32]:
-        """Return the spread of `fine_window`."""
+        """Interpolate the spread of `fine_window` alone."""
         return self._fine(self.statistics.spread, tile, rim=rim, method="bilinear")
 
     def _fine(
@@ -116,10 +222,23 @@ class Prepared:
         return trim(upsample(field[tile.grown(reach).window], scale, method=method), offset)
 
 
+def _statistics(values: NDArray[np.floating], card: ModelCard) -> Normaliser:
+    """Measure the neighbourhood of every cell, continued into gaps."""
+    found = local_statistics(values, card.window)
+    return Normaliser(
+        mean=fill_gaps(found.mean, card.extension), spread=fill_gaps(found.spread, card.extension)
+    )
+
+
 def super_resolve(
-    coarse: NDArray[np.floating], card: ModelCard, engine: Engine, *, tile: int | None = None
+    coarse: NDArray[np.floating],
+    card: ModelCard,
+    engine: Engine,
+    *,
+    tile: int | None = None,
+    layers: Layers = MappingProxyType({}),
 ) -> NDArray[np.float32]:
-    """Enlarge a block: bicubic plus the network's correction, not yet conserved.
+    """Refine a block: bicubic plus the network's correction, not yet conserved.
 
     Parameters
     ----------
@@ -129,13 +248,25 @@ def super_resolve(
     engine : Engine
     tile : int, optional
         Side of the network's tiles in fine pixels. It changes speed and memory, never the result.
+    layers : mapping of str to array, (y + 2 halo, x + 2 halo), optional
+        Other layers that the card names as inputs, see `Prepared`.
 
     Returns
     -------
     array, (scale * y, scale * x), float32
         Finite everywhere, gaps filled.
+
+    Raises
+    ------
+    CardMismatchError
+        If the network is not for super-resolution.
     """
-    prepared = Prepared(coarse, card)
+    if card.role != "super-resolution":
+        raise CardMismatchError(
+            f"model {card.name} is for {card.role} and keeps the coarse grid; "
+            "use a network for super-resolution, such as srcnn"
+        )
+    prepared = Prepared(coarse, card, layers=layers)
     scale, halo = card.scale, card.halo
     shape = (coarse.shape[0] - 2 * halo, coarse.shape[1] - 2 * halo)
     fine = np.empty((shape[0] * scale, shape[1] * scale), dtype=np.float32)
@@ -145,10 +276,10 @@ def super_resolve(
 
 
 def _estimate(prepared: Prepared, tile: Tile, engine: Engine) -> NDArray[np.float32]:
-    """Return the fine pixels of one tile.
+    """Estimate the fine pixels of one tile.
 
-    Normalising the upsampled image, adding the correction and denormalising come to this. Where
-    the spread is 0 the upsampled value stands.
+    This equals normalising the upsampled image, adding the correction and denormalising. Where the
+    spread is 0 the upsampled value stands.
     """
     card = prepared.card
     correction = trim(corrected(prepared.network_input(tile), card, engine), card.rim)
@@ -158,22 +289,23 @@ def _estimate(prepared: Prepared, tile: Tile, engine: Engine) -> NDArray[np.floa
 
 
 def corrected(image: NDArray[np.float32], card: ModelCard, engine: Engine) -> NDArray[np.float32]:
-    """Return the correction of a normalised image; a network for pictures sees it around grey.
+    """Run a network on a normalised image; a network for pictures sees it around grey.
 
     Parameters
     ----------
-    image : array, (y, x)
+    image : array, (y, x) or (y, x, inputs)
         As `Prepared.network_input` returns it.
     card : ModelCard
     engine : Engine
 
     Returns
     -------
-    array, in spreads
-        Of the shape that the engine gives; its outer ``card.rim`` pixels are to be cut.
+    array, (y', x'), in spreads
+        The correction. Cut its outer ``card.rim`` pixels.
     """
     if card.domain == "column":
-        return engine(image)
+        found = engine(image)
+        return found if found.ndim == 2 else found[..., card.outputs.index("correction")]
     grey = 0.5 + GREY_STEP * image
     found = engine(grey)
     return (found - trim(grey, card.shrink) if card.predicts == "image" else found) / GREY_STEP

@@ -1,4 +1,4 @@
-"""Layers that Keras lacks: from channels to finer cells, no block mean, and without the rim."""
+"""Layers that Keras lacks: channels to finer cells, no block mean, no rim."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class DepthToSpace(keras.layers.Layer):  # type: ignore[misc]
         return batch, y and y * self.scale, x and x * self.scale, 1
 
     def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
+        """Return the arguments that rebuild the layer."""
         return {**super().get_config(), "scale": self.scale}
 
 
 @keras.saving.register_keras_serializable(package="no2sr")
 class ZeroMean(keras.layers.Layer):  # type: ignore[misc]
-    """Subtract the mean of all channels: what becomes a block then adds nothing to it."""
+    """Subtract the mean of all channels, so that the block they become has mean 0."""
 
     def call(self, inputs: Any) -> Any:
         """Keep the shape."""
@@ -60,7 +60,7 @@ class ZeroMean(keras.layers.Layer):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable(package="no2sr")
 class Trim(keras.layers.Layer):  # type: ignore[misc]
-    """Cut a rim, as two ``valid`` convolutions beside it do.
+    """Cut a rim, as the ``valid`` convolutions beside it do.
 
     Parameters
     ----------
@@ -82,5 +82,5 @@ class Trim(keras.layers.Layer):  # type: ignore[misc]
         return batch, y and y - 2 * self.rim, x and x - 2 * self.rim, channels
 
     def get_config(self) -> dict[str, Any]:
-        """Return what rebuilds the layer."""
+        """Return the arguments that rebuild the layer."""
         return {**super().get_config(), "rim": self.rim}

@@ -1,8 +1,8 @@
 """SRCNN weights of other programs: Keras 1 HDF5 and the authors' MATLAB files.
 
-Both hold the bare arrays of three convolutions. They were trained on the luminance of pictures,
-enlarged by bicubic interpolation and divided by 255, and give the whole picture, not a correction;
-and they do not say for which scale. Neither format can carry code.
+Both hold the bare arrays of three convolutions. The networks were trained on the luminance of
+pictures, enlarged by bicubic interpolation and divided by 255. They return the whole picture, not a
+correction, and the files do not say for which scale. Neither format can carry code.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["load_legacy"]
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MATLAB = b"MATLAB 5.0"
-# What a reader of a damaged file may raise; h5py and scipy have no error of their own for it.
+# Errors that reading a damaged file may raise; h5py and scipy have none of their own for it.
 DAMAGE = (
     *(EOFError, IndexError, KeyError, MemoryError, NotImplementedError, OSError, OverflowError),
     *(RuntimeError, TypeError, ValueError, zlib.error),
@@ -41,7 +41,7 @@ EXPECTED = (
     "expected the weights of an SRCNN: three convolutions in Keras 1 HDF5 (weight_names ..._W, "
     "..._b), or a MATLAB 5 file with weights_conv1..3 and biases_conv1..3"
 )
-LARGEST = 2**20  # numbers in an array: SRCNNs have a twentieth of that
+LARGEST = 2**20  # numbers in an array; those of an SRCNN have a twentieth of that
 
 
 def load_legacy(path: Path, scale: int | None) -> Model:
@@ -52,17 +52,17 @@ def load_legacy(path: Path, scale: int | None) -> Model:
     path : Path
         A file.
     scale : int or None
-        What the weights were trained for: the file does not say.
+        Scale that the weights were trained for; the file does not say.
 
     Returns
     -------
     Model
-        In memory; `no2sr.save_model` gives it a card of its own.
+        In memory. `no2sr.save_model` saves it with a card.
 
     Raises
     ------
     CardMismatchError
-        If the file is damaged or holds something else, or no scale is stated.
+        If the file is damaged or holds something else, or the scale is None.
     """
     try:
         with path.open("rb") as file:
@@ -77,18 +77,18 @@ def load_legacy(path: Path, scale: int | None) -> Model:
     except DAMAGE as error:
         raise CardMismatchError(
             f"{path} holds no network that can be loaded ({error}); {EXPECTED}; "
-            "or point to the folder of a saved model"
+            "or give the folder of a saved model"
         ) from error
     if scale is None:
         raise CardMismatchError(
-            f"{path} does not say which scale its weights are for; expected it to be stated; "
-            "give scale=2, 3 or 4, whichever they were trained for"
+            f"{path} does not say which scale its weights are for; "
+            "give the scale that they were trained for, such as scale=3"
         )
     return _model(layers, path, scale)
 
 
 def _keras_layers(path: Path) -> Layers:
-    """Read what ``save_weights`` or ``save`` of Keras 1 wrote; the kernels are correlations."""
+    """Read a file of ``save_weights`` or ``save`` of Keras 1; its kernels are correlations."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -97,7 +97,7 @@ def _keras_layers(path: Path) -> Layers:
         for layer in root.attrs["layer_names"]:
             group = _own(root, _text(layer))
             names = [_text(name) for name in group.attrs["weight_names"]]
-            if names:  # an activation of its own has none
+            if names:  # an activation layer has none
                 kernel, bias = (_numbers(_own(group, name)) for name in names)
                 layers.append((kernel, bias))
     return layers
@@ -106,7 +106,7 @@ def _keras_layers(path: Path) -> Layers:
 def _matlab_layers(path: Path) -> Layers:
     """Read the authors' arrays, (pixels, out), (in, pixels, out) and (in, pixels), columns first.
 
-    MATLAB's ``imfilter``, which they were used with, correlates: nothing is to be mirrored.
+    They were used with MATLAB's ``imfilter``, which correlates, so no kernel is mirrored.
     """
     from scipy.io import loadmat, whosmat
 
@@ -131,31 +131,31 @@ def _square(kernel: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _own(group: Any, name: str) -> Any:
-    """Return what a group holds itself: links could lead to any other file."""
+    """Read a member that the group holds itself; a link could lead to any other file."""
     import h5py
 
     for part in filter(None, name.split("/")):
         own = isinstance(group.get(part, getlink=True), h5py.HardLink)
         if not own:
-            raise ValueError(f"{name} is missing, or a link to what lies elsewhere")
+            raise ValueError(f"{name} is missing, or a link to another place")
         group = group[part]
     return group
 
 
 def _numbers(dataset: Any) -> NDArray[np.float32]:
-    """Read a dataset of HDF5 that lies in the file itself and is not absurdly large."""
+    """Read a dataset that lies in the file itself and is not absurdly large."""
     if dataset.external or dataset.is_virtual or math.prod(dataset.shape) > LARGEST:
         raise ValueError(f"{dataset.name} has shape {dataset.shape} or lies in another file")
     return np.asarray(dataset[()], dtype=np.float32)
 
 
 def _text(name: bytes | str) -> str:
-    """Return a name of HDF5, which may be bytes."""
+    """Decode a name in HDF5, which may be bytes."""
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _check(layers: Layers) -> None:
-    """Refuse arrays that do not make an SRCNN."""
+    """Refuse arrays that do not form an SRCNN."""
     shapes = [kernel.shape for kernel, _ in layers]
     fits = (
         len(layers) == 3
@@ -165,13 +165,13 @@ def _check(layers: Layers) -> None:
         and all(bias.shape == (kernel.shape[3],) for kernel, bias in layers)
     )
     if not fits:
-        raise ValueError(f"its kernels have shapes {', '.join(map(str, shapes)) or 'of none'}")
+        raise ValueError(f"its kernels have shapes {', '.join(map(str, shapes)) or 'of no kernel'}")
     if not all(np.isfinite(part).all() for layer in layers for part in layer):
-        raise ValueError("some of its weights are not finite")
+        raise ValueError("some weights are not finite")
 
 
 def _model(layers: Layers, path: Path, scale: int) -> Model:
-    """Write the card; the network is built when it is wanted."""
+    """Write the card; the network is built when it is needed."""
     with path.open("rb") as file:
         checksum = hashlib.file_digest(file, "sha256").hexdigest()
     sides = [kernel.shape[0] for kernel, _ in layers]
@@ -190,13 +190,13 @@ def _model(layers: Layers, path: Path, scale: int) -> Model:
         predicts="image",
         parameters=sum(part.size for layer in layers for part in layer),
         files={path.name: checksum},
-        training={"data": f"not known: weights of another program, {path.name}"},
+        training={"data": f"unknown: weights of another program, {path.name}"},
     )
     return Model(card=card, build=partial(_network, layers, card))
 
 
 def _network(layers: Layers, card: ModelCard) -> keras.Model:
-    """Build the network of a card with these weights."""
+    """Build the network of a card and set its weights."""
     from no2sr.networks.registry import build_network
 
     network = build_network(card.network, scale=card.scale, **card.hyperparameters)

@@ -1,13 +1,13 @@
-"""The ONNX form of a network, written layer by layer, with a last layer made quick and exact.
+"""The ONNX form of a network, written layer by layer, with a fast and exact last layer.
 
 The last layer of SRCNN has one output channel and so fills one of 16 SIMD lanes. It is rewritten
 as a strided convolution that computes a 4 x 4 block of outputs in 16 channels, followed by a
-depth-to-space step. The added taps are zeros, so the sums are the same; the file stores only the
+depth-to-space step. The added taps are zeros, so the sums are the same. The file stores only the
 small kernel, which the runtime expands when it loads the graph. Input sizes must make the output
 a multiple of 4.
 
-The graph is written here and not by a converter: the bytes are the same each time, and a second
-export by tf2onnx 1.17 was seen to lose its last node.
+The graph is written here and not by a converter, so the bytes are the same each time. A second
+export by tf2onnx 1.17 lost its last node.
 """
 
 from __future__ import annotations
@@ -17,38 +17,47 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from no2sr.core.errors import MissingDependencyError, ModelError
+from no2sr.networks.wiring import trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import keras
     import onnx
     from numpy.typing import NDArray
 
-__all__ = ["FOLD", "to_onnx"]
+__all__ = ["FOLD", "UnwritableError", "to_onnx"]
 
 FOLD = 4
 # Format 8 and operator set 15 load in every onnxruntime that the package allows.
 FORMAT, OPSET = 8, 15
+_ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "sigmoid": "Sigmoid"}
+
+
+class UnwritableError(ModelError):
+    """The network has a layer that the ONNX writer does not know; its Keras form runs it."""
 
 
 def to_onnx(network: keras.Model) -> bytes:
-    """Write a network as ONNX, a last convolution of one channel folded.
+    """Write a network as ONNX and fold a last convolution of one channel.
 
     Parameters
     ----------
     network : keras.Model
-        ``(batch, y, x, 1)`` to ``(batch, y', x', 1)``; a functional model of Conv2D, Add and the
-        layers of `no2sr.networks.registry.layers`.
+        ``(batch, y, x, channels)`` to ``(batch, y', x', outputs)``; a functional or sequential
+        model of Conv2D, Activation, ReLU, Add, Concatenate and the layers of
+        `no2sr.networks.layers`.
 
     Returns
     -------
     bytes
-        A serialised graph of the same shapes; where the last layer is folded, for y' and x'
+        A serialised graph of the same shapes. Where the last layer is folded, y' and x' must be
         multiples of 4.
 
     Raises
     ------
-    ModelError
-        If the network holds a layer of another kind.
+    UnwritableError
+        If the network holds another layer or activation; the message names it.
     MissingDependencyError
         If onnx is not installed.
     """
@@ -56,20 +65,23 @@ def to_onnx(network: keras.Model) -> bytes:
         import onnx
     except ImportError as error:
         raise MissingDependencyError(
-            "onnx is not installed, and writing a model's ONNX form needs it; "
+            "onnx is not installed, and writing the ONNX form of a model needs it; "
             "install it with: pip install 'no2sr[train]'"
         ) from error
+    try:
+        steps = trace(network)
+    except ModelError as error:
+        raise UnwritableError(str(error)) from error
     graph = _Graph(onnx)
-    # The tensors between layers, by identity: names of what was written for them.
-    written = {id(network.inputs[0]): graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])}
-    for layer in network.layers[1:]:
-        given = layer.input if isinstance(layer.input, list) else [layer.input]
-        last = layer.output is network.outputs[0]
-        name = _layer(graph, layer, [written[id(tensor)] for tensor in given], last=last)
-        written[id(layer.output)] = name
-    final = written[id(network.outputs[0])]
+    # Folded outputs come in multiples of 4; a network with DepthToSpace has multiples of its own.
+    foldable = all(type(layer).__name__ != "DepthToSpace" for layer, _ in steps)
+    written = [graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])]
+    for number, (layer, inputs) in enumerate(steps, start=1):
+        last = foldable and number == len(steps)
+        written.append(_layer(graph, layer, [written[k] for k in inputs], last=last))
+    final = written[-1]
     graph.add("Transpose", [final], output="correction", perm=[0, 2, 3, 1])
-    return graph.serialised()
+    return graph.serialised(network.inputs[0].shape[-1], network.outputs[0].shape[-1])
 
 
 class _Graph:
@@ -91,12 +103,12 @@ class _Graph:
         self.constants.append(self.onnx.numpy_helper.from_array(values, name))
         return name
 
-    def serialised(self) -> bytes:
+    def serialised(self, channels: int, outputs: int) -> bytes:
         """Check the graph and return its bytes."""
         helper = self.onnx.helper
         ends = [
-            helper.make_tensor_value_info(name, 1, [None, None, None, 1])
-            for name in ("image", "correction")
+            helper.make_tensor_value_info(name, 1, [None, None, None, width])
+            for name, width in (("image", channels), ("correction", outputs))
         ]
         graph = helper.make_graph(self.nodes, "no2sr", ends[:1], ends[1:], self.constants)
         model = helper.make_model(
@@ -109,45 +121,95 @@ class _Graph:
 def _layer(graph: _Graph, layer: Any, inputs: list[str], *, last: bool) -> str:
     """Write one layer and return the name of its output."""
     kind = type(layer).__name__
-    if kind == "Conv2D":
-        folded = last and layer.filters == 1 and layer.padding == "valid"
-        name = (_folded if folded else _convolution)(graph, layer, inputs[0])
-        return _activation(graph, layer, name)
-    if kind == "Add":
-        return graph.add("Add", inputs)
-    if kind == "ZeroMean":
-        mean = graph.add("ReduceMean", inputs, axes=[1], keepdims=1)
-        return graph.add("Sub", [*inputs, mean])
-    if kind == "DepthToSpace":
-        return graph.add("DepthToSpace", inputs, blocksize=layer.scale, mode="DCR")
-    if kind == "Trim":
-        ends = {"starts": [layer.rim] * 2, "ends": [-layer.rim] * 2, "axes": [2, 3]}
-        given = [
-            graph.constant(f"{layer.name}_{name}", np.array(values, dtype=np.int64))
-            for name, values in ends.items()
-        ]
-        return graph.add("Slice", [*inputs, *given])
-    raise ModelError(
-        f"layer {layer.name} is a {kind}, expected Conv2D, Add, ZeroMean, DepthToSpace or Trim; "
-        "build the network of these"
+    name = None
+    if kind == "Conv2D" and _is_plain(layer):
+        folded = last and layer.filters == 1 and layer.padding == "valid" and layer.use_bias
+        write = _folded if folded and tuple(layer.dilation_rate) == (1, 1) else _convolution
+        name = _activation(graph, layer, write(graph, layer, inputs[0]))
+    elif kind == "Activation":
+        name = _activation(graph, layer, inputs[0])
+    elif kind in _WRITERS:
+        name = _WRITERS[kind](graph, layer, inputs)
+    if name is None:
+        raise UnwritableError(f"the ONNX writer does not know layer {layer.name}, a {kind}")
+    return name
+
+
+def _rectified(graph: _Graph, layer: Any, inputs: list[str]) -> str | None:
+    """Write a rectifier without limit, slope or threshold."""
+    plain = layer.max_value is None and not (layer.negative_slope or layer.threshold)
+    return graph.add("Relu", inputs) if plain else None
+
+
+def _sum(graph: _Graph, _layer: Any, inputs: list[str]) -> str:
+    """Write a sum."""
+    return graph.add("Add" if len(inputs) == 2 else "Sum", inputs)
+
+
+def _joined(graph: _Graph, layer: Any, inputs: list[str]) -> str | None:
+    """Write channels side by side."""
+    return graph.add("Concat", inputs, axis=1) if layer.axis in (-1, 3) else None
+
+
+def _centred(graph: _Graph, _layer: Any, inputs: list[str]) -> str:
+    """Write what takes the mean of the channels off."""
+    mean = graph.add("ReduceMean", inputs, axes=[1], keepdims=1)
+    return graph.add("Sub", [*inputs, mean])
+
+
+def _spread_out(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+    """Write what turns channels into finer cells."""
+    return graph.add("DepthToSpace", inputs, blocksize=layer.scale, mode="DCR")
+
+
+def _trimmed(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+    """Write what cuts a rim."""
+    ends = {"starts": [layer.rim] * 2, "ends": [-layer.rim] * 2, "axes": [2, 3]}
+    given = [
+        graph.constant(f"{layer.name}_{name}", np.array(values, dtype=np.int64))
+        for name, values in ends.items()
+    ]
+    return graph.add("Slice", [*inputs, *given])
+
+
+_WRITERS: dict[str, Callable[[_Graph, Any, list[str]], str | None]] = {
+    "Add": _sum,
+    "Concatenate": _joined,
+    "DepthToSpace": _spread_out,
+    "ReLU": _rectified,
+    "Trim": _trimmed,
+    "ZeroMean": _centred,
+}
+
+
+def _is_plain(layer: Any) -> bool:
+    """Tell a convolution that moves by one pixel and mixes all channels."""
+    return (
+        tuple(layer.strides) == (1, 1)
+        and layer.groups == 1
+        and layer.padding in ("valid", "same")
+        and all(size % 2 for size in layer.kernel_size)
     )
 
 
-def _weights(graph: _Graph, layer: Any) -> tuple[str, str]:
+def _weights(graph: _Graph, layer: Any) -> list[str]:
     """Store kernel, in ONNX' order (out, in, y, x), and bias of a layer."""
     from keras import ops
 
-    kernel, bias = (ops.convert_to_numpy(weight) for weight in layer.weights)
-    return (
-        graph.constant(f"{layer.name}_kernel", kernel.transpose(3, 2, 0, 1).copy()),
-        graph.constant(f"{layer.name}_bias", bias),
-    )
+    kernel, *bias = (ops.convert_to_numpy(weight) for weight in layer.weights)
+    names = [graph.constant(f"{layer.name}_kernel", kernel.transpose(3, 2, 0, 1).copy())]
+    return names + [graph.constant(f"{layer.name}_bias", values) for values in bias]
 
 
 def _convolution(graph: _Graph, layer: Any, given: str) -> str:
     """Write a convolution as it is."""
-    rims = [size // 2 if layer.padding == "same" else 0 for size in layer.kernel_size]
-    return graph.add("Conv", [given, *_weights(graph, layer)], pads=[*rims, *rims])
+    steps = list(layer.dilation_rate)
+    rims = [
+        size // 2 * step if layer.padding == "same" else 0
+        for size, step in zip(layer.kernel_size, steps, strict=True)
+    ]
+    dilated: dict[str, Any] = {} if steps == [1, 1] else {"dilations": steps}
+    return graph.add("Conv", [given, *_weights(graph, layer)], pads=[*rims, *rims], **dilated)
 
 
 def _folded(graph: _Graph, layer: Any, given: str) -> str:
@@ -167,12 +229,12 @@ def _folded(graph: _Graph, layer: Any, given: str) -> str:
 
 
 def _activation(graph: _Graph, layer: Any, given: str) -> str:
-    """Write what follows a convolution."""
+    """Write the activation of a layer."""
     name = layer.activation.__name__
-    if name == "relu":
-        return graph.add("Relu", [given])
-    if name != "linear":
-        raise ModelError(
-            f"layer {layer.name} has activation {name}, expected relu or linear; use one of these"
+    if name == "linear":
+        return given
+    if name not in _ACTIVATIONS:
+        raise UnwritableError(
+            f"the ONNX writer does not know the activation of layer {layer.name}, {name}"
         )
-    return given
+    return graph.add(_ACTIVATIONS[name], [given])

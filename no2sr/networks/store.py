@@ -1,25 +1,40 @@
 """Save and load models: a folder with ``network.keras``, ``network.onnx`` and ``card.json``.
 
-Loading never runs code from the file: Keras' safe mode refuses Lambda layers and foreign classes,
-and both network files are compared with the SHA-256 on the card first.
+Loading never runs code from a file: Keras' safe mode refuses Lambda layers and foreign classes,
+and both network files are first compared with the SHA-256 on the card. A network with layers that
+the ONNX writer does not know has no ``network.onnx``; its card says why.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from no2sr.core.errors import CardMismatchError, OutputExistsError, UnknownModelError, WriteError
+from no2sr.core.errors import (
+    CardMismatchError,
+    ModelError,
+    OutputExistsError,
+    SettingsError,
+    UnknownModelError,
+    WriteError,
+)
 from no2sr.core.names import check_name
 from no2sr.networks.card import Model, ModelCard
+from no2sr.networks.foreign import FOREIGN, load_foreign
+from no2sr.networks.keras_files import read_keras
 from no2sr.networks.legacy import load_legacy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import keras
+
+    from no2sr.networks.card import Role
 
 __all__ = [
     "available_models",
@@ -31,108 +46,148 @@ __all__ = [
     "shipped",
 ]
 
+log = logging.getLogger("no2sr")
+
 CARD = "card.json"
 KERAS_FILE = "network.keras"
 ONNX_FILE = "network.onnx"
 
 
-def available_models() -> list[ModelCard]:
-    """Return the cards of all shipped models, sorted by network and scale."""
+def available_models(*, role: Role | None = "super-resolution") -> list[ModelCard]:
+    """List the cards of the shipped models, sorted by name and scale.
+
+    Parameters
+    ----------
+    role : {"super-resolution", "denoiser", "uncertainty"}, optional
+        What the models are for; None lists all.
+    """
     folders = (Path(str(entry)) for entry in files("no2sr").joinpath("weights").iterdir())
     cards = [_read_card(folder) for folder in folders if (folder / CARD).is_file()]
-    return sorted(cards, key=lambda card: (card.name, card.scale))
+    chosen = [card for card in cards if role in (None, card.role)]
+    return sorted(chosen, key=lambda card: (card.name, card.scale))
 
 
-def load_model(name_or_path: str | Path, *, scale: int | None = None) -> Model:
-    """Load a model, or SRCNN weights of another program.
+def load_model(
+    name_or_path: str | Path,
+    *,
+    scale: int | None = None,
+    card: ModelCard | Mapping[str, Any] | None = None,
+) -> Model:
+    """Load a shipped model, a saved one, or a network from elsewhere.
 
     Parameters
     ----------
     name_or_path : str or Path
-        Name of a shipped network, such as ``"srcnn"``, or the folder of a saved model; or a file
-        of SRCNN weights, Keras 1 HDF5 or the authors' MATLAB, as a model for luminance.
+        Name of a shipped network, such as ``"srcnn"``; the folder of a saved model; a ``.keras`` or
+        ``.onnx`` file, with `card`; or a file of SRCNN weights, Keras 1 HDF5 or the authors'
+        MATLAB, which becomes a model for luminance.
     scale : int, optional
-        Needed with a name and with foreign weights; with a folder it is compared with the card.
+        Fine cells along each side of a coarse one. Needed with a name and with SRCNN weights; with
+        a folder or a card it is compared with the card. The denoiser needs none.
+    card : ModelCard or mapping, optional
+        What a ``.keras`` or ``.onnx`` file is. Of a mapping only ``scale`` is needed, and for ONNX
+        ``radius`` and ``shrink``. ``network.keras`` and ``network.onnx`` that no2sr saved have a
+        card beside them: give their folder.
 
     Returns
     -------
     Model
-        Its Keras network is not loaded yet; the engine that needs it does that.
+        The Keras network of a folder is loaded only by the engine that needs it.
 
     Raises
     ------
     UnknownModelError
-        If there is no such network, or none for the scale; names those there are.
+        If there is no such network, or none for the scale; the message lists those there are.
     CardMismatchError
-        If a file is missing, damaged, or made for another scale.
+        If a file is missing, damaged, made for another scale, or does not fit its card.
+    SettingsError
+        If a card is given with anything but a ``.keras`` or ``.onnx`` file.
     """
     path = Path(name_or_path)
-    known = {card.name for card in available_models()}
-    # Not Path.exists(), which raises over names that cannot be.
-    if str(name_or_path) in known or not os.path.exists(path):  # noqa: PTH110
+    known = {entry.name for entry in available_models(role=None)}
+    # Not Path.exists(), which raises for impossible names.
+    there = str(name_or_path) not in known and os.path.exists(path)  # noqa: PTH110
+    if there and path.is_file() and path.suffix in FOREIGN:
+        return load_foreign(path, card, scale)
+    if card is not None:
+        raise SettingsError(
+            f"{name_or_path} is not a .keras or .onnx file that is there; leave card= out, "
+            "or give such a file"
+        )
+    if not there:
         return _load_folder(shipped(str(name_or_path), scale))
     if path.is_file():
         return load_legacy(path, scale)
     model = _load_folder(path)
     if scale is not None and model.card.scale != scale:
         raise CardMismatchError(
-            f"model {path} was trained for scale {model.card.scale}, expected scale {scale}; "
+            f"model {path} was trained for scale {model.card.scale}, not {scale}; "
             f"use scale={model.card.scale} or another model"
         )
     return model
 
 
 def shipped(name: str, scale: int | None) -> Path:
-    """Return the folder of shipped weights.
+    """Find the folder of shipped weights.
+
+    Parameters
+    ----------
+    name : str
+    scale : int or None
+        May be left out for a network that keeps the coarse grid.
 
     Raises
     ------
     UnknownModelError
-        Naming what there is.
+        If there are no such weights; the message lists those there are.
     """
-    cards = available_models()
+    cards = available_models(role=None)
+    root = Path(str(files("no2sr").joinpath("weights")))
+    for card in cards:
+        if card.name == name and card.role != "super-resolution" and scale in (None, 1):
+            return root / name
     there = ", ".join(f"{card.name} (scale {card.scale})" for card in cards) or "none"
     scales = sorted(card.scale for card in cards if card.name == name)
     if not scales:
         raise UnknownModelError(
-            f"no model {name!r}; expected the name of a shipped network or the folder of a "
-            f"saved one; there are: {there}"
+            f"no model {name!r}; give the name of a shipped network, or the folder or file of "
+            f"another one; there are: {there}"
         )
     if scale not in scales:
         raise UnknownModelError(
             f"network {name!r} has no weights for scale {scale}; there are weights for "
             f"scale {', '.join(map(str, scales))}; choose one of these or train your own"
         )
-    return Path(str(files("no2sr").joinpath("weights"))) / f"{name}_x{scale}"
+    return root / f"{name}_x{scale}"
 
 
 def found_here(model: Model) -> Model:
-    """Return a model that came from another machine: its folder may lie elsewhere here.
+    """Find a model that came from another machine, where its folder may lie elsewhere.
 
     Raises
     ------
     UnknownModelError, CardMismatchError
-        If neither its folder nor the same shipped model is there.
+        If neither its folder nor the same shipped model is on this machine.
     """
     if model.folder is None or model.folder.is_dir():
         return model
     here = _load_folder(shipped(model.card.name, model.card.scale))
     if here.card.files != model.card.files:
         raise CardMismatchError(
-            f"{model.folder} is not on this machine and the {model.card.name} shipped here is "
-            "another, expected the same model everywhere; copy the folder there"
+            f"{model.folder} is not on this machine, and the {model.card.name} shipped here is "
+            "another model; copy the folder to the same place on every machine"
         )
     return here
 
 
 def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Save a model as a folder of its own.
+    """Save a model as a folder.
 
     Parameters
     ----------
     model : Model
     path : str or Path
-        The folder to make; it appears only when complete.
+        The folder to make; it appears only when it is complete.
     overwrite : bool
         Replace a model that is there.
 
@@ -147,11 +202,18 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
         If the folder exists and may not be replaced.
     WriteError
         If it cannot be written.
+    ModelError
+        If the model comes from an ONNX file.
     """
     from no2sr.core.atomic import refusals, replacing
 
     folder = Path(path)
     check_replaceable(folder, overwrite=overwrite)
+    if model.onnx is not None:
+        raise ModelError(
+            f"model {model.card.name} comes from an ONNX file and has no Keras network to save; "
+            "keep the file and its card"
+        )
     with refusals(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing(folder, overwrite=overwrite) as work:
@@ -161,68 +223,65 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
 
 
 def check_replaceable(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to save a model where anything is but a model that may be replaced.
+    """Refuse to save a model over anything but a model that may be replaced.
 
     Raises
     ------
     OutputExistsError
-        If that is so.
+        If the folder exists and may not be replaced.
     WriteError
-        If the name of the folder cannot be.
+        If no folder can have this name.
     """
     check_name(folder, WriteError)
     if folder.exists() and not (overwrite and (folder / CARD).is_file()):
-        raise OutputExistsError(
-            f"{folder} exists; expected a new folder; choose another name"
-            + (
-                " (it is no model, so it is not replaced)"
-                if overwrite
-                else " or pass overwrite=True"
-            )
-        )
+        advice = "pass overwrite=True or choose another name"
+        if overwrite:
+            advice = "it is no model, so it is not replaced; choose another name"
+        raise OutputExistsError(f"{folder} exists already; {advice}")
 
 
 def load_keras(model: Model) -> keras.Model:
-    """Return the Keras network of a model, loading it in safe mode if need be."""
+    """Load the Keras network of a model, in safe mode if it comes from a file.
+
+    Raises
+    ------
+    CardMismatchError
+        If the file is damaged or holds foreign code.
+    """
     if model.build is not None:
         return model.build()
     if model.network is not None or model.folder is None:
         return model.network
-    import keras
-
-    from no2sr.networks import layers  # noqa: F401 - registers our layers with Keras
-
-    path = model.folder / KERAS_FILE
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as unsafe:  # Keras refuses foreign code by errors of many kinds
-        raise CardMismatchError(
-            f"{path} cannot be loaded safely ({unsafe}), expected layers of Keras and no2sr only; "
-            "use a model of no2sr.save_model, from somebody you trust"
-        ) from unsafe
+    return read_keras(model.folder / KERAS_FILE)
 
 
 def _write_files(model: Model, folder: Path) -> None:
     """Write both network forms and the card with their checksums."""
-    from no2sr.networks.onnx_form import to_onnx
+    from no2sr.networks.onnx_form import UnwritableError, to_onnx
 
     network = load_keras(model)
     network.save(folder / KERAS_FILE)
-    (folder / ONNX_FILE).write_bytes(to_onnx(network))
-    sums = {name: _sha256(folder / name) for name in (KERAS_FILE, ONNX_FILE)}
-    (folder / CARD).write_text(dataclasses.replace(model.card, files=sums).to_json())
+    names, reason = [KERAS_FILE], ""
+    try:
+        (folder / ONNX_FILE).write_bytes(to_onnx(network))
+        names.append(ONNX_FILE)
+    except UnwritableError as error:
+        reason = str(error)
+        log.info("saved without an ONNX form: %s", reason)
+    sums = {name: _sha256(folder / name) for name in names}
+    card = dataclasses.replace(model.card, files=sums, without_onnx=reason)
+    (folder / CARD).write_text(card.to_json())
 
 
 def _load_folder(folder: Path) -> Model:
     """Read the card and compare the files with it."""
     card = _read_card(folder)
-    for name in (KERAS_FILE, ONNX_FILE):
+    for name in (KERAS_FILE,) if card.without_onnx else (KERAS_FILE, ONNX_FILE):
         path = folder / name
         if not path.is_file() or _sha256(path) != card.files.get(name):
             state = "differs from its card" if path.is_file() else "is missing"
             raise CardMismatchError(
-                f"{path} {state}; expected the file that was saved with {folder / CARD}; "
-                "copy the model again"
+                f"{path} {state}, {folder / CARD}; copy the whole folder of the model again"
             )
     return Model(card=card, folder=folder)
 
@@ -232,8 +291,8 @@ def _read_card(folder: Path) -> ModelCard:
     path = folder / CARD
     if not path.is_file():
         raise CardMismatchError(
-            f"{folder} holds no {CARD}; expected the folder that no2sr.save_model writes; "
-            "point to such a folder or name a shipped network"
+            f"{folder} holds no {CARD}; give a folder that no2sr.save_model wrote, "
+            "or the name of a shipped network"
         )
     return ModelCard.from_json(path.read_text(encoding="utf-8"), str(path))
 

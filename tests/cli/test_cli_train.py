@@ -128,9 +128,9 @@ def test_a_folder_that_is_no_model_is_refused_at_once(no2sr_command, tmp_path):
     ("more", "code", "said"),
     [
         (["--hyperparameter", "kernels"], 2, "give a name and numbers, as kernels=9,1,5"),
-        (["--hyperparameter", "depth=4"], 1, "no hyperparameter depth; expected some of filters"),
-        (["--network", "vdsr"], 1, "no network 'vdsr'; expected one of edsr, espcn, srcnn"),
-        (["--batch", "0"], 1, "batch is 0, expected at least 1"),
+        (["--hyperparameter", "depth=4"], 1, "no hyperparameter depth; use filters, kernels"),
+        (["--network", "vdsr"], 1, "no network 'vdsr'; use one of denoiser, edsr, espcn, srcnn"),
+        (["--batch", "0"], 1, "batch is 0 in the settings; use at least 1"),
         (["--window-size", "60"], 1, "to watch; give larger or more images, or raise held_out"),
         (["--start", "srcnn"], 1, "has other layers"),
     ],

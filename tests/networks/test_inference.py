@@ -88,13 +88,13 @@ def test_bfloat16_is_close_but_not_the_same(model):
 
 
 def test_an_unknown_engine_is_refused(model):
-    with pytest.raises(SettingsError, match="expected one of onnxruntime, tensorflow, openvino"):
+    with pytest.raises(SettingsError, match="use one of onnxruntime, tensorflow, openvino"):
         make_engine(model, name="abacus")
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "tensorflow"])
 def test_a_precision_that_an_engine_lacks_is_refused(model, engine):
-    with pytest.raises(SettingsError, match="has no precision 'bfloat16', expected float32; use"):
+    with pytest.raises(SettingsError, match="computes in float32, not in 'bfloat16'; use"):
         make_engine(model, name=engine, precision="bfloat16")
     with pytest.raises(SettingsError, match="expected float32 or bfloat16"):
         downscale(np.nan, engine="openvino", precision="float64")

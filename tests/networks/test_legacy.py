@@ -167,7 +167,7 @@ def test_links_to_another_file_are_not_followed(linked, layers, tmp_path):
     with h5py.File(path, "a") as file:
         del file[linked]
         file[linked] = h5py.ExternalLink(str(tmp_path / "other.h5"), f"/{linked}")
-    with pytest.raises(CardMismatchError, match="link to what lies elsewhere"):
+    with pytest.raises(CardMismatchError, match="link to another place"):
         load_model(path, scale=3)
 
 

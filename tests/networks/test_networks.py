@@ -217,7 +217,7 @@ def test_a_card_of_another_format_is_refused(saved, tmp_path):
 
 
 def test_a_model_for_another_scale_is_refused(saved):
-    with pytest.raises(CardMismatchError, match="trained for scale 4, expected scale 2"):
+    with pytest.raises(CardMismatchError, match="trained for scale 4, not 2"):
         load_model(saved, scale=2)
 
 
@@ -231,7 +231,7 @@ def test_unknown_names_and_scales_name_what_there_is():
         load_model("vdsr", scale=4)
     with pytest.raises(UnknownModelError, match="there are weights for scale 2, 3, 4"):
         load_model("srcnn", scale=7)
-    with pytest.raises(UnknownModelError, match="expected one of edsr, espcn, srcnn"):
+    with pytest.raises(UnknownModelError, match="use one of denoiser, edsr, espcn, srcnn"):
         build_network("vdsr", scale=4)
 
 

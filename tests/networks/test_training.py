@@ -163,9 +163,9 @@ def test_amplitude_alone_changes_nothing_a_network_sees(gappy):
 
 
 def test_settings_and_networks_out_of_range_are_refused(gappy):
-    with pytest.raises(SettingsError, match="expected at least the scale"):
+    with pytest.raises(SettingsError, match="use at least the scale"):
         draw_samples([gappy], CARD, dataclasses.replace(SMALL, window_size=3))
-    with pytest.raises(UnknownModelError, match="expected one of edsr, espcn, srcnn"):
+    with pytest.raises(UnknownModelError, match="use one of denoiser, edsr, espcn, srcnn"):
         train([gappy], network="vdsr", settings=SMALL)
     with pytest.raises(SettingsError, match="whole number of at least 2"):
         train([gappy], scale=1, settings=SMALL)
@@ -197,13 +197,13 @@ def test_settings_and_networks_out_of_range_are_refused(gappy):
     ids=str,
 )
 def test_every_setting_has_its_range(wrong):
-    with pytest.raises(SettingsError, match=f"{next(iter(wrong))} is .* change it"):
+    with pytest.raises(SettingsError, match=f"{next(iter(wrong))} is .* in the settings; use"):
         TrainSettings(**wrong)
 
 
 def test_unknown_hyperparameters_are_refused(gappy):
     settings = dataclasses.replace(SMALL, hyperparameters={"depth": 99})
-    with pytest.raises(SettingsError, match="no hyperparameter depth; expected some of filters"):
+    with pytest.raises(SettingsError, match="no hyperparameter depth; use filters, kernels"):
         train([gappy], settings=settings)
 
 

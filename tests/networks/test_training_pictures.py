@@ -102,7 +102,7 @@ def test_what_cannot_learn_from_pictures_is_refused():
         train([np.zeros((20, 20))], scale=3, domain="luminance")
     with pytest.raises(NoValidPixelsError, match="10% of 3 pictures leaves none to watch"):
         PictureSamples(_pictures(), CARD, TrainSettings(window_size=16, held_out=0.1))
-    with pytest.raises(SettingsError, match="domain is 'colour', expected"):
+    with pytest.raises(SettingsError, match="domain is 'colour'; use"):
         train(_pictures(), settings=SMALL, domain="colour")
 
 

@@ -1,7 +1,7 @@
-"""EDSR: residual blocks without batch normalisation, here on the coarse grid and mass-neutral.
+"""EDSR: residual blocks without batch normalisation, on the coarse grid.
 
-Its output is a correction to the bicubic image, and has no block mean. Nothing is padded: every
-layer cuts what it cannot know, so that no work goes into cells that would be thrown away.
+Its output is a correction to the bicubic image with a mean of 0 in every block. Nothing is padded:
+every layer cuts its rim, so that no work goes into cells that would be discarded.
 
 References
 ----------
@@ -27,6 +27,7 @@ def build(*, scale: int = 4, filters: int = 32, blocks: int = 3) -> keras.Model:
     Parameters
     ----------
     scale : int
+        Fine cells along each side of a coarse one.
     filters : int
         Feature maps of every layer.
     blocks : int

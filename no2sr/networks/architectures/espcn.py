@@ -1,7 +1,7 @@
-"""ESPCN: convolutions on the coarse grid, at last with a channel for every cell of a block.
+"""ESPCN: convolutions on the coarse grid; the last has a channel for every cell of a block.
 
-It does per coarse cell what SRCNN does per fine one, so it needs 16 to 56 times fewer operations.
-Its output is a correction to the bicubic image, and has no block mean.
+It does once for a coarse cell what SRCNN does for every fine one, so it needs 16 to 56 times fewer
+operations. Its output is a correction to the bicubic image with a mean of 0 in every block.
 
 References
 ----------
@@ -31,6 +31,7 @@ def build(
     Parameters
     ----------
     scale : int
+        Fine cells along each side of a coarse one.
     filters : (int, int)
         Feature maps of the first and second layer.
     kernels : (int, int, int)

@@ -1,8 +1,8 @@
 """SRCNN: three convolutions on the bicubic-upsampled image.
 
 The default is the 9-3-5 network with 128 and 64 filters, ``valid``, ``same``, ``valid``. It cuts 6
-pixels off each side but its receptive radius is 7: the ``same`` layer pads its feature map with
-zeros, so the outermost ring of every output is contaminated and has to be cut as well.
+pixels off each side, but its receptive radius is 7: the ``same`` layer pads its feature map with
+zeros, so the outermost ring of every output is wrong and must be cut as well.
 
 References
 ----------
@@ -32,8 +32,8 @@ def build(*, filters: Sequence[int] = (128, 64), kernels: Sequence[int] = (9, 3,
     filters : (int, int)
         Feature maps of the first and second layer.
     kernels : (int, int, int)
-        Sides of the three kernels, all odd. (9, 1, 5) and (9, 5, 5) with (64, 32) filters are the
-        paper's.
+        Sides of the three kernels, all odd. The paper has (9, 1, 5) and (9, 5, 5) with (64, 32)
+        filters.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """OpenVINO as an engine: in float32, in bfloat16, and in integers of eight bits by NNCF.
 
-Integers need to know how large every layer's values become, and not every network survives them.
-Both is found out on simulated columns, whenever an engine is made: it takes a second.
+For integers one must know how large the values of every layer become, and not every network stays
+accurate. Both are measured on simulated columns whenever an engine is made, which takes a second.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_CHANGE", "openvino_engine"]
 
-# Integers may change the corrections by this share of their size. The change is noise to the error
-# that is left; where corrections are no larger than that, it rises by sqrt(1 + 0.1^2): by 0.5 %.
+# Integers may change the corrections by this share of their size. The change acts like noise. Where
+# the remaining error is as large as the corrections, it grows by sqrt(1 + 0.1^2), that is 0.5 %.
 MOST_CHANGE = 0.1
 _SCENES, _SIDE = 6, 40  # coarse cells along the side of a scene without its halo
 _NOISE = 5e-6  # mol m-2, as in averages of some days
 
 
 def openvino_engine(graph: bytes, card: ModelCard, *, precision: str) -> Engine:
-    """Return what runs an ONNX form with OpenVINO.
+    """Run an ONNX form with OpenVINO.
 
     Parameters
     ----------
@@ -51,18 +51,22 @@ def openvino_engine(graph: bytes, card: ModelCard, *, precision: str) -> Engine:
     card : ModelCard
     precision : {"float32", "bfloat16", "int8"}
 
+    Returns
+    -------
+    Engine
+
     Raises
     ------
     MissingDependencyError
         If openvino, or for int8 nncf, is not installed.
     SettingsError
-        If int8 changes what the network adds by more than `MOST_CHANGE`.
+        If int8 changes the corrections by more than `MOST_CHANGE`, or is not possible.
     """
     try:
         import openvino
     except ImportError as error:
         raise MissingDependencyError(
-            "openvino is not installed, expected for engine='openvino'; "
+            "openvino is not installed, and engine='openvino' needs it; "
             "install it with: pip install 'no2sr[openvino]'"
         ) from error
     network = openvino.Core().read_model(graph)
@@ -72,10 +76,10 @@ def openvino_engine(graph: bytes, card: ModelCard, *, precision: str) -> Engine:
 
 
 def _runner(network: openvino.Model, precision: str) -> Callable[[Batch], Batch]:
-    """Compile a network for as many threads as there are cores."""
+    """Compile a network for one thread on each core."""
     import openvino
 
-    # Of what is left in floating point. Integers are integers in either.
+    # Precision of the operations that stay in floating point.
     kinds = {
         "float32": openvino.Type.f32,
         "bfloat16": openvino.Type.bf16,
@@ -87,7 +91,7 @@ def _runner(network: openvino.Model, precision: str) -> Callable[[Batch], Batch]
         "INFERENCE_NUM_THREADS": os.cpu_count() or 1,
     }
     compiled = openvino.Core().compile_model(network, "CPU", settings)
-    mine = local()  # a request is used by one thread at a time
+    mine = local()  # only one thread at a time may use a request
 
     def run(image: Batch) -> Batch:
         if not hasattr(mine, "request"):
@@ -99,7 +103,7 @@ def _runner(network: openvino.Model, precision: str) -> Callable[[Batch], Batch]
 
 
 def _quantised(network: openvino.Model, card: ModelCard) -> openvino.Model:
-    """Return a network in integers that does what it did, within `MOST_CHANGE`."""
+    """Quantise a network, and check that its corrections change by at most `MOST_CHANGE`."""
     seen: list[Batch] = []
     exact = _runner(network, "float32")
 
@@ -113,20 +117,20 @@ def _quantised(network: openvino.Model, card: ModelCard) -> openvino.Model:
     change = np.linalg.norm(after - before) / np.linalg.norm(before)
     if not change <= MOST_CHANGE:
         raise SettingsError(
-            f"precision int8 changes what model {card.name} adds by {change:.0%} on simulated "
-            f"columns, expected at most {MOST_CHANGE:.0%}; use precision='bfloat16'"
+            f"precision int8 changes the corrections of model {card.name} by {change:.0%} on "
+            f"simulated columns; at most {MOST_CHANGE:.0%} is allowed; use precision='bfloat16'"
         )
     return made
 
 
 def _by_nncf(network: openvino.Model, seen: list[Batch]) -> openvino.Model:
-    """Return a network in integers, with ranges wide enough for what was seen."""
-    os.environ.setdefault("NNCF_CI", "1")  # or it reports over the network that it is used
+    """Quantise a network, with ranges wide enough for the images that were seen."""
+    os.environ.setdefault("NNCF_CI", "1")  # otherwise it reports its use over the network
     try:
         import nncf
     except ImportError as error:
         raise MissingDependencyError(
-            "nncf is not installed, expected for precision='int8'; "
+            "nncf is not installed, and precision='int8' needs it; "
             "install it with: pip install 'no2sr[int8]'"
         ) from error
     nncf.set_log_level(logging.ERROR)
@@ -134,14 +138,14 @@ def _by_nncf(network: openvino.Model, seen: list[Batch]) -> openvino.Model:
         made: openvino.Model = nncf.quantize(
             network,
             nncf.Dataset(seen),
-            preset=nncf.QuantizationPreset.MIXED,  # corrections are as often negative as positive
+            preset=nncf.QuantizationPreset.MIXED,  # corrections are negative as often as positive
             subset_size=len(seen),
         )
     return made
 
 
 def _added(card: ModelCard, engine: Engine) -> NDArray[np.float32]:
-    """Return what a network adds to simulated scenes as a sensor sees them, in spreads."""
+    """Run a network on simulated scenes with noise and return the corrections, in spreads."""
     side = _SIDE + 2 * card.halo
     tile = next(cut_tiles((_SIDE, _SIDE), _SIDE)).moved(card.halo)
     added = []

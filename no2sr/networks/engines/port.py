@@ -1,4 +1,4 @@
-"""The engine port: what runs a network on one image."""
+"""The engine port: run a network on one image."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from no2sr.core.errors import CardMismatchError
 from no2sr.networks.onnx_form import FOLD
 
 if TYPE_CHECKING:
@@ -17,30 +18,82 @@ if TYPE_CHECKING:
 
     Batch = NDArray[np.float32]
 
-__all__ = ["Engine", "in_multiples"]
+__all__ = ["Engine", "as_batch", "as_image", "in_multiples"]
 
 
 class Engine(Protocol):
-    """Run a network on one image; called by several threads at once."""
+    """Run a network on one image; several threads call it at once."""
 
     def __call__(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Map ``(y, x)`` to the correction, whose outer ``card.rim`` pixels are to be cut."""
+        """Map ``(y, x)`` or ``(y, x, inputs)`` to ``(y', x')`` or ``(y', x', outputs)``.
+
+        One channel has no axis of its own. Cut the outer ``card.rim`` pixels of the result.
+        """
+
+
+def as_batch(image: NDArray[np.float32], card: ModelCard) -> Batch:
+    """Give an image the axes of a batch.
+
+    Parameters
+    ----------
+    image : array, (y, x) or (y, x, inputs)
+    card : ModelCard
+
+    Returns
+    -------
+    array, (1, y, x, inputs)
+
+    Raises
+    ------
+    CardMismatchError
+        If the image has other channels than the card.
+    """
+    channels = 1 if image.ndim == 2 else image.shape[-1]
+    if channels != len(card.inputs):
+        raise CardMismatchError(
+            f"the image has {channels} channels and model {card.name} takes {len(card.inputs)} "
+            f"({', '.join(card.inputs)}); stack these along the last axis"
+        )
+    return image[None, :, :, None] if image.ndim == 2 else image[None]
+
+
+def as_image(batch: Batch, card: ModelCard) -> NDArray[np.float32]:
+    """Take the axes of a batch off again.
+
+    Parameters
+    ----------
+    batch : array, (1, y, x, outputs)
+    card : ModelCard
+
+    Returns
+    -------
+    array, (y, x) or (y, x, outputs)
+        Without the last axis if the card has one output.
+    """
+    return batch[0, ..., 0] if len(card.outputs) == 1 else batch[0]
 
 
 def in_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
-    """Return an engine that feeds an ONNX form, whose folded last layer wants multiples of 4.
+    """Wrap an ONNX form whose folded last layer needs outputs in multiples of 4.
 
     Parameters
     ----------
     card : ModelCard
     run : callable
-        Maps ``(1, y, x, 1)`` to the correction, ``(1, y', x', 1)``.
+        Maps ``(1, y, x, inputs)`` to ``(1, y', x', outputs)``.
+
+    Returns
+    -------
+    Engine
+        For images of every size.
     """
-    grow, multiple = (card.scale, 1) if card.grid == "coarse" else (1, FOLD)
+    grow = card.scale if card.grid == "coarse" else 1
+    multiple = FOLD if grow == 1 else 1
 
     def engine(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows, columns = (grow * (size - 2 * card.shrink) for size in image.shape)
-        padded = np.pad(image, [(0, -rows % multiple), (0, -columns % multiple)])
-        return run(padded[None, :, :, None])[0, :rows, :columns, 0]
+        rows, columns = (grow * (size - 2 * card.shrink) for size in image.shape[:2])
+        pads = [(0, -rows % multiple), (0, -columns % multiple), (0, 0)]
+        padded = np.pad(image, pads[: image.ndim])
+        return as_image(run(as_batch(padded, card))[:, :rows, :columns], card)
 
     return engine

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training run knows, in one file that appears only when complete."""
+"""Checkpoints: the state of a training run in one file, which appears only when complete."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def save_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerp
     ----------
     path : Path
     network : keras.Model
-        Compiled, its optimiser built.
+        Compiled, with its optimiser built.
     done : Progress
     fingerprint : str
-        Of settings and data: another run must not continue from this file.
+        Checksum of settings and data; another run must not continue from this file.
     """
     facts = {
         "fingerprint": fingerprint,
@@ -53,7 +53,17 @@ def save_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerp
 
 
 def load_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerprint: str) -> None:
-    """Bring a network, its optimiser and the progress to where a checkpoint left them.
+    """Restore a network, its optimiser and the progress from a checkpoint.
+
+    Parameters
+    ----------
+    path : Path
+    network : keras.Model
+        Compiled, with its optimiser built.
+    done : Progress
+        Filled in.
+    fingerprint : str
+        Checksum of settings and data of this run.
 
     Raises
     ------
@@ -63,8 +73,8 @@ def load_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerp
     facts, held = _held(path)
     if facts["fingerprint"] != fingerprint:
         raise CardMismatchError(
-            f"{path} was made with other images or settings; expected those of this run; "
-            "go on with what it was started with, or delete it to train from the start"
+            f"{path} was made with other images or settings; "
+            "use the same ones again, or delete it to train from the start"
         )
     try:
         for name, variables in (
@@ -83,7 +93,7 @@ def load_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerp
 def _held(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read the facts and the arrays of a checkpoint."""
     try:
-        # Of bytes: numpy leaves a damaged file open.
+        # From bytes, because numpy leaves a damaged file open.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             held: dict[str, Any] = dict(file)
         facts = json.loads(str(held.pop("facts")))
@@ -95,6 +105,6 @@ def _held(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _damaged(path: Path, error: Exception) -> CardMismatchError:
     return CardMismatchError(
-        f"{path} is no checkpoint of a training ({error}); expected one that no2sr wrote; "
+        f"{path} is no checkpoint of a training run of no2sr ({error}); "
         "delete it to train from the start"
     )

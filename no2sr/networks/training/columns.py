@@ -1,9 +1,9 @@
-"""Training windows from fields of columns: degraded, and compared after conservation.
+"""Training windows from columns: degraded, and compared after conservation.
 
-Windows are taken through the very steps of `downscale`: gaps filled, locally normalised, enlarged.
-The network's correction is made mass-neutral block by block, as the conservation step will do,
-before it is compared with what bicubic interpolation plus conservation left over; cells that were
-not observed do not count.
+Windows pass through the steps of `downscale`: gaps are filled, values normalised and interpolated.
+The target is the error that bicubic interpolation plus conservation leaves. The mean of every block
+is taken off the network's correction, as the conservation step does, before both are compared.
+Cells that were not observed do not count.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnSamples", "conserving_loss", "draw_samples"]
 
-# From so many fields on whole ones are held out, below it the south of each.
+# From this number of fields on, whole fields are held out; below it, the south of each.
 MANY = 10
 # Simulated scenes: cells, and noise in standard deviations.
 SIMULATED, NOISE = (128, 128), 0.1
 
 
 class ColumnSamples:
-    """Windows of fine images, spread evenly over everything that was observed.
+    """Windows of fine images, spread evenly over all observed cells.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class ColumnSamples:
         self.rim = card.halo * card.scale
         if self.side < card.scale:
             raise SettingsError(
-                f"window_size is {settings.window_size}, expected at least the scale, {card.scale}"
+                f"window_size is {settings.window_size}; use at least the scale, {card.scale}"
             )
         self.fields = [
             np.pad(layer, self.rim, constant_values=np.nan)
@@ -75,7 +75,7 @@ class ColumnSamples:
         self.places, self.held_out = self._split()
         if not self.places:
             raise NoValidPixelsError(
-                f"no window of {self.side} x {self.side} cells is {settings.least_valid:.0%} "
+                f"in no window of {self.side} x {self.side} cells {settings.least_valid:.0%} were "
                 "observed; give larger or fuller images, or lower window_size or least_valid"
             )
         if settings.held_out and not self.held_out:
@@ -94,15 +94,15 @@ class ColumnSamples:
         return len(self.fields)
 
     def batch(self, step: int) -> Batch:
-        """Return the windows of a step: always the same for the same step and seed.
+        """Return the windows of a step; the same step and seed give the same windows.
 
         Returns
         -------
         inputs : array, (batch, m, m, 1)
-            What the network sees: the normalised image on its grid, a radius wider than the window.
+            Input of the network: the normalised image on its grid, a radius wider than the window.
         targets : array, (batch, n, n, 3)
-            See `conserving_loss`; residual and spread are in units of the root mean square
-            residual.
+            See `conserving_loss`. Error and spread are in units of the root mean square error of
+            bicubic interpolation plus conservation.
         """
         settings, step = self.settings, int(step)
         steps = settings.samples * settings.reuse // settings.batch
@@ -145,7 +145,7 @@ class ColumnSamples:
         return np.pad(values.astype(np.float32), self.rim, constant_values=np.nan)
 
     def _split(self) -> tuple[list[Place], list[Place]]:
-        """Find all windows, and hold some out that share no cell with the others."""
+        """Find all windows, and hold out some that share no cell with the others."""
         share, whole = self.settings.held_out, self.observed >= MANY
         apart = round(1 / share) if share else 0
         learnt, held_out = [], []
@@ -162,7 +162,7 @@ class ColumnSamples:
         return learnt, held_out
 
     def _border(self, k: int) -> int:
-        """Return the row of a padded field south of which nothing is learnt."""
+        """Return the row of a padded field from which on windows are held out."""
         rows: int = self.fields[k].shape[0] - 2 * self.rim
         if self.observed >= MANY or k >= self.observed or not self.settings.held_out:
             return self.rim + rows
@@ -170,13 +170,20 @@ class ColumnSamples:
         return self.rim + rows - (max(south, self.side) if rows >= 2 * self.side else south)
 
     def _draw(self, number: int) -> Batch:
-        """Draw a set of windows, moved a little, with noise and gaps of their own."""
+        """Draw a set of windows, each shifted a little and with its own noise and gaps."""
         rng = np.random.default_rng((self.settings.seed, number, 0))
         chosen = rng.integers(len(self.places), size=self.settings.samples)
         return stacked([self._varied(self.places[k], rng) for k in chosen])
 
     def moved(self, place: Place, rng: np.random.Generator) -> Place:
-        """Return a window up to a quarter of its side farther south and east, never held out."""
+        """Shift a window by up to a quarter of its side, never into cells that are held out.
+
+        Parameters
+        ----------
+        place : (int, int, int)
+            Field, row and column of its north-west corner; it moves south and east.
+        rng : numpy.random.Generator
+        """
         k, row, column = place
         field, step = self.fields[k], max(self.side // 4, 1)
         south = min(row + int(rng.integers(step)), self._border(k) - self.side)
@@ -184,7 +191,7 @@ class ColumnSamples:
         return k, south, east
 
     def _varied(self, place: Place, rng: np.random.Generator) -> Batch:
-        """Take one window, moved, brightened, holed and noisy."""
+        """Take one window, shift and scale it, and add a gap and noise."""
         settings = self.settings
         window = self._window(self.moved(place, rng))
         if settings.amplitude > 1:
@@ -206,17 +213,17 @@ class ColumnSamples:
         return self.fields[k][top : top + whole, left : left + whole]
 
     def _scaled(self, drawn: Batch) -> Batch:
-        """Give residual and spread the unit of the root mean square residual."""
+        """Express error and spread in units of the root mean square error."""
         drawn[1][..., :2] /= self.size
         return drawn
 
 
 def conserving_loss(card: ModelCard) -> Any:
-    """Return the mean squared error of the conserved estimate over observed cells.
+    """Make the loss: the mean squared error of the conserved estimate over observed cells.
 
-    The reference has three channels: what bicubic plus conservation left over, the local spread,
-    and 1 where the cell was observed. With r the network's correction in units of the spread s,
-    the conserved estimate is off by ``(s r - blockmean(s r)) - left over``.
+    The reference has three channels: the error that bicubic plus conservation leaves, the local
+    spread, and 1 where the cell was observed. With the network's correction r in units of the
+    spread s, the error of the conserved estimate is ``(s r - blockmean(s r)) - error``.
     """
     from keras import ops
 
@@ -235,7 +242,7 @@ def conserving_loss(card: ModelCard) -> Any:
 
 
 def draw_samples(images: Iterable[xr.DataArray], card: ModelCard, settings: TrainSettings) -> Batch:
-    """Return the windows that training draws first.
+    """Draw the windows that training starts with.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""The optimiser's loop: batches in, checkpoints out, and exactly on after a kill.
+"""The loop of the optimiser: batches in, checkpoints out.
 
-Every batch is a function of the seed and the number of the step alone, and a checkpoint holds all
-that the optimiser knows; so a run that was killed and continued ends with the same weights, bit
-for bit, as one that was not.
+Every batch depends only on the seed and the number of the step, and a checkpoint holds the whole
+state of the optimiser. A run that was killed and continued therefore ends with the same weights,
+bit for bit, as one that was not.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ logger = logging.getLogger("no2sr")
 
 
 class Samples(Protocol):
-    """Where batches come from."""
+    """A source of batches."""
 
     def batch(self, step: int) -> Batch:
-        """Return inputs and targets of a step: the same whenever it is asked for."""
+        """Return inputs and targets of a step; the same step gives the same ones."""
 
     def watched(self) -> Batch | None:
-        """Return what is held out, or None."""
+        """Return the windows that are held out, or None."""
 
     def loss(self) -> Any:
         """Return the Keras loss that compares a network's output with targets."""
@@ -56,7 +56,7 @@ def fit(
     fingerprint: str = "",
     report: Callable[[int, int], None] | None = None,
 ) -> Progress:
-    """Run the optimiser, from the start or from where a checkpoint left off.
+    """Run the optimiser, from the start or from a checkpoint.
 
     Parameters
     ----------
@@ -64,27 +64,27 @@ def fit(
     samples : Samples
     settings : TrainSettings
     symmetry : Symmetry, optional
-        What weights, symmetric already, are to keep.
+        Symmetry that the weights already have and keep.
     checkpoint : Path, optional
-        File that is continued from if it is there, and renewed at every look.
+        File to continue from if it exists; written again at every check.
     fingerprint : str
-        What the checkpoint must have been made with.
+        Checksum of settings and data, which that of the checkpoint must equal.
     report : callable, optional
-        Called as ``report(steps_done, steps_in_all)``.
+        Called as ``report(steps_done, steps_total)``.
 
     Returns
     -------
     Progress
-        With the weights to keep.
+        Holds the weights to keep.
     """
     optimiser = _optimiser(settings, symmetry)
-    # On 2 cores compiling costs more than it gains, and oneDNN is quicker than XLA.
+    # On 2 cores compiling costs more than it saves, and oneDNN is faster than XLA.
     network.compile(optimizer=optimiser, loss=samples.loss(), jit_compile=False)
     optimiser.build(network.trainable_variables)
     done = Progress()
     if checkpoint is not None and checkpoint.is_file():
         load_checkpoint(checkpoint, network, done, fingerprint=fingerprint)
-        logger.info("going on after step %d of %s", done.step, checkpoint)
+        logger.info("continuing after step %d of %s", done.step, checkpoint)
     watched, losses = samples.watched(), []
     for inputs, targets in _feed(samples, done.step, settings.steps):
         if settings.patience and done.stale >= settings.patience:
@@ -102,7 +102,7 @@ def fit(
 
 
 def _optimiser(settings: TrainSettings, symmetry: Symmetry | None) -> keras.optimizers.Optimizer:
-    """Return Adam as the settings want it; with symmetric gradients, steps are symmetric, too."""
+    """Make Adam with these settings; symmetric gradients make symmetric steps."""
     import keras
 
     class Optimiser(keras.optimizers.AdamW):  # type: ignore[misc]
@@ -127,7 +127,7 @@ def _optimiser(settings: TrainSettings, symmetry: Symmetry | None) -> keras.opti
 
 
 def _feed(samples: Samples, first: int, last: int) -> Iterator[Batch]:
-    """Make batches ahead of the optimiser, in order; any Keras backend takes them."""
+    """Prepare batches ahead of the optimiser, in order, for any Keras backend."""
     import tensorflow as tf
 
     batches = tf.data.Dataset.range(first, last).map(
@@ -146,7 +146,7 @@ def _look(
     settings: TrainSettings,
     losses: list[float],
 ) -> None:
-    """Judge the weights on what is held out, and keep them if they are the best."""
+    """Measure the loss on the held-out windows, and keep the weights if they are the best."""
     raw = network.get_weights()
     if settings.average:
         network.optimizer.finalize_variable_values(network.trainable_variables)
@@ -162,7 +162,7 @@ def _look(
 
 
 def _loss_on(network: keras.Model, watched: Batch, batch: int) -> float:
-    """Return the mean loss over what is held out."""
+    """Return the mean loss over the held-out windows."""
     inputs, targets = watched
     parts = [slice(start, start + batch) for start in range(0, len(inputs), batch)]
     losses = [float(network.test_on_batch(inputs[part], targets[part])) for part in parts]

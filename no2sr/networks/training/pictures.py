@@ -1,8 +1,8 @@
-"""Training windows from pictures: shrink, enlarge, and learn what is missing.
+"""Training windows from pictures: shrink, enlarge, and learn the difference.
 
-A picture is shrunk by an antialiased bicubic kernel and enlarged again; the network sees the
-enlarged luminance, divided by 255, and is to predict what was lost. Pictures conserve nothing, so
-the loss is the plain mean square.
+A picture is shrunk by an antialiased bicubic kernel and enlarged again. The network sees the
+enlarged luminance, divided by 255, and predicts what was lost. Pictures conserve nothing, so the
+loss is the plain mean square error.
 
 References
 ----------
@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 __all__ = ["PictureSamples"]
 
-# Copies of every picture, this much smaller, show the same edges at other sharpness.
+# Sizes of the copies of every picture: they show the same edges with another sharpness.
 SMALLER = (1.0, 0.9, 0.8, 0.7, 0.6)
 WATCHED = 256  # windows that are held out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    """A picture before and after it was shrunk and enlarged, both a rim wider, 0..1."""
+    """A picture before and after it was shrunk and enlarged, both with a rim, 0..1."""
 
     upsampled: NDArray[np.float32]
     reference: NDArray[np.float32]
 
 
 class PictureSamples:
-    """Windows of pictures, drawn anew for every step.
+    """Windows of pictures, drawn again for every step.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class PictureSamples:
         if not self.pairs:
             side = settings.window_size
             raise NoValidPixelsError(
-                f"no picture has {side} x {side} pixels; give larger ones or lower window_size"
+                f"no picture has {side} x {side} pixels; give larger pictures or lower window_size"
             )
         if settings.held_out and not self._watched:
             raise NoValidPixelsError(
@@ -91,13 +91,13 @@ class PictureSamples:
         return len(self.pairs)
 
     def batch(self, step: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the windows of a step: always the same for the same step and seed.
+        """Return the windows of a step; the same step and seed give the same windows.
 
         Returns
         -------
         inputs : array, (batch, n + 2 radius, n + 2 radius, 1)
         targets : array, (batch, n, n, 1)
-            What the enlarged picture lacks, in units of its root mean square over all pictures.
+            Difference to the enlarged picture, in units of its root mean square over all pictures.
         """
         return self._windows(self.pairs, self.settings.batch, (self.settings.seed, int(step)))
 
@@ -108,7 +108,7 @@ class PictureSamples:
         return self._windows(self._watched, WATCHED, (self.settings.seed,))
 
     def loss(self) -> Any:
-        """Return the mean squared error in units of what bicubic interpolation leaves over."""
+        """Make the loss: the mean squared error over that of bicubic interpolation."""
         from keras import ops
 
         rim, size = self.card.rim, self.size
@@ -159,6 +159,6 @@ class PictureSamples:
 
 
 def _wide(plane: NDArray[np.float32], rim: int) -> NDArray[np.float32]:
-    """Return a plane as networks see it, its edge repeated outwards."""
+    """Divide a plane by white and repeat its edge outwards."""
     wide: NDArray[np.float32] = np.pad(plane / np.float32(WHITE), rim, mode="edge")
     return wide

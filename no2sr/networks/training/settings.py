@@ -1,4 +1,4 @@
-"""The records of a training run: its settings, written on the card, and its progress."""
+"""Records of a training run: its settings, which go on the card, and its progress."""
 
 from __future__ import annotations
 
@@ -17,57 +17,60 @@ __all__ = ["Progress", "TrainSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """Everything that decides what training gives.
+    """All settings that the result of training depends on.
 
     Attributes
     ----------
     steps : int
         Optimiser steps at most.
     batch : int
-        Windows a step.
+        Windows in a step.
     samples : int
-        Windows drawn at a time; each is reused, flipped and turned at random, before others are
-        drawn.
+        Windows drawn at a time. Each is used several times, flipped and turned at random, before
+        others are drawn.
     reuse : int
-        Steps in which a window takes part on average before others are drawn; 0 keeps the first.
+        Mean number of steps that use a window before others are drawn; 0 keeps the first ones.
     window_size : int
         Side of a window in fine pixels, trimmed to a multiple of the scale.
     learning_rate : float
-        Of Adam at the start; it falls to zero along a half cosine.
+        Learning rate of Adam at the start; it falls to zero along a half cosine.
     warmup : int
-        Steps along which the rate rises from zero first.
+        First steps, along which the rate rises from zero.
     weight_decay : float
         Share of the rate by which kernels, not biases, shrink each step (AdamW).
     average : float
-        Momentum of a running mean of the weights, which is what is judged and kept; 0 for none.
+        Momentum of a running mean of the weights, which is measured and kept; 0 for none.
     held_out : float
-        Share of the images, 0..1, never trained on but watched: the best weights there are kept.
+        Share of the images, 0..1, that are not trained on. The weights with the lowest loss on them
+        are kept.
     check_every : int
-        Steps between two looks at what is held out, and between two checkpoints.
+        Steps between two checks of the held-out images, and between two checkpoints.
     patience : int
-        Looks without gain before training stops early; 0 for never.
+        Checks without improvement before training stops early; 0 for never.
     least_valid : float
         Smallest observed share of a window, 0..1.
     noise : float
-        Standard deviation of noise injected into the coarse cells, in local spreads of the
-        reference: 0 for none.
+        Standard deviation of the noise added to the coarse cells, in mean standard deviations of
+        the images; 0 for none.
     gaps : float
-        Share of windows, 0..1, into which a gap is cut.
+        Share of windows, 0..1, that get a gap.
     mirrored : float
         Share of windows, 0..1, that end at their edges and are continued by reflection, as
         `downscale` continues an image.
     amplitude : float
-        Windows are multiplied by up to this factor or its inverse before noise is injected.
+        Largest factor, or its inverse, that windows are multiplied by before noise is added.
     simulated : int
-        Simulated scenes of plumes added to the images, as varied as they are; never held out.
+        Simulated scenes of plumes added to the images, with their standard deviation; never held
+        out.
     symmetric : bool
-        Let the network know no direction: turned and mirrored, an image gives the same estimate,
-        turned and mirrored. Feature maps must come in multiples of 8.
+        Give the network no preferred direction: a turned or mirrored image gives the turned or
+        mirrored estimate. The numbers of feature maps must be multiples of 8.
     normalisation : int
         Side of the normalisation window in coarse cells.
     precision : {"float32", "bfloat16"}
-        Of the layers while training; weights are float32 in either case.
+        Precision of the layers during training; weights are always float32.
     seed : int
+        Of everything random.
     hyperparameters : dict
         Passed to the network's ``build``.
     """
@@ -97,12 +100,12 @@ class TrainSettings:
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be trained with.
+        """Refuse impossible settings.
 
         Raises
         ------
         SettingsError
-            Naming the first setting out of range.
+            If a setting is out of range; the message names the first.
         """
         counts = ("steps", "batch", "samples", "window_size", "check_every")
         from_zero = ("reuse", "warmup", "weight_decay", "patience", "noise", "simulated")
@@ -110,8 +113,8 @@ class TrainSettings:
             *((name, getattr(self, name) >= 1, "at least 1") for name in counts),
             *((name, getattr(self, name) >= 0, "at least 0") for name in from_zero),
             ("learning_rate", self.learning_rate > 0, "a positive number"),
-            ("average", 0 <= self.average < 1, "a momentum, 0 or more and below 1"),
-            ("held_out", 0 <= self.held_out < 1, "a share, 0 or more and below 1"),
+            ("average", 0 <= self.average < 1, "a momentum from 0 to below 1"),
+            ("held_out", 0 <= self.held_out < 1, "a share from 0 to below 1"),
             ("least_valid", 0 <= self.least_valid <= 1, "a share, 0..1"),
             ("gaps", 0 <= self.gaps <= 1, "a share, 0..1"),
             ("mirrored", 0 <= self.mirrored <= 1, "a share, 0..1"),
@@ -125,33 +128,32 @@ class TrainSettings:
             (
                 "patience",
                 self.patience == 0 or self.held_out > 0,
-                "0 where nothing is held out to be watched",
+                "0, or set held_out",
             ),
         ]
         for name, fine, wanted in rules:
             if not fine:
                 raise SettingsError(
-                    f"{name} is {getattr(self, name)!r}, expected {wanted}; "
-                    "change it in the settings"
+                    f"{name} is {getattr(self, name)!r} in the settings; use {wanted}"
                 )
 
 
 @dataclass(kw_only=True)
 class Progress:
-    """How far a run has come, and the best weights so far.
+    """The progress of a run, and its best weights so far.
 
     Attributes
     ----------
     step : int
         Steps done.
     best : float
-        Lowest loss on what is held out.
+        Lowest loss on the held-out images.
     stale : int
-        Looks since then.
+        Checks since then.
     curve : list of (int, float, float)
-        Step, mean loss since the last look, and loss on what is held out (NaN for none).
+        Step, mean loss since the last check, and loss on the held-out images (NaN for none).
     weights : list of array
-        Those that are kept: the best, or the last where nothing is held out.
+        Weights that are kept: the best, or the last if nothing is held out.
     """
 
     step: int = 0

@@ -1,10 +1,10 @@
-"""Networks that know no direction: turn or mirror an image, and its estimate turns along.
+"""Networks without a preferred direction: a turned image gives the turned estimate.
 
 The eight turns and mirrorings of a square move the taps of a kernel and permute channels: features
-stand in eight groups, one an orientation, and the cells of a block lie where they lie. A kernel
+form eight groups, one for each orientation, and the cells of a block move with the block. A kernel
 that equals its mean over all eight makes a layer that commutes with them, and so does a network of
-such layers. The layers remain plain convolutions of the same size; only what training can choose
-becomes an eighth, and with as much less to fit by chance a network learns more from few scenes.
+such layers. The layers remain plain convolutions of the same size. Training can choose only an
+eighth of the weights, so the network overfits less and learns more from few scenes.
 
 References
 ----------
@@ -30,14 +30,14 @@ ELEMENTS = [(turn, flip) for turn in range(4) for flip in (False, True)]
 
 
 class Symmetry:
-    """What the eight turns and mirrorings do to the weights of a network.
+    """The effect of the eight turns and mirrorings on the weights of a network.
 
     Parameters
     ----------
     network : keras.Model
-        Of convolutions one after another, sums and steps without weights between them.
+        Convolutions one after another, with sums and layers without weights between them.
     cells : int
-        Side of the block of cells that the channels of the last layer are; 1 for one channel.
+        Side of the block of cells that the channels of the last layer become; 1 for one channel.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class Symmetry:
             self.moves += [[_squares(rows), inward, last], [last]]
 
     def part(self, weights: list[Any]) -> list[Any]:
-        """Return the mean of each weight, or of its gradient, over the eight: what commutes.
+        """Average each weight, or its gradient, over the eight, so that the network commutes.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Symmetry:
         Returns
         -------
         list of tensor
-            Of the same shapes. Doing it twice changes nothing.
+            Of the same shapes. A second average changes nothing.
         """
         return [_mean(weight, moves) for weight, moves in zip(weights, self.moves, strict=True)]
 
@@ -78,8 +78,8 @@ class Symmetry:
         ----------
         network : keras.Model
         fresh : bool
-            Kernels are random and stay as large as they were: the mean of eight that are
-            independent is smaller by the root of eight.
+            The kernels are random and keep their size. The mean of eight independent ones is
+            smaller by the root of eight, which is made up for.
         """
         from keras import ops
 
@@ -89,7 +89,7 @@ class Symmetry:
 
 
 def _mean(weight: Any, moves: list[NDArray[np.intp]]) -> Any:
-    """Average over the eight what their moves along each axis make of a weight."""
+    """Average a weight over its eight moved versions."""
     from keras import ops
 
     shape = weight.shape
@@ -104,27 +104,27 @@ def _mean(weight: Any, moves: list[NDArray[np.intp]]) -> Any:
 
 
 def _moved(square: NDArray[np.intp], element: tuple[int, bool]) -> NDArray[np.intp]:
-    """Turn a square, and mirror it if so."""
+    """Turn a square, and mirror it if the element says so."""
     turned = np.rot90(square, element[0])
     return turned[:, ::-1] if element[1] else turned
 
 
 def _squares(side: int) -> NDArray[np.intp]:
-    """Return by element which cell of a square comes to lie in each."""
+    """Return, by element, the cell of a square that moves to each place."""
     square = np.arange(side**2).reshape(side, side)
     return np.stack([_moved(square, element).ravel() for element in ELEMENTS])
 
 
 def _groups(channels: int, layer: str) -> NDArray[np.intp]:
-    """Return by element which channel comes to stand in each, where groups are orientations."""
+    """Return, by element, the channel that moves to each place; groups are orientations."""
     if channels % len(ELEMENTS):
         raise SettingsError(
-            f"layer {layer} has {channels} feature maps, expected a multiple of 8, one group for "
-            "each turn and mirroring; choose other filters or symmetric=False"
+            f"layer {layer} has {channels} feature maps, but a symmetric network needs a multiple "
+            "of 8, one group for each turn and mirroring; choose other filters or symmetric=False"
         )
     within = np.arange(channels // len(ELEMENTS))
-    # Group h holds what the first group's kernels find when moved by h; an element after h is some
-    # other one. All eight positions of the cells 0..8 differ, so they name the elements.
+    # Group h holds the features of the first group's kernels moved by h. An element after h is
+    # another element. All eight positions of the cells 0..8 differ, so they identify the elements.
     orientations = [_moved(np.arange(9).reshape(3, 3), element) for element in ELEMENTS]
     named = {square.tobytes(): k for k, square in enumerate(orientations)}
     moves = []

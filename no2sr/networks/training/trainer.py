@@ -1,6 +1,7 @@
-"""Train a network on fine images: degrade, downscale, compare, conserve inside the loss.
+"""Train a network on fine images: degrade, downscale, conserve and compare.
 
-Only Keras operations are used, so any Keras backend trains the same network.
+The loss compares the conserved estimate. Only Keras operations are used, so any Keras backend
+trains the same network.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from no2sr.core.errors import CardMismatchError, SettingsError
 from no2sr.core.grid import check_scale
 from no2sr.core.version import __version__
 from no2sr.networks.card import Model, ModelCard
-from no2sr.networks.registry import build_network, footprint, grid_of
+from no2sr.networks.registry import build_network, find_reach, grid_of, role_of
 from no2sr.networks.training.columns import ColumnSamples, conserving_loss, draw_samples
 from no2sr.networks.training.fitting import fit
 from no2sr.networks.training.pictures import PictureSamples
@@ -55,18 +56,19 @@ def train(
         Fine images, gaps as NaN, any unit: normalisation is local. For luminance, plain arrays:
         pictures ``(y, x, 3)`` in 0..255, or their luminance ``(y, x)``.
     network : str
-        Name of an architecture, see `no2sr.networks.registry.NETWORKS`.
+        Name of an architecture, see `no2sr.networks.registry.available_networks`.
     scale : int
     settings : TrainSettings, optional
     domain : {"column", "luminance"}
-        What the network is for: data, or pictures.
+        Whether the network is for data or for pictures.
     start : Model, optional
-        Weights to begin with instead of random ones, of a model of the same architecture.
+        Model of the same architecture, whose weights the training starts from instead of random
+        ones.
     checkpoint : str or Path, optional
-        File to which the run writes what it knows, and from which it goes on if it is there: the
-        result is that of an uninterrupted run. It is left behind at the end.
+        File of the state of the run. If it exists, the run continues from it; the result is that of
+        an uninterrupted run. It is not deleted at the end.
     progress : callable, optional
-        Called as ``progress(steps_done, steps_in_all)``.
+        Called as ``progress(steps_done, steps_total)``.
 
     Returns
     -------
@@ -76,11 +78,11 @@ def train(
     Raises
     ------
     NoValidPixelsError
-        If no window is observed well enough.
+        If no window has enough observed cells.
     UnknownModelError, SettingsError
-        For an unknown network or a setting out of range.
+        If the network is unknown, or a setting is out of range.
     CardMismatchError
-        If the checkpoint is damaged or of another run, or `start` of another architecture.
+        If the checkpoint is damaged or belongs to another run, or `start` has another architecture.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     import keras
@@ -117,16 +119,23 @@ def train(
 def _blank_card(
     network: str, scale: int, settings: TrainSettings, domain: Literal["column", "luminance"]
 ) -> ModelCard:
-    """Return the card of a network that is not trained yet."""
+    """Write the card of a network that is not trained yet."""
     if domain not in ("column", "luminance"):
-        raise SettingsError(f"domain is {domain!r}, expected 'column' or 'luminance'")
+        raise SettingsError(f"domain is {domain!r}; use 'column' or 'luminance'")
+    if role_of(network) != "super-resolution":
+        raise SettingsError(
+            f"network {network} is a {role_of(network)}; train a network for super-resolution, "
+            "such as espcn"
+        )
     grid = grid_of(network)
     if domain == "luminance" and grid == "coarse":
         raise SettingsError(
-            f"network {network} works on coarse cells and conserves them, which pictures do not; "
-            "expected one that works on the enlarged picture; choose srcnn"
+            f"network {network} works on coarse cells and conserves them, which pictures do not "
+            "need; choose one that works on the enlarged picture, such as srcnn"
         )
-    radius, shrink = footprint(build_network(network, scale=scale, **settings.hyperparameters))
+    chosen = settings.hyperparameters
+    untrained = build_network(network, scale=scale, **chosen)
+    radius, shrink = find_reach(network, untrained, scale=scale, **chosen)
     return ModelCard(
         network=network,
         scale=scale,
@@ -144,7 +153,7 @@ def _blank_card(
 def _build(
     card: ModelCard, settings: TrainSettings, start: Model | None
 ) -> tuple[keras.Model, Symmetry | None]:
-    """Return the network to train, weights by the seed or to start with, and what they keep."""
+    """Build the network with its first weights, and the symmetry that training keeps."""
     import keras
 
     from no2sr.networks.store import load_keras
@@ -155,8 +164,8 @@ def _build(
         weights = load_keras(start).get_weights()
         if [w.shape for w in weights] != [w.shape for w in network.get_weights()]:
             raise CardMismatchError(
-                f"the model to start from, {start.card.name}, has other layers than the one to "
-                "train, expected the same; change network, scale or hyperparameters, or the start"
+                f"the model to start from, {start.card.name}, has other layers than the network to "
+                "train; change network, scale or hyperparameters, or start from another model"
             )
         network.set_weights(weights)
     if not settings.symmetric:
@@ -167,14 +176,14 @@ def _build(
 
 
 def _fingerprint(card: ModelCard, samples: Any, start: Model | None) -> str:
-    """Return what two runs have in common only if they would do the same."""
+    """Return a checksum that two runs share only if they do the same."""
     data = (*samples.batch(0), *(samples.watched() or ()))
     facts = json.dumps([card.to_json(), start.card.to_json() if start else ""]).encode()
     return hashlib.sha256(facts + b"".join(a.tobytes() for a in data)).hexdigest()
 
 
 def _with_curve(card: ModelCard, network: keras.Model, done: Progress) -> ModelCard:
-    """Note what training found."""
+    """Add the loss curve and the number of weights to the card."""
     curve = {
         "step": [point[0] for point in done.curve],
         "loss": [round(point[1], 5) for point in done.curve],

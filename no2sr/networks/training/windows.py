@@ -1,4 +1,4 @@
-"""One training window: where it may lie, what is done to it, and what the network makes of it."""
+"""One training window: its place, its degradation, and the input and target that follow."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["cut_gap", "observed_windows", "sample", "stacked", "turned"]
 def observed_windows(
     layer: NDArray[np.float32], rim: int, side: int, *, least_valid: float
 ) -> list[tuple[int, int]]:
-    """Return corners, a quarter window apart, of the windows that are observed well enough.
+    """List the corners, a quarter window apart, of windows with enough observed cells.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def observed_windows(
 
 
 def cut_gap(window: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the window with a rectangle of up to half its side missing.
+    """Cut a rectangle of up to half the side out of a window.
 
     Parameters
     ----------
@@ -64,6 +64,7 @@ def cut_gap(window: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
     Returns
     -------
     array, (y, x)
+        A copy, NaN in the rectangle.
     """
     ny, nx = window.shape
     height, width = (int(rng.integers(1, max(size // 2, 2))) for size in (ny, nx))
@@ -80,7 +81,7 @@ def sample(
     noise: NDArray[np.float64] | float = 0.0,
     mirrored: bool = False,
 ) -> Batch:
-    """Degrade one window and take it through the steps of `downscale`.
+    """Degrade one window and pass it through the steps of `downscale`.
 
     Parameters
     ----------
@@ -90,13 +91,14 @@ def sample(
     noise : array or float
         Added to the coarse cells.
     mirrored : bool
-        Continue the window by reflection, as if the image ended there, not by what is around it.
+        Continue the window by reflection, as if the image ended there.
 
     Returns
     -------
     inputs : array, (m, m)
     targets : array, (n, n, 3)
-        What bicubic plus conservation left over, the local spread, and 1 where it was observed.
+        The error that bicubic plus conservation leaves, the local spread, and 1 where the cell was
+        observed.
     """
     scale, halo = card.scale, card.halo
     coarse = (block_mean(window, scale, np.ones(window.shape[0])) + noise).astype(np.float32)
@@ -114,12 +116,12 @@ def sample(
 
 
 def stacked(samples: list[Batch]) -> Batch:
-    """Return a list of samples as two arrays, the inputs with a channel."""
+    """Stack samples into two arrays, the inputs with a channel."""
     inputs, targets = zip(*samples, strict=True)
     return np.stack(inputs)[..., None], np.stack(targets)
 
 
 def turned(batch: NDArray[np.float32], *, turn: int, flip: bool) -> NDArray[np.float32]:
-    """Turn a batch by quarter circles and mirror it: the atmosphere has no preferred side."""
+    """Turn a batch by quarter circles and mirror it; the atmosphere has no preferred direction."""
     whole = np.rot90(batch, turn, axes=(1, 2))
     return np.ascontiguousarray(whole[:, ::-1] if flip else whole)

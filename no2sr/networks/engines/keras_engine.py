@@ -1,0 +1,55 @@
+"""The Keras network itself as an engine, on any backend."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from no2sr.networks.engines.port import as_batch, as_image
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from no2sr.networks.card import ModelCard
+    from no2sr.networks.engines.port import Engine
+
+__all__ = ["keras_engine"]
+
+
+def keras_engine(load: Callable[[], Any], card: ModelCard) -> Engine:
+    """Run a Keras network.
+
+    Parameters
+    ----------
+    load : callable
+        Returns the network; called once Keras knows which backend to take.
+    card : ModelCard
+
+    Returns
+    -------
+    Engine
+    """
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    import keras
+
+    network = load()
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    call = _compiled(network, len(card.inputs)) if on_tensorflow else network
+
+    def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = np.asarray(keras.ops.convert_to_numpy(call(as_batch(image, card))))
+        return as_image(found, card)
+
+    return run
+
+
+def _compiled(network: Any, channels: int) -> Any:
+    """Compile the network into one graph for images of every size, traced once."""
+    import tensorflow as tf
+
+    shape = tf.TensorSpec((1, None, None, channels), tf.float32)
+    return tf.function(lambda batch: network(batch, training=False), input_signature=[shape])

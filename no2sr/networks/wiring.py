@@ -1,0 +1,74 @@
+"""How the layers of a Keras network are connected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from no2sr.core.errors import ModelError
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["Step", "trace"]
+
+
+class Step(NamedTuple):
+    """One layer of a network.
+
+    Attributes
+    ----------
+    layer : keras.Layer
+    inputs : list of int
+        Numbers of the steps whose outputs it is given; 0 is the image.
+    """
+
+    layer: Any
+    inputs: list[int]
+
+
+def trace(network: keras.Model) -> list[Step]:
+    """List the layers of a network in the order of their work.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Functional or sequential, from one image to one image.
+
+    Returns
+    -------
+    list of Step
+        Numbered from 1. The last one returns the output of the network.
+
+    Raises
+    ------
+    ModelError
+        If the network is of another kind, or uses a layer several times.
+    """
+    ends = getattr(network, "inputs", None) or [], getattr(network, "outputs", None) or []
+    if any(len(tensors) != 1 or len(tensors[0].shape) != 4 for tensors in ends):
+        raise ModelError(
+            f"network {network.name} is not a functional or sequential model from one image "
+            "(y, x, channels) to one image; build it from keras.Input((None, None, channels))"
+        )
+    layers = [layer for layer in network.layers if type(layer).__name__ != "InputLayer"]
+    if type(network).__name__ == "Sequential":
+        return [Step(layer, [number]) for number, layer in enumerate(layers)]
+    numbers = {id(network.inputs[0]): 0}
+    steps = []
+    for layer in layers:
+        try:
+            given = layer.input if isinstance(layer.input, list) else [layer.input]
+            steps.append(Step(layer, [numbers[id(tensor)] for tensor in given]))
+            numbers[id(layer.output)] = len(steps)
+        except (AttributeError, KeyError, ValueError) as error:
+            raise _reused(network, layer.name) from error
+    if numbers.get(id(network.outputs[0])) != len(steps):
+        raise _reused(network, layers[-1].name if layers else "image")
+    return steps
+
+
+def _reused(network: keras.Model, layer: str) -> ModelError:
+    return ModelError(
+        f"layer {layer} of network {network.name} is used several times, or after the output; "
+        "use a layer of its own for each use"
+    )
