@@ -1,7 +1,7 @@
 """Enlarge the luminance of a picture with a network that was trained on pictures.
 
-This is the classic use of SRCNN, and it is for eyes only: nothing is conserved, and no number that
-was ever a colour goes back to the data.
+This is the classic use of SRCNN, for pictures only: nothing is conserved, and no number that was
+ever a colour returns to the data.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def enlarge_luminance(
     plane : array, (y, x)
         Luminance, 0..255.
     model : Model
-        One for luminance, such as ``load_model("luminance", scale=3)``.
+        A model for luminance, such as ``load_model("luminance", scale=3)``.
     edges : {"pad", "shave"}
-        ``pad`` repeats the pixels at the edge outwards, ``shave`` cuts every pixel that such a
-        repetition touched in the network, ``card.radius`` a side.
+        ``pad`` repeats the pixels at the edge outwards, ``shave`` cuts every pixel that these
+        repeated pixels affected: ``card.radius`` on each side.
     tile : int
         Side of the network's tiles in fine pixels; it never changes the result.
 
@@ -57,7 +57,7 @@ def enlarge_luminance(
     Raises
     ------
     CardMismatchError
-        If the model is one for columns.
+        If the model was trained for columns.
     SettingsError
         If `edges` is unknown.
     """

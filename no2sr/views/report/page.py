@@ -30,7 +30,7 @@ from no2sr.views.pairs import match_grids, single_time
 from no2sr.views.report.charts import draw_histogram, draw_legend
 from no2sr.views.report.judgement import judge
 from no2sr.views.report.rasters import FINE_CELLS, embedded
-from no2sr.writers.prepare import label
+from no2sr.writers.layers import label
 
 if TYPE_CHECKING:
     import xarray as xr
