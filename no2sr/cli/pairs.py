@@ -80,7 +80,8 @@ def add_uncertainty(
         return scene
     column = enter_layer(scene)
     chosen: dict[str, Any] = {} if time is None or "time" not in column.dims else {"time": time}
-    beside = layer_path(path, TOTAL)
+    # Readers take an uncertainty for a column only if it is asked for.
+    beside, chosen["variable"] = layer_path(path, TOTAL), "1"
     if path.suffix.lower() not in (".tif", ".tiff"):
         beside, chosen["variable"] = path, layer_name(column.name, TOTAL)
     if not beside.exists():

@@ -95,8 +95,8 @@ def plot_spectra(coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.Data
     windows = list(whole_windows(*images.values(), side=SIDE))
     if not windows:
         raise NoValidPixelsError(
-            f"every square of {SIDE} x {SIDE} fine cells has gaps, and a spectrum needs one without; "
-            "choose a larger or fuller region"
+            f"every square of {SIDE} x {SIDE} fine cells has gaps, and a spectrum needs one "
+            "without; choose a larger or fuller region"
         )
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axis = figure.subplots()

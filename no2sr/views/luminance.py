@@ -66,8 +66,8 @@ def enlarge_luminance(
         raise SettingsError(f"edges is {edges!r}, expected 'pad' or 'shave'")
     if card.domain != "luminance":
         raise CardMismatchError(
-            f"the model is {card.name} for {card.domain}s, expected one for luminance; "
-            'use load_model("luminance", scale=...), or downscale for data'
+            f"the model {card.name} was trained for {card.domain}s, not for luminance; "
+            'use load_model("luminance", scale=...), or downscale for measured values'
         )
     upsampled = upsample(np.asarray(plane, dtype=np.float32) / WHITE, card.scale)
     estimate = _run(upsampled, model, make_engine(model), tile=tile)
@@ -77,7 +77,7 @@ def enlarge_luminance(
 def _run(
     upsampled: NDArray[np.float32], model: Model, engine: Engine, *, tile: int
 ) -> NDArray[np.float32]:
-    """Take the enlarged plane through the network tile by tile."""
+    """Run the network on the enlarged plane, tile by tile."""
     card = model.card
     wide = np.pad(upsampled, card.radius, mode="edge")
     result = np.empty_like(upsampled)

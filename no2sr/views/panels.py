@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from no2sr.core.colours import GAP, RAMP, ramp
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
@@ -34,7 +36,7 @@ class Panels:
 
     Parameters
     ----------
-    images : dict of str to array, (y, x)
+    images : mapping of str to array, (y, x)
         Images by title; each covers the same bounds at a resolution of its own.
     label : str
         Label of the colour bar.
@@ -42,13 +44,13 @@ class Panels:
         ``cmap``, ``vmin`` and ``vmax`` of `matplotlib.axes.Axes.imshow`.
     """
 
-    images: dict[str, NDArray[np.floating]]
+    images: Mapping[str, NDArray[np.floating]]
     label: str
     colours: dict[str, Any]
 
 
 def draw_panels(
-    images: dict[str, NDArray[np.floating]],
+    images: Mapping[str, NDArray[np.floating]],
     bounds: tuple[float, float, float, float],
     *,
     label: str,
@@ -126,7 +128,7 @@ def _draw_panel(
     """Draw one image; gaps are grey."""
     west, south, east, north = bounds
     ny, nx = values.shape
-    axis.set_facecolor([part / 255 for part in GAP])
+    axis.set_facecolor("#" + bytes(GAP).hex())
     axis.set_title(title, fontsize="medium")
     axis.imshow(
         values,

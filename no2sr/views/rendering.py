@@ -40,6 +40,7 @@ from no2sr.steps.tiles import trim
 from no2sr.views.luminance import enlarge_luminance
 from no2sr.views.pairs import enter_single
 from no2sr.writers.layers import label
+from no2sr.writers.pictures import check_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +153,7 @@ def enhance(
     --------
     render : make a picture of an image.
     """
-    bands = check_stack(rgb_image)
+    bands = check_picture(rgb_image)
     chosen = _choose(model, scale)
     colours, *alpha = np.moveaxis(bands[:3], 0, -1), *bands[3:]
     seen = alpha[0] > 0 if alpha else np.ones(bands.shape[1:], dtype=bool)

@@ -73,8 +73,8 @@ def check_picture(picture: xr.DataArray) -> NDArray[np.uint8]:
     ):
         found = " x ".join(f"{size} {name}" for name, size in picture.sizes.items())
         raise DimensionError(
-            f"it holds {found} of {picture.dtype}, and a picture has 3 or 4 bands of uint8 on y and "
-            "x; make a picture of an image with render, or give measured values to downscale"
+            f"it holds {found} of {picture.dtype}, and a picture has 3 or 4 bands of uint8 on y "
+            "and x; make a picture of an image with render, or give measured values to downscale"
         )
     values: NDArray[np.uint8] = picture.to_numpy()
     return values
