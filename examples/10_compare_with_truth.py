@@ -17,7 +17,7 @@ from no2sr.core.grid import bounds_of
 from no2sr.downscaling.baselines import interpolate
 from no2sr.evaluation.metrics import rmse
 from no2sr.simulation.scenes import northern_india, truth
-from no2sr.views.figures import draw_panels
+from no2sr.views.panels import draw_panels
 
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")

@@ -27,25 +27,26 @@ __all__ = ["command"]
     metavar="NAME|FOLDER",
     default="luminance",
     show_default=True,
-    help="Shipped weights for luminance, or folder of a saved model.",
+    help="Shipped weights for luminance, or the folder of a saved model.",
 )
 @click.option(
     "--edges",
     type=click.Choice(["pad", "shave"]),
     default="pad",
     show_default=True,
-    help="Keep the full extent, or cut the rim that saw padding.",
+    help="Keep the full extent, or cut the rim that padding affects.",
 )
 @options.guard
 @options.overwriting
 @options.quiet
 @options.debug
 def command(path: Path, out: Path, *, overwrite: bool, quiet: bool, **settings: Any) -> None:
-    """Enlarge a map that exists as a picture only: SRCNN as it was published.
+    """Enlarge a map that exists only as a picture: SRCNN as it was published.
 
     MAP is a PNG, JPEG or GeoTIFF in red, green and blue, with or without alpha. Its luminance goes
-    through the network, chroma and alpha are interpolated. The geotransform or world file follows.
-    Nothing is conserved, and OUT is tagged as a picture; measured values go to no2sr downscale.
+    through the network; chroma and alpha are interpolated. The geotransform or world file is
+    adapted. Nothing is conserved, and OUT is tagged as a picture. For measured values use
+    no2sr downscale.
 
     \b
     Examples:

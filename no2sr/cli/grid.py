@@ -34,17 +34,18 @@ __all__ = ["command"]
 def command(
     inputs: tuple[Path, ...], out: Path, *, overwrite: bool, style: bool, **settings: Any
 ) -> None:
-    """Put many swaths on one grid, by the areas that pixels and cells share.
+    """Put many swaths on one grid, weighted by the areas that pixels and cells share.
 
-    IN is a level 2 file, or a folder of them; they are read one at a time. OUT holds the column,
-    the coverage (share of a cell that was observed), the count of pixels, and the standard error
-    of the column: precision if the errors of pixels are fully correlated, precision_independent
-    if they are independent; the truth lies between. As .nc it is one CF file; as .tif, which
-    holds one field, it is OUT for the column and OUT_coverage.tif and so on beside it; --overwrite
-    also removes those of an earlier run that this one does not write.
+    IN is a level 2 file or a folder of them; files are read one at a time. OUT holds the column
+    and, where they are known, its companions: _uncertainty_random (the error that is independent
+    between pixels, "noise"), _uncertainty_systematic (the error that pixels share),
+    _uncertainty (both together), coverage (share of a cell that was observed) and count (number of
+    pixels). A .nc or .zarr holds all of them. A .tif holds one field: OUT is the column, and
+    OUT_coverage.tif and so on lie beside it. With --overwrite, layers of an earlier run that this
+    one does not write are removed.
 
-    Pixels are screened as their product advises; --qa sets the threshold where there is a quality
-    value, --limit moves the screens of TEMPO and GEMS. What was applied is in the history of OUT.
+    Pixels are screened as their product advises. --qa sets the threshold where there is a quality
+    value, --limit moves the screens of TEMPO and GEMS. The history of OUT says what was applied.
 
     \b
     Examples:
@@ -52,18 +53,19 @@ def command(
       no2sr grid granules/ l3.tif --resolution 0.1 --qa 0.5 --unit Pmolec
     """
     from no2sr.core.atomic import scratch_beside
-    from no2sr.writers.level3 import outputs
+    from no2sr.writers.layers import planned_outputs
 
-    for path in outputs(out):  # what can be refused at once is refused before the long work
+    places = planned_outputs(out)  # refuse what can be refused before the long work
+    for path in places:
         check_out(path, overwrite=overwrite)
-    check_no_input(outputs(out), inputs)
+    check_no_input(places, inputs)
     began = clock.perf_counter()
     quiet, unit, asked = (settings.pop(name) for name in ("quiet", "unit_in", "unit_out"))
     source = inputs if len(inputs) > 1 else inputs[0]
     writing = {"overwrite": overwrite, "style": style, "asked": asked}
     with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
         rows, written = guarded(
-            partial(_gridded, out=out, scratch=scratch, writing=writing),
+            partial(_grid, out=out, scratch=scratch, writing=writing),
             source,
             unit=unit,
             progress=progress,
@@ -74,26 +76,28 @@ def command(
         click.echo("\n".join(map(str, written)))
 
 
-def _gridded(
+def _grid(
     source: Any, *, out: Path, scratch: Path, writing: dict[str, Any], **reading: Any
 ) -> tuple[list[tuple[str, str]], list[Path]]:
-    """Grid and write, slab by slab, and return what is to be said of it.
+    """Grid and write slab by slab; return the rows of the final table and the files written.
 
-    All in one process, the guarded one: a globe is too large to be handed on.
+    All of this happens in the guarded process: a globe is too large to be handed over.
     """
+    import no2sr
     from no2sr.cli.limits import unhurried
     from no2sr.core.atomic import scratch_in
     from no2sr.readers.opening.opener import grid_no2
-    from no2sr.writers.level3 import write_level3
+    from no2sr.writers.layers import column_name, layers_in, planned_outputs
 
     # On another core, while the first file is unpacked.
     Thread(target=_load_kernel).start()
-    gridded = grid_no2(source, lazy=True, **reading)
+    scene = grid_no2(source, lazy=True, **reading)
     unhurried()
-    unit = unit_to_write(gridded["column"], out, asked=writing.pop("asked"))
+    column = scene[column_name(scene)]
+    unit = unit_to_write(column, out, asked=writing.pop("asked"))
     with scratch_in(scratch):
-        written = write_level3(gridded, out, unit=unit, **writing)
-    return _summary(gridded), written
+        no2sr.write(scene, out, unit=unit, **writing)
+    return _summarise(column, scene["count"]), planned_outputs(out, layers_in(scene))
 
 
 def _load_kernel() -> None:
@@ -102,11 +106,10 @@ def _load_kernel() -> None:
     load()
 
 
-def _summary(gridded: xr.Dataset) -> list[tuple[str, str]]:
-    """Return the rows of the table that ends the work."""
+def _summarise(column: xr.DataArray, count: xr.DataArray) -> list[tuple[str, str]]:
+    """Compose the rows of the table that ends the work."""
     from no2sr.cli.display import grid_in_words
 
-    column, count = gridded["column"], gridded["count"]
     steps = str(column.attrs["history"]).splitlines()
     seen = int((count > 0).sum())
     mean = int(count.sum()) / max(seen, 1)

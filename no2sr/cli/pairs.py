@@ -3,46 +3,102 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from no2sr.cli.guard import guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import xarray as xr
 
-__all__ = ["opened"]
+__all__ = ["add_uncertainty", "open_pair"]
 
 
-def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.DataArray]:
-    """Open one image, or two of which the second tells the region of the first.
+def open_pair(
+    path: Path, fine: Path | None = None, **reading: Any
+) -> list[xr.DataArray | xr.Dataset]:
+    """Open one scene, or two, of which the second sets the region of the first.
 
     Parameters
     ----------
     path, fine : Path
     **reading
-        Options of `no2sr.cli.options.interpreting` and ``region``; they hold for `path`,
-        and the time for both where both have several.
+        Options of `no2sr.cli.options.interpreting` and ``region``. They apply to `path`; the time
+        applies to both where both have several.
 
     Returns
     -------
-    list of DataArray
+    list of Dataset or DataArray
     """
     import no2sr
-    from no2sr.core.errors import OversampledWarning, RefinedInputWarning
     from no2sr.core.grid import bounds_of
     from no2sr.core.image import is_geographic
+    from no2sr.writers.layers import enter_layer
 
     reading["unit"] = reading.pop("unit_in")
     if fine is None:
         return [guarded(no2sr.open_no2, path, **reading)]
-    with warnings.catch_warnings():
-        for known in (OversampledWarning, RefinedInputWarning):  # that is what is looked at
-            warnings.simplefilter("ignore", known)
+    with _quiet():
         second = guarded(no2sr.open_no2, fine)
         if second.sizes.get("time", 1) > 1 and reading["time"] is not None:
             second = guarded(no2sr.open_no2, fine, time=reading["time"])
-        if reading["bbox"] is None and is_geographic(second):
-            reading["bbox"] = bounds_of(second)
+        column = enter_layer(second)
+        if reading["bbox"] is None and is_geographic(column):
+            reading["bbox"] = bounds_of(column)
         return [guarded(no2sr.open_no2, path, **reading), second]
+
+
+def add_uncertainty(
+    scene: xr.DataArray | xr.Dataset, path: Path, *, time: str | None = None
+) -> xr.DataArray | xr.Dataset:
+    """Add the uncertainty to a scene that was read from a file, if it is stored with it.
+
+    Parameters
+    ----------
+    scene : DataArray or Dataset
+        What `no2sr.open_no2` returned for `path`.
+    path : Path
+        A GeoTIFF has the uncertainty beside it in ``name_uncertainty.tif``, NetCDF and Zarr have
+        it as another variable.
+    time : str, optional
+        Time that was chosen for the scene.
+
+    Returns
+    -------
+    Dataset or DataArray
+        With the layer, or `scene` itself where there is none.
+    """
+    import no2sr
+    from no2sr.core.errors import MissingVariableError
+    from no2sr.core.layers import TOTAL, assemble_scene, layer_name
+    from no2sr.writers.layers import enter_layer, layer_path, layers_in
+
+    if TOTAL in layers_in(scene):
+        return scene
+    column = enter_layer(scene)
+    chosen: dict[str, Any] = {} if time is None or "time" not in column.dims else {"time": time}
+    # Readers take an uncertainty for a column only if it is asked for.
+    beside, chosen["variable"] = layer_path(path, TOTAL), "1"
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        beside, chosen["variable"] = path, layer_name(column.name, TOTAL)
+    if not beside.exists():
+        return scene
+    with _quiet(), suppress(MissingVariableError):
+        sigma = enter_layer(guarded(no2sr.open_no2, beside, **chosen))
+        bare = sigma.copy(data=sigma.values).drop_attrs(deep=False)
+        return assemble_scene(column, {TOTAL: bare.assign_attrs(units=sigma.attrs["units"])})
+    return scene
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out the warnings about refined grids: these are the grids to look at."""
+    from no2sr.core.errors import OversampledWarning, RefinedInputWarning
+
+    with warnings.catch_warnings():
+        for known in (OversampledWarning, RefinedInputWarning):
+            warnings.simplefilter("ignore", known)
+        yield

@@ -37,11 +37,11 @@ __all__ = ["command"]
 @options.quiet
 @options.debug
 def command(path: Path, out: Path, **settings: Any) -> None:
-    """Turn IN into a picture: colours for eyes, where the numbers of IN cannot be read off again.
+    """Turn IN into a picture for people to look at; its numbers cannot be recovered from it.
 
     OUT is a .png, .jpg or .tif. Gaps are transparent. A GeoTIFF has three bands (four with gaps)
-    and keeps CRS and transform; beside a PNG or JPEG lie a world file and the CRS. The picture is
-    tagged as one, and no2sr refuses it as data.
+    and keeps CRS and transform; a world file and the CRS are put beside a PNG or JPEG. The picture
+    is tagged as one, and no2sr does not accept it as data.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def command(path: Path, out: Path, **settings: Any) -> None:
     """
     import no2sr
     from no2sr.cli.jobs import check_free, check_no_input
-    from no2sr.cli.pairs import opened
+    from no2sr.cli.pairs import open_pair
     from no2sr.core.grid import refine
     from no2sr.views.rendering import draw_legend
     from no2sr.writers.pictures import check_picture_suffix
@@ -64,7 +64,7 @@ def command(path: Path, out: Path, **settings: Any) -> None:
     check_no_input(places, [path])
     for place in places:
         check_free(place, overwrite=overwrite)
-    (image,) = opened(path, **settings)
+    (image,) = open_pair(path, **settings)
     picture = refine(no2sr.render(image, **colours), pixels)
     out.parent.mkdir(parents=True, exist_ok=True)
     written = [no2sr.write(picture, out, overwrite=overwrite)]

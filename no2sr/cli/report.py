@@ -1,4 +1,4 @@
-"""``no2sr report``: one page on a fine map and what it was made of."""
+"""``no2sr report``: one page on a fine map and the file that it was made of."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ __all__ = ["command"]
 def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> None:
     """Report on the FINE map that was made of IN: one HTML file that opens without network.
 
-    It holds a map to swipe between both, values under the cursor, legend, histogram, the judgement
-    of the model on IN by Wald's protocol, gaps, the conservation residual, and where all comes
-    from. Give IN with the options that FINE was made with.
+    The page has a map to swipe between both and, if FINE has it, the uncertainty; values under the
+    cursor, a legend, a histogram, how well the model does on IN by Wald's protocol, gaps, the
+    conservation residual, and the provenance. Give IN with the options that FINE was made with.
 
     \b
     Examples:
@@ -50,7 +50,7 @@ def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> Non
       no2sr report S5P_OFFL_L2__NO2_20231027.nc fine.tif --title "Delhi, 27 October"
     """
     from no2sr.cli.jobs import check_free, check_no_input
-    from no2sr.cli.pairs import opened
+    from no2sr.cli.pairs import add_uncertainty, open_pair
     from no2sr.views.report.page import write_report
 
     page = out or fine.with_suffix(".html")
@@ -58,7 +58,9 @@ def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> Non
     telling = {name: settings.pop(name) for name in ("title", "model")}
     check_no_input([page], [path, fine])
     check_free(page, overwrite=overwrite)
-    before, after = opened(path, fine, **settings)
+    time = settings["time"]
+    before, after = open_pair(path, fine, **settings)
+    after = add_uncertainty(after, fine, time=time)
     start_backend(telling["model"])
     page.parent.mkdir(parents=True, exist_ok=True)
     written = write_report(before, after, page, overwrite=overwrite, **telling)

@@ -26,16 +26,21 @@ __all__ = [
     "PICTURE",
     "RAMP",
     "RAMPS",
+    "UNCERTAINTY_RAMP",
+    "ascii_unit",
     "check_limits",
     "ramp",
     "robust_limits",
     "shown_unit",
     "ticks",
+    "value_text",
 ]
 
 # The tag of everything that is a picture and no data; `no2sr.open_no2` refuses what bears it.
 PICTURE = "no2sr_picture"
 RAMP = "magma_r"
+# Uncertainties have other colours than columns: a map of one must not be taken for the other.
+UNCERTAINTY_RAMP = "cividis_r"
 # The grey of gaps, where they cannot be transparent: no ramp has it.
 GAP = (204, 204, 204)
 # Colours end where all but so few cells are (percentiles): one hot pixel would darken the map.
@@ -63,7 +68,8 @@ _STOPS = {
 RAMPS = tuple(sorted([*_STOPS, *(f"{name}_r" for name in _STOPS)]))
 
 # What people read well: columns lie between 1 and 1000 in the one, 0.1 and 100 in the other.
-_MICROMOLES, _PETAMOLECULES = "umol m-2", "1e15 molecules cm-2"
+_SHOWN = {"umol m-2": "µmol m⁻²", "1e15 molecules cm-2": "10¹⁵ molecules cm⁻²"}
+_MICROMOLES, _PETAMOLECULES = _SHOWN
 
 
 def ramp(name: str = RAMP, steps: int = 256) -> NDArray[np.uint8]:
@@ -185,35 +191,56 @@ def ticks(low: float, high: float, count: int = 6) -> list[float]:
 
 
 def shown_unit(unit: str) -> tuple[float, str]:
-    """Return the factor and the name of the unit that people read.
+    """Choose the unit in which people read values.
 
     Parameters
     ----------
     unit : str
-        Any; amounts of substance are shown as umol m-2, numbers of molecules as 1e15 cm-2, and
-        what is no column as it is.
+        Unit of the values. Amounts of substance are shown in µmol m⁻², numbers of molecules in
+        10¹⁵ cm⁻², and what is not a column as it is.
 
     Returns
     -------
     factor : float
         ``shown = factor * value``.
     name : str
+        The one spelling for labels and tables; files have that of UDUNITS.
 
     Examples
     --------
     >>> shown_unit("mol m-2")
-    (1000000.0, 'µmol m-2')
+    (1000000.0, 'µmol m⁻²')
     """
     if not is_column(unit):
         return 1.0, unit
     known = canonical_unit(unit)
     if "molecules" in known:
-        return _factor(known, _PETAMOLECULES), _PETAMOLECULES
+        return _factor(known, _PETAMOLECULES), _SHOWN[_PETAMOLECULES]
     if "mol " in known:
-        return _factor(known, _MICROMOLES), "µmol m-2"
+        return _factor(known, _MICROMOLES), _SHOWN[_MICROMOLES]
     return 1.0, known
 
 
+def value_text(value: float, unit: str, digits: str = ".4g") -> str:
+    """Format a value with its unit, such as "3 µmol m⁻²"; a power of ten follows a times sign.
+
+    Parameters
+    ----------
+    value : float
+    unit : str
+        As `shown_unit` spells it.
+    digits : str
+        Format of the number.
+    """
+    times = "\N{MULTIPLICATION SIGN} " if unit.startswith("10") else ""
+    return f"{value:{digits}} {times}{unit}".rstrip()
+
+
+def ascii_unit(unit: str) -> str:
+    """Spell a unit of `shown_unit` in ASCII, for fonts and tags that have no other letters."""
+    return {shown: plain for plain, shown in _SHOWN.items()}.get(unit, unit)
+
+
 def _factor(unit: str, wanted: str) -> float:
-    """Return the power of ten between two units as such: 1e6 and not 1000000.0000000001."""
+    """Compute the power of ten between two units: 1e6 and not 1000000.0000000001."""
     return float(f"{factor(unit, wanted):.12g}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,39 +9,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from no2sr.core.atomic import replacing
-from no2sr.core.colours import GAP, HIGH, RAMP, ramp, robust_limits, shown_unit
+from no2sr.core.colours import HIGH, robust_limits, shown_unit
 from no2sr.core.errors import MissingDependencyError
 from no2sr.evaluation.measures import mean_spectra
+from no2sr.views.panels import colour_map, draw_panels
 
 if TYPE_CHECKING:
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from no2sr.evaluation.comparison import Comparison, Scene
 
 __all__ = [
     "FIGURES",
     "check_matplotlib",
-    "colour_map",
     "draw_errors",
     "draw_maps",
-    "draw_panels",
     "draw_spectra",
     "save_figures",
     "save_loss_curve",
 ]
 
-# Panels side by side, and their size in inches.
-PANELS, PANEL = 4, 3.0
 DOTS_PER_INCH = 110
 WAVELENGTHS = np.array([32, 16, 8, 4, 2])
-# Where the error has more power than this times the reference's, how much more tells nothing.
+# The axis of the error's power ends at this multiple of the power of the reference.
 MOST_ERROR = 2
 
 
 def check_matplotlib() -> None:
-    """Refuse, before any work, to draw without matplotlib.
+    """Check that matplotlib is there before any work is done.
 
     Raises
     ------
@@ -51,8 +45,8 @@ def check_matplotlib() -> None:
     """
     if find_spec("matplotlib") is None:
         raise MissingDependencyError(
-            "matplotlib is not installed, and it draws the figures; "
-            "install it with: pip install 'no2sr[plot]'"
+            "matplotlib, which draws the figures, is not installed; "
+            "install it with pip install 'no2sr[plot]'"
         )
 
 
@@ -65,22 +59,22 @@ def save_figures(
     ----------
     comparison : Comparison
     folder : str or Path
-        Made where it is missing.
+        Created if it does not exist.
     overwrite : bool
-        Whether to replace figures that are there.
+        Replace existing figures.
 
     Returns
     -------
     list of Path
-        ``maps.png`` and ``errors.png``, of the scene with the most contrast, and ``spectra.png``,
-        of all scenes.
+        ``maps.png`` and ``errors.png`` of the scene with the most contrast, and ``spectra.png`` of
+        all scenes.
 
     Raises
     ------
     OutputExistsError
-        If a figure is there and `overwrite` is false.
+        If a figure exists and `overwrite` is false.
     WriteError
-        If one cannot be written.
+        If a figure cannot be written.
     MissingDependencyError
         If matplotlib is not installed.
     """
@@ -96,7 +90,7 @@ def save_figures(
 
 
 def draw_maps(comparison: Comparison) -> Figure:
-    """Draw reference, coarse image and estimates of a scene in one colour scale."""
+    """Draw the reference, the coarse image and the estimates of a scene in one colour scale."""
     scene = _most_contrast(comparison)
     panels = {"reference": scene.reference, "coarse": scene.coarse, **scene.estimates}
     factor, unit = shown_unit(comparison.unit)
@@ -112,7 +106,7 @@ def draw_maps(comparison: Comparison) -> Figure:
 
 
 def draw_errors(comparison: Comparison) -> Figure:
-    """Draw estimate minus reference of a scene in one colour scale, white where it is right."""
+    """Draw estimate minus reference of a scene in one colour scale; white means no error."""
     scene = _most_contrast(comparison)
     factor, unit = shown_unit(comparison.unit)
     errors = {
@@ -130,7 +124,7 @@ def draw_errors(comparison: Comparison) -> Figure:
 
 
 def draw_spectra(comparison: Comparison) -> Figure:
-    """Draw the power of the estimates, and that of their errors as a share of the reference's."""
+    """Draw the power of the estimates, and of their errors as a share of the reference's."""
     from matplotlib.figure import Figure
 
     spectra = mean_spectra(comparison)
@@ -146,7 +140,7 @@ def draw_spectra(comparison: Comparison) -> Figure:
     right.axhline(0.5, color="0.6", linewidth=1)
     for axis in (left, right):
         axis.axvline(nyquist, color="0.6", linewidth=1, linestyle=":")
-        axis.set_xlabel("wavelength / fine cells (dotted: the coarse grid's limit)")
+        axis.set_xlabel("wavelength / fine cells (dotted: limit of the coarse grid)")
         axis.set_xticks(1 / WAVELENGTHS, [f"{wavelength}" for wavelength in WAVELENGTHS])
         axis.minorticks_off()
     right.set_ylim(0, MOST_ERROR)
@@ -157,24 +151,24 @@ def draw_spectra(comparison: Comparison) -> Figure:
 
 
 def save_loss_curve(curve: dict[str, list[float]], path: str | Path) -> None:
-    """Draw the loss of a training by step, as it stands on the card, into a PNG.
+    """Draw the training loss by step, as the model card records it, into a PNG.
 
     Parameters
     ----------
     curve : dict
-        Lists ``step``, ``loss`` and, where something was held out, ``held_out``; both losses are
-        mean square errors in units of what bicubic interpolation leaves over.
+        Lists ``step``, ``loss`` and, where data were held out, ``held_out``. Both losses are mean
+        square errors as a multiple of the error of bicubic interpolation.
     path : str or Path
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axis = figure.subplots()
-    axis.plot(curve["step"], curve["loss"], color="C0", label="learnt from")
+    axis.plot(curve["step"], curve["loss"], color="C0", label="training")
     if curve["held_out"]:
         best = int(np.argmin(curve["held_out"]))
         axis.plot(curve["step"], curve["held_out"], color="C1", label="held out")
-        axis.plot(curve["step"][best], curve["held_out"][best], "o", color="C1", label="kept")
+        axis.plot(curve["step"][best], curve["held_out"][best], "o", color="C1", label="best")
     axis.axhline(1, color="0.6", linewidth=1, linestyle=":")
     axis.set_xlabel("step (dotted: bicubic interpolation)")
     axis.set_ylabel("mean square error / that of bicubic interpolation")
@@ -186,63 +180,5 @@ FIGURES = {"maps.png": draw_maps, "errors.png": draw_errors, "spectra.png": draw
 
 
 def _most_contrast(comparison: Comparison) -> Scene:
-    """Return the scene of largest spread."""
+    """Choose the scene with the largest spread."""
     return max(comparison.scenes, key=lambda scene: float(np.nanstd(scene.reference)))
-
-
-def colour_map(name: str = RAMP) -> Colormap:
-    """Return a ramp of `no2sr.core.colours` as matplotlib takes it."""
-    from matplotlib.colors import ListedColormap
-
-    return ListedColormap(ramp(name) / 255, name=name)
-
-
-def draw_panels(
-    images: dict[str, NDArray[np.floating]],
-    bounds: tuple[float, float, float, float],
-    *,
-    label: str,
-    **colours: Any,
-) -> Figure:
-    """Draw images of one place as panels with one colour bar; gaps are grey.
-
-    Parameters
-    ----------
-    images : dict of str to array, (y, x)
-        By title; each covers the bounds at a resolution of its own.
-    bounds : (west, south, east, north)
-    label : str
-        Of the colour bar.
-    **colours
-        ``cmap``, ``vmin`` and ``vmax`` of `matplotlib.axes.Axes.imshow`.
-
-    Returns
-    -------
-    Figure
-        Its first axes are the panels, in the order given.
-    """
-    from matplotlib.figure import Figure
-
-    across = min(PANELS, len(images))
-    down = math.ceil(len(images) / across)
-    west, south, east, north = bounds
-    ny, nx = next(iter(images.values())).shape
-    figure = Figure(
-        figsize=(PANEL * across + 1, PANEL * down * min(max(ny / nx, 0.5), 2) + 0.4 * down),
-        layout="constrained",
-    )
-    axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
-    for axis, (title, values) in zip(axes.flat, images.items(), strict=False):
-        axis.set_facecolor([part / 255 for part in GAP])
-        axis.set_title(title, fontsize="medium")
-        drawn = axis.imshow(
-            values,
-            extent=(west, east, south, north),
-            aspect=(east - west) / nx / ((north - south) / ny),
-            interpolation="nearest",
-            **colours,
-        )
-    for axis in axes.flat[len(images) :]:
-        axis.set_axis_off()
-    figure.colorbar(drawn, ax=axes, label=label, extend="both", shrink=0.8, pad=0.01)
-    return figure

@@ -1,7 +1,7 @@
 """Enlarge the luminance of a picture with a network that was trained on pictures.
 
-This is the classic use of SRCNN, and it is for eyes only: nothing is conserved, and no number that
-was ever a colour goes back to the data.
+This is the classic use of SRCNN, for pictures only: nothing is conserved, and no number that was
+ever a colour returns to the data.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def enlarge_luminance(
     plane : array, (y, x)
         Luminance, 0..255.
     model : Model
-        One for luminance, such as ``load_model("luminance", scale=3)``.
+        A model for luminance, such as ``load_model("luminance", scale=3)``.
     edges : {"pad", "shave"}
-        ``pad`` repeats the pixels at the edge outwards, ``shave`` cuts every pixel that such a
-        repetition touched in the network, ``card.radius`` a side.
+        ``pad`` repeats the pixels at the edge outwards, ``shave`` cuts every pixel that these
+        repeated pixels affected: ``card.radius`` on each side.
     tile : int
         Side of the network's tiles in fine pixels; it never changes the result.
 
@@ -57,7 +57,7 @@ def enlarge_luminance(
     Raises
     ------
     CardMismatchError
-        If the model is one for columns.
+        If the model was trained for columns.
     SettingsError
         If `edges` is unknown.
     """
@@ -66,8 +66,8 @@ def enlarge_luminance(
         raise SettingsError(f"edges is {edges!r}, expected 'pad' or 'shave'")
     if card.domain != "luminance":
         raise CardMismatchError(
-            f"the model is {card.name} for {card.domain}s, expected one for luminance; "
-            'use load_model("luminance", scale=...), or downscale for data'
+            f"the model {card.name} was trained for {card.domain}s, not for luminance; "
+            'use load_model("luminance", scale=...), or downscale for measured values'
         )
     upsampled = upsample(np.asarray(plane, dtype=np.float32) / WHITE, card.scale)
     estimate = _run(upsampled, model, make_engine(model), tile=tile)
@@ -77,7 +77,7 @@ def enlarge_luminance(
 def _run(
     upsampled: NDArray[np.float32], model: Model, engine: Engine, *, tile: int
 ) -> NDArray[np.float32]:
-    """Take the enlarged plane through the network tile by tile."""
+    """Run the network on the enlarged plane, tile by tile."""
     card = model.card
     wide = np.pad(upsampled, card.radius, mode="edge")
     result = np.empty_like(upsampled)

@@ -1,4 +1,4 @@
-"""A coarse image and the fine one made of it, brought to the same bounds."""
+"""Images to look at: one time of a scene, or a coarse and a fine image with the same bounds."""
 
 from __future__ import annotations
 
@@ -7,29 +7,79 @@ from typing import TYPE_CHECKING
 from no2sr.core.errors import DimensionError, IrregularGridError
 from no2sr.core.grid import crop, transform_of
 from no2sr.core.image import crs_of
+from no2sr.writers.layers import COLUMN, enter_layer
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["match_grids", "single_time"]
+__all__ = ["enter_pair", "enter_single", "match_grids", "single_time"]
 
-# Of a cell: how far the corners may be apart, after files that store centres as float32.
+# Share of a cell by which corners may differ: some files store centres as float32.
 SLACK = 1e-2
 
 
-def single_time(image: xr.DataArray) -> xr.DataArray:
-    """Return an image without time axis.
+def enter_single(scene: xr.DataArray | xr.Dataset, layer: str = COLUMN) -> xr.DataArray:
+    """Take one layer of a scene of one time.
+
+    Parameters
+    ----------
+    scene : DataArray or Dataset
+    layer : str
+        As for `no2sr.writers.layers.enter_layer`.
+
+    Returns
+    -------
+    DataArray, (y, x)
 
     Raises
     ------
     DimensionError
-        If it holds several times.
+        If there are several times.
+    ImageError, MissingVariableError
+        As for `no2sr.writers.layers.enter_layer`.
+    """
+    return single_time(enter_layer(scene, layer))
+
+
+def enter_pair(
+    coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.Dataset
+) -> tuple[xr.DataArray, xr.DataArray, int]:
+    """Take the columns of two scenes, the second made of the first, and crop to the second.
+
+    Parameters
+    ----------
+    coarse, fine : DataArray or Dataset, of one time
+
+    Returns
+    -------
+    coarse, fine : DataArray, (y, x)
+        With the same bounds.
+    scale : int
+        Fine cells along a coarse one.
+
+    Raises
+    ------
+    IrregularGridError, DimensionError
+        As for `match_grids` and `enter_single`.
+    """
+    after = enter_single(fine)
+    before, scale = match_grids(enter_single(coarse), after)
+    return before, after, scale
+
+
+def single_time(image: xr.DataArray) -> xr.DataArray:
+    """Drop the time axis of an image of one time.
+
+    Raises
+    ------
+    DimensionError
+        If there are several times.
     """
     if "time" not in image.dims:
         return image
     if image.sizes["time"] != 1:
         raise DimensionError(
-            f"image holds {image.sizes['time']} times, expected one to look at; "
+            f"the image holds {image.sizes['time']} times and one can be shown; "
             "choose one with time="
         )
     return image.isel(time=0)
@@ -53,9 +103,9 @@ def match_grids(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[xr.DataArray,
     Raises
     ------
     IrregularGridError
-        If the fine cells do not divide the coarse ones, or lie outside of them.
+        If the fine cells do not divide the coarse ones, or lie outside them.
     DimensionError
-        If CRS or unit differ.
+        If the CRS or the unit differs.
     """
     _check_alike(coarse, fine)
     wide, narrow = transform_of(coarse), transform_of(fine)
@@ -71,24 +121,24 @@ def match_grids(coarse: xr.DataArray, fine: xr.DataArray) -> tuple[xr.DataArray,
         raise IrregularGridError(
             f"cells of {narrow.a:.6g} x {-narrow.e:.6g} from ({narrow.c:.6g}, {narrow.f:.6g}) do "
             f"not divide cells of {wide.a:.6g} x {-wide.e:.6g} from ({wide.c:.6g}, {wide.f:.6g}), "
-            "expected a fine image that was made of the coarse one; give its own input, with "
-            "the same bbox= and resolution="
+            "so this fine image was not made of this coarse one; give its own input, with the same "
+            "bbox= and resolution="
         )
     return crop(coarse, slice(first[0], last[0]), slice(first[1], last[1])), scale
 
 
 def _check_alike(coarse: xr.DataArray, fine: xr.DataArray) -> None:
-    """Refuse two images that cannot be compared number by number."""
+    """Check that two images can be compared value by value."""
     places = [crs_of(image) for image in (coarse, fine)]
     units = [str(image.attrs.get("units", "")) for image in (coarse, fine)]
     if not places[0].equals(places[1], ignore_axis_order=True):
         names = [crs.to_string() if len(crs.to_string()) < 40 else crs.name for crs in places]
         raise DimensionError(
-            f"the coarse image is in {names[0]} and the fine one in {names[1]}, expected one CRS; "
+            f"the coarse image is in {names[0]} and the fine one in {names[1]}; "
             "give the input that the fine image was made of"
         )
     if units[0] != units[1]:
         raise DimensionError(
-            f"the coarse image is in {units[0]!r} and the fine one in {units[1]!r}, expected one "
-            "unit; convert one of them"
+            f"the coarse image is in {units[0]!r} and the fine one in {units[1]!r}; "
+            "convert one of them"
         )

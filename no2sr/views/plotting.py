@@ -1,34 +1,31 @@
-"""Figures of files: a map, before and after, what was added, how values and power are spread.
+"""Maps of files: one map, before and after, what was added, and the uncertainty beside them.
 
-Every function takes what `no2sr.core.door.enter` takes and returns a matplotlib ``Figure``, which
-needs no display; ``figure.savefig("map.png")`` writes it. Values are shown in a unit that reads
-well, gaps are grey, and images side by side share one colour scale.
+Every function takes what `no2sr.core.door.enter` takes, or a scene with layers, and returns a
+matplotlib ``Figure``, which needs no display; ``figure.savefig("map.png")`` writes it. Values are
+shown in a unit that reads well, gaps are grey, and images side by side share one colour scale.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.core.colours import RAMP, check_limits, robust_limits, shown_unit
-from no2sr.core.door import enter
-from no2sr.core.earth import KM_PER_DEGREE
+from no2sr.core.colours import RAMP, UNCERTAINTY_RAMP, check_limits, robust_limits, shown_unit
 from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import bounds_of, refine
-from no2sr.core.image import crs_of, is_geographic
-from no2sr.downscaling.baselines import interpolate
-from no2sr.evaluation.spectra import power_spectrum, ring_frequencies, whole_windows
-from no2sr.views.figures import check_matplotlib, colour_map, draw_panels
-from no2sr.views.pairs import match_grids, single_time
-from no2sr.writers.prepare import label
+from no2sr.core.layers import TOTAL
+from no2sr.views.cartography import add_insets, finish_maps
+from no2sr.views.charts import plot_histogram, plot_spectra
+from no2sr.views.figures import check_matplotlib
+from no2sr.views.pairs import enter_pair, enter_single
+from no2sr.views.panels import Panels, colour_map, draw_groups, draw_panels
+from no2sr.writers.layers import label, layer_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import xarray as xr
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -40,11 +37,7 @@ __all__ = [
     "plot_spectra",
 ]
 
-SIDE = 32  # of the squares that spectra are taken of, in fine cells
-BINS = 80
-# Share of the map that the zoom shows, and where it lies: in axes units, from the map's corner.
-ZOOM, INSET, MARGIN = 1 / 6, 0.36, 0.02
-HIGH = 99.8  # percentile of differences where their colours end
+HIGH = 99.8  # percentile of differences at which their colours end
 
 
 def plot_map(
@@ -53,6 +46,7 @@ def plot_map(
     limits: Sequence[float] | None = None,
     ramp: str = RAMP,
     title: str = "",
+    uncertainty: bool = False,
 ) -> Figure:
     """Draw one map.
 
@@ -60,10 +54,13 @@ def plot_map(
     ----------
     image : DataArray or Dataset, (y, x)
     limits : (low, high), optional
-        Of the colours, in the unit shown; by default all but 1 % of the values lie between.
+        Limits of the colours, in the unit shown; by default all but 1 % of the values lie between.
     ramp : str
         One of `no2sr.core.colours.RAMPS`.
     title : str
+    uncertainty : bool
+        Draw the standard uncertainty of the column in a second panel, with colours of its own. The
+        scene must have that layer.
 
     Returns
     -------
@@ -72,16 +69,21 @@ def plot_map(
     Raises
     ------
     ImageError, NoValidPixelsError
-        If there is no image in what is given, or nothing on it.
+        If the argument holds no image, or an image of gaps only.
+    MissingVariableError
+        If the uncertainty is asked for and the scene does not have it.
     DimensionError
-        If it holds several times.
+        If there are several times.
     SettingsError
-        If limits or ramp are none.
+        If `limits` or `ramp` are invalid.
     MissingDependencyError
         If matplotlib is not installed.
     """
-    only = _entered(image)
-    return _maps({title or _name(only): only}, limits=limits, ramp=ramp, of=only)
+    check_matplotlib()
+    only = enter_single(image)
+    name = str(only.attrs.get("long_name") or label(only))
+    groups = [_group_columns({title or name: only}, limits=limits, ramp=ramp)]
+    return _draw_maps(groups, only, image if uncertainty else None)
 
 
 def plot_before_after(
@@ -91,6 +93,7 @@ def plot_before_after(
     limits: Sequence[float] | None = None,
     ramp: str = RAMP,
     zoom: bool = True,
+    uncertainty: bool = False,
 ) -> Figure:
     """Draw a coarse image and the fine one made of it side by side, in one colour scale.
 
@@ -100,7 +103,10 @@ def plot_before_after(
     limits, ramp
         As for `plot_map`; the limits are by default those of the coarse image.
     zoom : bool
-        Whether to enlarge the surroundings of the highest column in an inset of both.
+        Enlarge the surroundings of the highest column in an inset of both maps.
+    uncertainty : bool
+        Draw the standard uncertainty of the fine column in a third panel. `fine` must have that
+        layer.
 
     Returns
     -------
@@ -109,19 +115,21 @@ def plot_before_after(
     Raises
     ------
     IrregularGridError
-        If the one was not made of the other.
-    ImageError, SettingsError, MissingDependencyError
+        If the fine image was not made of the coarse one.
+    ImageError, MissingVariableError, SettingsError, MissingDependencyError
         As for `plot_map`.
     """
-    before, after, _ = _pair(coarse, fine)
-    figure = _maps({"before": before, "after": after}, limits=limits, ramp=ramp, of=before)
+    check_matplotlib()
+    before, after, _ = enter_pair(coarse, fine)
+    groups = [_group_columns({"before": before, "after": after}, limits=limits, ramp=ramp)]
+    figure = _draw_maps(groups, after, fine if uncertainty else None)
     if zoom:
-        _add_insets(figure.axes[:2], before)
+        add_insets(figure.axes[:2], before)
     return figure
 
 
 def plot_difference(coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.Dataset) -> Figure:
-    """Draw what the fine image adds to the coarse one; its mean over a coarse cell is 0.
+    """Draw what the fine image adds to the coarse one; its mean over a coarse cell is about 0.
 
     Parameters
     ----------
@@ -134,17 +142,18 @@ def plot_difference(coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.D
     Raises
     ------
     IrregularGridError
-        If the one was not made of the other.
+        If the fine image was not made of the coarse one.
     ImageError, MissingDependencyError
         As for `plot_map`.
     """
-    before, after, scale = _pair(coarse, fine)
+    check_matplotlib()
+    before, after, scale = enter_pair(coarse, fine)
     by, unit = shown_unit(str(after.attrs["units"]))
     added = after.copy(data=by * (after.values - refine(before, scale).values))
     if not np.isfinite(added.values).any():
         raise NoValidPixelsError(
-            "no cell is observed in both images, expected some; give the input that the fine "
-            "image was made of"
+            "the two images have no observed cell in common; give the input that the fine image "
+            "was made of"
         )
     most = float(np.nanpercentile(np.abs(added.values), HIGH)) or 1.0
     figure = draw_panels(
@@ -155,97 +164,7 @@ def plot_difference(coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.D
         vmin=-most,
         vmax=most,
     )
-    _place(figure, added)
-    return figure
-
-
-def plot_histogram(
-    image: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.Dataset | None = None
-) -> Figure:
-    """Draw how the values of an image, and of the fine one made of it, are distributed.
-
-    Parameters
-    ----------
-    image, fine : DataArray or Dataset, (y, x)
-        In the same unit.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    ImageError, MissingDependencyError
-        As for `plot_map`.
-    """
-    from matplotlib.figure import Figure
-
-    check_matplotlib()
-    first = _entered(image)
-    images = {_name(first): first}
-    if fine is not None:
-        before, after, _ = _pair(image, fine)
-        images = {"before": before, "after": after}
-    by, unit = shown_unit(str(first.attrs["units"]))
-    values = {name: by * shown.values[np.isfinite(shown.values)] for name, shown in images.items()}
-    edges = np.histogram_bin_edges(np.concatenate(list(values.values())), BINS)
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
-    axis = figure.subplots()
-    for name, seen in values.items():
-        told = f"{name}: mean {seen.mean():.3g}, standard deviation {seen.std():.3g}"
-        share = np.full(seen.size, 100 / seen.size)
-        axis.hist(seen, edges.tolist(), weights=share, histtype="step", linewidth=1.5, label=told)
-    axis.set_yscale("log")
-    axis.set_xlabel(f"{label(first)} / {unit}")
-    axis.set_ylabel("cells / %")
-    figure.legend(loc="outside upper left", fontsize="small")  # inside there is no free corner
-    return figure
-
-
-def plot_spectra(coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.Dataset) -> Figure:
-    """Draw the power of the fine image over wavelength, beside that of bicubic interpolation.
-
-    Parameters
-    ----------
-    coarse, fine : DataArray or Dataset, (y, x)
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    NoValidPixelsError
-        If no square of 32 x 32 fine cells is without gap.
-    IrregularGridError, ImageError, MissingDependencyError
-        As for `plot_before_after`.
-    """
-    from matplotlib.figure import Figure
-
-    check_matplotlib()
-    before, after, scale = _pair(coarse, fine)
-    by, unit = shown_unit(str(after.attrs["units"]))
-    smooth = interpolate(before, scale, method="bicubic")
-    images = {"bicubic": by * smooth.values, "after": by * after.values}
-    windows = list(whole_windows(*images.values(), side=SIDE))
-    if not windows:
-        raise NoValidPixelsError(
-            f"no square of {SIDE} x {SIDE} fine cells is without gap, expected at least one to "
-            "take a spectrum of; choose a larger or fuller region"
-        )
-    figure = Figure(figsize=(7, 4.4), layout="constrained")
-    axis = figure.subplots()
-    wavelengths = 1 / ring_frequencies(SIDE)
-    for number, name in enumerate(images):
-        power = np.mean([power_spectrum(window[number]) for window in windows], axis=0)
-        axis.loglog(wavelengths, power, label=name, linestyle="--" if name == "bicubic" else "-")
-    axis.axvline(2 * scale, color="0.6", linestyle=":", label="limit of the coarse grid")
-    axis.set_xlim(wavelengths.max(), wavelengths.min())
-    axis.set_xticks([32, 16, 8, 4, 2], ["32", "16", "8", "4", "2"])
-    axis.minorticks_off()
-    axis.set_xlabel("wavelength / fine cells")
-    axis.set_ylabel(f"power / ({unit})$^2$")
-    axis.legend(fontsize="small", title=f"{len(windows)} squares of {SIDE} x {SIDE} cells")
+    finish_maps(figure, added)
     return figure
 
 
@@ -259,142 +178,32 @@ KINDS: dict[str, tuple[Callable[..., Figure], int, int]] = {
 }
 
 
-def _entered(image: xr.DataArray | xr.Dataset) -> xr.DataArray:
-    check_matplotlib()
-    return single_time(enter(image))
+def _group_columns(
+    images: dict[str, xr.DataArray], *, limits: Sequence[float] | None, ramp: str
+) -> Panels:
+    """Give images one colour scale, by default that of the first."""
+    first = next(iter(images.values()))
+    by, unit = shown_unit(str(first.attrs["units"]))
+    low, high = robust_limits(by * first.values) if limits is None else check_limits(limits)
+    return Panels(
+        images={title: by * image.values for title, image in images.items()},
+        label=f"{label(first)} / {unit}",
+        colours={"cmap": colour_map(ramp), "vmin": low, "vmax": high},
+    )
 
 
-def _pair(
-    coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.Dataset
-) -> tuple[xr.DataArray, xr.DataArray, int]:
-    """Return both images with the same bounds, and the scale."""
-    after = _entered(fine)
-    before, scale = match_grids(_entered(coarse), after)
-    return before, after, scale
-
-
-def _name(image: xr.DataArray) -> str:
-    """Return what an image shows, in words."""
-    return str(image.attrs.get("long_name") or label(image))
-
-
-def _maps(
-    images: dict[str, xr.DataArray],
-    *,
-    limits: Sequence[float] | None,
-    ramp: str,
-    of: xr.DataArray,
+def _draw_maps(
+    groups: list[Panels], column: xr.DataArray, scene: xr.DataArray | xr.Dataset | None
 ) -> Figure:
-    """Draw images of the same bounds in one colour scale, by default that of one of them."""
-    by, unit = shown_unit(str(of.attrs["units"]))
-    low, high = robust_limits(by * of.values) if limits is None else check_limits(limits)
-    figure = draw_panels(
-        {title: by * image.values for title, image in images.items()},
-        bounds_of(of),
-        label=f"{label(of)} / {unit}",
-        cmap=colour_map(ramp),
-        vmin=low,
-        vmax=high,
-    )
-    _place(figure, of)
+    """Draw maps, and the uncertainty of the column where a scene with that layer is given."""
+    if scene is not None:
+        sigma = enter_single(scene, TOTAL)
+        by, unit = shown_unit(str(sigma.attrs["units"]))
+        low, high = robust_limits(by * sigma.values)
+        name = layer_label(label(column), TOTAL)
+        colours = {"cmap": colour_map(UNCERTAINTY_RAMP), "vmin": low, "vmax": high}
+        panel = {"uncertainty (one standard deviation)": by * sigma.values}
+        groups = [*groups, Panels(images=panel, label=f"{name} / {unit}", colours=colours)]
+    figure = draw_groups(groups, bounds_of(column))
+    finish_maps(figure, column)
     return figure
-
-
-def _place(figure: Figure, image: xr.DataArray) -> None:
-    """Give maps their true shape, a graticule and a scale bar."""
-    west, south, east, north = bounds_of(image)
-    degrees = is_geographic(image)
-    shrink = max(math.cos(math.radians((south + north) / 2)), 0.1) if degrees else 1.0
-    panels = [axis for axis in figure.axes if axis.images]
-    height = 5.2 * min(max((north - south) / (east - west) / shrink, 0.4), 1.6)
-    figure.set_size_inches(5.6 * len(panels) + 1, height + 0.9)
-    for axis in panels:
-        axis.set_aspect(1 / shrink)
-        axis.grid(visible=True, color="0.5", linewidth=0.4, alpha=0.6)
-        _label_axes(axis, image)
-    _add_scale_bar(panels[-1], (east - west) * _km_per_unit(image, shrink))
-
-
-def _label_axes(axis: Axes, image: xr.DataArray) -> None:
-    """Word the ticks: degrees with their hemisphere, or coordinates of the projection."""
-    if is_geographic(image):
-        axis.xaxis.set_major_formatter(lambda value, _: _degrees(value, "EW"))
-        axis.yaxis.set_major_formatter(lambda value, _: _degrees(value, "NS"))
-        return
-    metres = image["x"].attrs["units"] == "m"
-    by, unit = (1e-3, "km") if metres else (1.0, image["x"].attrs["units"])
-    axis.set_xlabel(f"easting / {unit}")
-    axis.set_ylabel(f"northing / {unit}")
-    for side in (axis.xaxis, axis.yaxis):
-        side.set_major_formatter(lambda value, _: f"{by * value:.10g}")
-
-
-def _degrees(value: float, letters: str) -> str:
-    """Word a longitude or latitude; beyond the antimeridian it starts anew."""
-    if letters == "EW" and abs(value) > 180:
-        value = (value + 180) % 360 - 180
-    letter = "" if value == 0 else letters[0] if value > 0 else letters[1]
-    return f"{abs(value):.7g}°{letter}"
-
-
-def _km_per_unit(image: xr.DataArray, shrink: float) -> float:
-    """Return the length of one unit of x in the middle of the map."""
-    if is_geographic(image):
-        return KM_PER_DEGREE * shrink
-    axes = crs_of(image).axis_info
-    return float(axes[0].unit_conversion_factor) / 1000 if axes else 1e-3
-
-
-def _add_scale_bar(axis: Axes, width: float) -> None:
-    """Draw a bar of a round length, about a quarter of the map, at the lower left."""
-    power = 10.0 ** math.floor(math.log10(width / 4))
-    length = max(size * power for size in (1, 2, 5) if size * power <= width / 4)
-    left, right = 0.04, 0.04 + length / width
-    axis.plot([left, right], [0.04, 0.04], "k", linewidth=3, transform=axis.transAxes)
-    axis.text(
-        (left + right) / 2,
-        0.06,
-        f"{length:g} km",
-        horizontalalignment="center",
-        verticalalignment="bottom",
-        transform=axis.transAxes,
-        fontsize="small",
-        bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.5},
-    )
-
-
-def _add_insets(panels: Sequence[Axes], before: xr.DataArray) -> None:
-    """Enlarge the surroundings of the highest coarse column, in a corner away from it.
-
-    The lower left one is the scale bar's.
-    """
-    rows, columns = before.shape
-    top, left = np.unravel_index(np.nanargmax(before.values), before.shape)
-    x, y = float(before["x"][left]), float(before["y"][top])
-    west, south, east, north = bounds_of(before)
-    half = [max((east - west) * ZOOM, 4 * (east - west) / columns) / 2]
-    half.append(max((north - south) * ZOOM, 4 * (north - south) / rows) / 2)
-    x = min(max(x, west + half[0]), east - half[0])
-    y = min(max(y, south + half[1]), north - half[1])
-    far = 1 - MARGIN - INSET
-    to_the_right, above = x < (west + east) / 2, y < (south + north) / 2
-    corner = (far if to_the_right else MARGIN, MARGIN if to_the_right and not above else far)
-    for axis in panels:
-        drawn = axis.images[0]
-        inset = axis.inset_axes(
-            (*corner, INSET, INSET),
-            xlim=(x - half[0], x + half[0]),
-            ylim=(y - half[1], y + half[1]),
-            xticks=[],
-            yticks=[],
-        )
-        inset.set_facecolor(axis.get_facecolor())
-        inset.imshow(
-            np.ma.filled(np.ma.asarray(drawn.get_array()), np.nan),
-            extent=drawn.get_extent(),
-            aspect=axis.get_aspect(),
-            interpolation="nearest",
-            cmap=drawn.get_cmap(),
-            clim=drawn.get_clim(),
-        )
-        axis.indicate_inset_zoom(inset, edgecolor="black")

@@ -1,8 +1,8 @@
 """Pictures: columns as colours, and pictures enlarged the classic way.
 
-The only place where colours exist. A *picture* is a DataArray ``(band, y, x)`` of uint8 with bands
-``red``, ``green``, ``blue`` and, where parts are transparent, ``alpha``; its attribute
-``no2sr_picture`` says what it shows, and travels into every file that is written of it, so that no
+This is the only place where colours exist. A *picture* is a DataArray ``(band, y, x)`` of uint8
+with bands ``red``, ``green``, ``blue`` and, where parts are transparent, ``alpha``. Its attribute
+``no2sr_picture`` says what it shows and is stored in every file that is written of it, so that no
 number that was ever a colour is taken for a column again.
 
 References
@@ -19,10 +19,16 @@ import numpy as np
 import xarray as xr
 from affine import Affine
 
-from no2sr.core.colours import PICTURE, RAMP, check_limits, robust_limits, shown_unit
+from no2sr.core.colours import (
+    PICTURE,
+    RAMP,
+    ascii_unit,
+    check_limits,
+    robust_limits,
+    shown_unit,
+)
 from no2sr.core.colours import ramp as colours_of
 from no2sr.core.colours import ticks as round_ticks
-from no2sr.core.door import enter
 from no2sr.core.errors import CardMismatchError, DimensionError
 from no2sr.core.grid import georeference, transform_of
 from no2sr.networks.card import Model
@@ -32,9 +38,9 @@ from no2sr.steps.luminance import WHITE
 from no2sr.steps.resample import upsample
 from no2sr.steps.tiles import trim
 from no2sr.views.luminance import enlarge_luminance
-from no2sr.views.pairs import single_time
+from no2sr.views.pairs import enter_single
+from no2sr.writers.layers import label
 from no2sr.writers.pictures import check_picture
-from no2sr.writers.prepare import label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +52,7 @@ __all__ = ["draw_legend", "enhance", "render"]
 
 BANDS = ("red", "green", "blue", "alpha")
 OPAQUE = 255
-# Of the legend, in pixels: height of the bar, border, and size of the letters.
+# Sizes in the legend, in pixels: height of the bar, border, letters.
 BAR, BORDER, LETTERS = 22, 16, 15
 
 
@@ -56,36 +62,36 @@ def render(
     limits: Sequence[float] | None = None,
     ramp: str = RAMP,
 ) -> xr.DataArray:
-    """Turn an image into a picture, for eyes only.
+    """Turn an image into a picture for people to look at.
 
     Parameters
     ----------
     image : DataArray or Dataset, (y, x)
         Anything that `no2sr.downscale` takes, of one time.
     limits : (low, high), optional
-        Where the ramp ends, in the unit shown (see `no2sr.core.colours.shown_unit`); what lies
-        beyond has the colour of the end. By default all but 1 % of the values lie between.
+        Ends of the ramp, in the unit shown (see `no2sr.core.colours.shown_unit`); values beyond
+        have the colour of the end. By default all but 1 % of the values lie between.
     ramp : str
         One of `no2sr.core.colours.RAMPS`, all perceptually uniform.
 
     Returns
     -------
     DataArray, (band, y, x), uint8
-        Red, green and blue on the grid of the image, and alpha where there are gaps: these are
+        Red, green and blue on the grid of the image and, if there are gaps, alpha: gaps are
         transparent. `no2sr.write` takes it as ``.tif``, ``.png`` or, without gaps, ``.jpg``.
 
     Raises
     ------
     ImageError, NoValidPixelsError
-        If there is no image in what is given, or nothing on it.
+        If the argument holds no image, or an image of gaps only.
     SettingsError
-        If limits or ramp are none.
+        If `limits` or `ramp` are invalid.
 
     See Also
     --------
     enhance : enlarge a picture.
     """
-    strict = single_time(enter(image))
+    strict = enter_single(image)
     by, unit = shown_unit(str(strict.attrs["units"]))
     values = np.asarray(by * strict.values, dtype=np.float32)
     low, high = robust_limits(values) if limits is None else check_limits(limits)
@@ -98,8 +104,8 @@ def render(
     planes = [*np.moveaxis(picture, -1, 0)]
     if not valid.all():
         planes.append(np.where(valid, OPAQUE, 0))
-    shows = f"{label(strict)} from {low:.6g} to {high:.6g} {unit}, colours {ramp}"
-    rendered = _picture(planes, {PICTURE: shows.replace("µ", "u")})
+    shows = f"{label(strict)} from {low:.6g} to {high:.6g} {ascii_unit(unit)}, colours {ramp}"
+    rendered = _stack(planes, {PICTURE: shows})
     told = {"no2sr_limits": [low, high], "no2sr_ramp": ramp, "no2sr_unit": unit}
     return georeference(rendered.assign_attrs(told), transform_of(strict), strict.rio.crs)
 
@@ -113,33 +119,33 @@ def enhance(
 ) -> xr.DataArray:
     """Enlarge a picture: luminance by a network, chroma and alpha by bicubic interpolation.
 
-    This is SRCNN as it was published, for maps that exist as pictures only. What comes out looks
-    sharper and has conserved nothing; for measured values there is `no2sr.downscale`.
+    This is SRCNN as it was published, for maps that exist only as pictures. The result looks
+    sharper, but nothing is conserved; use `no2sr.downscale` for measured values.
 
     Parameters
     ----------
     rgb_image : DataArray, (band, y, x), uint8
-        Three bands, or four with alpha: what `render` makes, and what
-        ``rioxarray.open_rasterio`` reads of an RGB GeoTIFF.
+        Three bands, or four with alpha: what `render` returns, and what
+        ``rioxarray.open_rasterio`` reads from an RGB GeoTIFF.
     scale : int
         Fine pixels along a coarse one.
     model : str, Path or Model
-        Name of shipped weights, folder of a saved model, or a model, for luminance.
+        Name of shipped weights, folder of a saved model, or a model; trained on luminance.
     edges : {"pad", "shave"}
-        ``pad`` keeps the full extent, ``shave`` cuts what the padding of the network touched,
-        ``card.radius`` fine pixels a side.
+        ``pad`` keeps the full extent, ``shave`` cuts what the padding of the network affected:
+        ``card.radius`` fine pixels on each side.
 
     Returns
     -------
     DataArray, (band, scale * y, scale * x), uint8
-        The transform is that of the input divided by the scale, and moved by what was cut.
+        The transform is that of the input, divided by the scale and moved by what was cut.
 
     Raises
     ------
     DimensionError
-        If it is no picture of three or four bands of uint8.
+        If the argument is not a picture of three or four bands of uint8.
     ModelError
-        If there is no such model, none for the scale, or it is one for columns.
+        If there is no such model, or it was trained for another scale or for columns.
     SettingsError
         If `edges` is unknown.
 
@@ -154,27 +160,27 @@ def enhance(
     fine = [*np.moveaxis(_enlarge_colours(colours, seen, chosen, edges=edges), -1, 0)]
     cut = chosen.card.radius if edges == "shave" else 0
     if alpha:
-        fine.append(_bytes(trim(upsample(alpha[0].astype(np.float32), scale), cut)))
+        fine.append(_to_bytes(trim(upsample(alpha[0].astype(np.float32), scale), cut)))
         fine[:3] = [np.where(fine[3] > 0, plane, 0) for plane in fine[:3]]
     shown = rgb_image.attrs.get(PICTURE, "a picture")
-    enlarged = _picture(fine, {PICTURE: f"{shown}; enlarged {scale} times by {chosen.card.name}"})
-    return _placed(enlarged, rgb_image, scale=scale, cut=cut)
+    enlarged = _stack(fine, {PICTURE: f"{shown}; enlarged {scale} times by {chosen.card.name}"})
+    return _place(enlarged, rgb_image, scale=scale, cut=cut)
 
 
 def draw_legend(picture: xr.DataArray, *, width: int = 420) -> xr.DataArray:
-    """Draw the colours of a rendered picture with the values that they stand for.
+    """Draw the colours of a rendered picture with the values that they represent.
 
     Parameters
     ----------
     picture : DataArray
         What `render` returned.
     width : int
-        In pixels.
+        Width in pixels.
 
     Returns
     -------
     DataArray, (band, y, x), uint8
-        A picture that lies nowhere.
+        A picture without a place on a map.
 
     Raises
     ------
@@ -185,11 +191,11 @@ def draw_legend(picture: xr.DataArray, *, width: int = 420) -> xr.DataArray:
 
     if "no2sr_limits" not in picture.attrs:
         raise DimensionError(
-            "the picture says nothing of limits and colours, expected one that render made; "
-            "draw the legend before anything else is done to the picture"
+            "the picture does not state its limits and colours; draw the legend of what render "
+            "returned, before anything else is done to the picture"
         )
     low, high = picture.attrs["no2sr_limits"]
-    unit = str(picture.attrs["no2sr_unit"]).replace("µ", "u")  # the font has no Greek letters
+    unit = ascii_unit(str(picture.attrs["no2sr_unit"]))  # the font has no other letters
     length = width - 2 * BORDER
     sheet = Image.new("RGB", (width, BORDER + BAR + 3 * LETTERS + BORDER), "white")
     bar = np.broadcast_to(colours_of(picture.attrs["no2sr_ramp"])[None], (BAR, 256, 3))
@@ -202,10 +208,10 @@ def draw_legend(picture: xr.DataArray, *, width: int = 420) -> xr.DataArray:
         pen.line((x, bottom, x, bottom + 4), fill="black")
         pen.text((x, bottom + 6), f"{value:g}", fill="black", font=font, anchor="ma")
     pen.text((width / 2, bottom + 9 + LETTERS), unit, fill="black", font=font, anchor="ma")
-    return _picture([*np.moveaxis(np.asarray(sheet), -1, 0)], {PICTURE: "a legend"})
+    return _stack([*np.moveaxis(np.asarray(sheet), -1, 0)], {PICTURE: "a legend"})
 
 
-def _picture(planes: Sequence[NDArray[Any]], attrs: dict[str, Any]) -> xr.DataArray:
+def _stack(planes: Sequence[NDArray[Any]], attrs: dict[str, Any]) -> xr.DataArray:
     """Stack planes as a picture."""
     return xr.DataArray(
         np.stack(planes).astype(np.uint8),
@@ -216,11 +222,11 @@ def _picture(planes: Sequence[NDArray[Any]], attrs: dict[str, Any]) -> xr.DataAr
 
 
 def _choose(model: str | Path | Model, scale: int) -> Model:
-    """Return the model for the scale."""
+    """Load the model for the scale."""
     chosen = model if isinstance(model, Model) else load_model(model, scale=scale)
     if chosen.card.scale != scale:
         raise CardMismatchError(
-            f"the model was trained for scale {chosen.card.scale}, expected scale {scale}; "
+            f"the model was trained for scale {chosen.card.scale}, not {scale}; "
             f"use scale={chosen.card.scale} or another model"
         )
     return chosen
@@ -233,10 +239,10 @@ def _enlarge_colours(
     *,
     edges: Literal["pad", "shave"],
 ) -> NDArray[np.uint8]:
-    """Enlarge (y, x, 3) by way of luminance and chroma; what is not seen does not bleed in.
+    """Enlarge (y, x, 3) as luminance and chroma; transparent pixels do not affect their neighbours.
 
-    8 bits come in and go out, but nothing is rounded between: on smooth maps the roundings of an
-    8-bit YCrCb image would cost as much as the network gains.
+    Input and output have 8 bits, but nothing is rounded in between: on smooth maps the rounding of
+    an 8-bit YCrCb image would cost as much as the network gains.
     """
     import cv2
 
@@ -253,16 +259,16 @@ def _enlarge_colours(
     together = np.asarray(
         cv2.cvtColor(np.stack(fine, axis=-1), cv2.COLOR_YCrCb2BGR), dtype=np.float32
     )
-    return _bytes(WHITE * together[..., ::-1])
+    return _to_bytes(WHITE * together[..., ::-1])
 
 
-def _bytes(plane: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Round to what 8 bits hold; interpolation overshoots."""
+def _to_bytes(plane: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Round and clip to 8 bits; interpolation overshoots."""
     return np.asarray(np.clip(np.rint(plane), 0, 255), dtype=np.uint8)
 
 
-def _placed(picture: xr.DataArray, coarse: xr.DataArray, *, scale: int, cut: int) -> xr.DataArray:
-    """Put an enlarged picture where the coarse one lies, if that lies anywhere."""
+def _place(picture: xr.DataArray, coarse: xr.DataArray, *, scale: int, cut: int) -> xr.DataArray:
+    """Put an enlarged picture where the coarse one lies, if that has a place on a map."""
     if "x" not in coarse.coords:
         return picture
     t = transform_of(coarse)

@@ -1,4 +1,4 @@
-"""The CF form of an image, which NetCDF and Zarr share."""
+"""The CF form of a scene, which NetCDF and Zarr share."""
 
 from __future__ import annotations
 
@@ -8,51 +8,89 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from no2sr.core.image import STANDARD_NAME, is_geographic
+from no2sr.core.layers import COUNT, layer_name
 from no2sr.core.provenance import PREFIX, UNSTATED, refined
-from no2sr.writers.prepare import PROVENANCE, label
+from no2sr.writers.layers import COLUMN, label, layers_in
+from no2sr.writers.prepare import PROVENANCE, prepare_scene
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import xarray as xr
 
-__all__ = ["cf_dataset", "chunks_of"]
+__all__ = ["cf_layers", "chunks_of"]
 
 _CHUNK = 512
 _MAPPING = "crs"
 _TAKEN = {_MAPPING, "time", "latitude", "longitude", "x", "y"}
-# Families of the CF standard name table that a gridded amount of a gas can bear. Names that
-# products made up ("columnamountno2tropcloudscreened") would make the file invalid.
+# Families of the CF standard name table that an amount of a gas on a grid, or its error, can have.
+# Names that products invented ("columnamountno2tropcloudscreened") would make the file invalid.
 _STANDARD_NAMES = re.compile(
     r"((tropo|strato|atmo)sphere_(mole|mass)_content|(mole|mass)_(concentration|fraction))"
-    r"_of_[a-z0-9_]+"
+    r"_of_[a-z0-9_]+( standard_error)?"
 )
 
 
-def cf_dataset(image: xr.DataArray) -> xr.Dataset:
-    """Return the dataset that is written: one variable, its axes, time and grid mapping.
+def cf_layers(scene: xr.DataArray | xr.Dataset, unit: str | None) -> Iterator[xr.Dataset]:
+    """Make the datasets that are written to one file, one for each layer.
 
     Parameters
     ----------
-    image : DataArray, (y, x) or (time, y, x)
-        A single time becomes a scalar coordinate: GIS programs open a file with a time axis
-        only piece by piece.
+    scene : DataArray or Dataset
+    unit : str or None
+        As for `no2sr.writers.prepare.prepare_scene`.
+
+    Yields
+    ------
+    Dataset
+        CF-1.11: one field, its axes, time and grid mapping. The first holds the column, which
+        names its companions in ``ancillary_variables``, and the attributes of the file. A single
+        time becomes a scalar coordinate: GIS programs do not open a file with a time axis by its
+        path.
+    """
+    companions = layers_in(scene)
+    column = ""
+    for layer, image in prepare_scene(scene, unit):
+        if layer == COLUMN:
+            column = _variable_name(image)
+            dataset = _cf_dataset(image, column).assign_attrs(_global_attrs(image))
+            if companions:
+                names = [layer_name(column, companion) for companion in companions]
+                dataset[column].attrs["ancillary_variables"] = " ".join(names)
+        else:
+            dataset = _cf_dataset(image, layer_name(column, layer))
+        yield _as_integers(dataset) if layer == COUNT else dataset
+
+
+def chunks_of(dataset: xr.Dataset) -> tuple[str, tuple[int, ...]]:
+    """Choose the chunks of a dataset of `cf_layers`.
 
     Returns
     -------
-    Dataset
-        CF-1.11; axes called ``latitude`` and ``longitude``, or ``y`` and ``x`` if projected.
+    name : str
+        Name of the field.
+    sizes : tuple of int
+        Chunk size of each of its dimensions.
     """
+    name = next(str(key) for key in dataset.data_vars if key != _MAPPING)
+    sizes = dataset[name].sizes.items()
+    return name, tuple(min(1 if dim == "time" else _CHUNK, n) for dim, n in sizes)
+
+
+def _cf_dataset(image: xr.DataArray, name: str) -> xr.Dataset:
+    """Put one field into a dataset; axes are ``latitude`` and ``longitude``, or ``y`` and ``x``."""
     names = {"y": "latitude", "x": "longitude"} if is_geographic(image) else {"y": "y", "x": "x"}
     if image.sizes.get("time") == 1:
         image = image.squeeze("time")
-    kept = {"y", "x", "spatial_ref"} | ({"time"} if _is_date(image) else set())
-    bare = image.drop_vars([name for name in image.coords if name not in kept])
+    kept = {"y", "x", "spatial_ref"} | ({"time"} if _has_date(image) else set())
+    bare = image.drop_vars([coord for coord in image.coords if coord not in kept])
     field = bare.rename({**{k: v for k, v in names.items() if k != v}, "spatial_ref": _MAPPING})
     field.attrs = _field_attrs(image)
     field.encoding = {"grid_mapping": _MAPPING, "_FillValue": np.float32("nan"), "dtype": "float32"}
-    dataset = field.to_dataset(name=_variable_name(image)).reset_coords(_MAPPING)
+    dataset = field.to_dataset(name=name).reset_coords(_MAPPING)
     dataset[_MAPPING] = dataset[_MAPPING].astype(np.int32, keep_attrs=True)
-    for name in names.values():
-        dataset[name].encoding = {"_FillValue": None}
+    for axis in names.values():
+        dataset[axis].encoding = {"_FillValue": None}
     if "time" in dataset.coords:
         dataset["time"].attrs = {
             "standard_name": "time",
@@ -66,23 +104,24 @@ def cf_dataset(image: xr.DataArray) -> xr.Dataset:
             "dtype": "float64",
             "_FillValue": None,
         }
-    return dataset.assign_attrs(_global_attrs(image))
+    return dataset.drop_attrs(deep=False)
 
 
-def chunks_of(dataset: xr.Dataset) -> tuple[str, tuple[int, ...]]:
-    """Return the name of the variable and the chunk sizes to store it in."""
-    name = next(str(key) for key in dataset.data_vars if key != _MAPPING)
-    sizes = dataset[name].sizes.items()
-    return name, tuple(min(1 if dim == "time" else _CHUNK, n) for dim, n in sizes)
+def _as_integers(dataset: xr.Dataset) -> xr.Dataset:
+    """Store a count of pixels as integers; a cell without a count has none."""
+    count = dataset[COUNT].fillna(0).astype(np.int32)
+    count.attrs = dataset[COUNT].attrs | {"standard_name": "number_of_observations"}
+    count.encoding = {"grid_mapping": _MAPPING, "dtype": "int32", "_FillValue": None}
+    return dataset.assign({COUNT: count})
 
 
-def _is_date(image: xr.DataArray) -> bool:
-    """Tell whether the image bears a time that CF can encode."""
+def _has_date(image: xr.DataArray) -> bool:
+    """Tell whether the image has a time that CF can encode."""
     return "time" in image.coords and np.issubdtype(image["time"].dtype, np.datetime64)
 
 
 def _variable_name(image: xr.DataArray) -> str:
-    """Return the name of the image where CF allows it."""
+    """Keep the name of the image where CF allows it."""
     name = image.name if isinstance(image.name, str) else ""
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) and name not in _TAKEN:
         return name
@@ -90,16 +129,16 @@ def _variable_name(image: xr.DataArray) -> str:
 
 
 def _field_attrs(image: xr.DataArray) -> dict[str, Any]:
-    """Return the attributes of the variable."""
+    """Select the attributes of the variable."""
     own = {k: v for k, v in image.attrs.items() if k not in PROVENANCE and not _is_ours(k)}
     if not _STANDARD_NAMES.fullmatch(str(own.get("standard_name", ""))):
         own.pop("standard_name", None)
     own.setdefault("long_name", label(image))
-    return _storable(own)
+    return _make_storable(own)
 
 
 def _global_attrs(image: xr.DataArray) -> dict[str, Any]:
-    """Return the attributes of the file; CF recommends all six of the provenance."""
+    """Collect the attributes of the file; CF recommends all six of the provenance."""
     attrs = image.attrs
     times = refined(attrs)
     told = {
@@ -115,15 +154,15 @@ def _global_attrs(image: xr.DataArray) -> dict[str, Any]:
         else UNSTATED,
     }
     stated = {k: v for k, v in attrs.items() if (k in PROVENANCE and v) or _is_ours(k)}
-    return _storable({**told, **stated})
+    return _make_storable({**told, **stated})
 
 
 def _is_ours(key: Any) -> bool:
     return str(key).startswith(PREFIX)
 
 
-def _storable(attrs: dict[str, Any]) -> dict[str, Any]:
-    """Turn what a file cannot hold into text."""
+def _make_storable(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Turn attributes that a file cannot hold into text."""
     plain = (str, int, float, np.number, np.ndarray)
     return {
         str(key): value if isinstance(value, plain) and not isinstance(value, bool) else str(value)

@@ -1,8 +1,8 @@
 """Chunks of a field in an HDF5 file, compressed on all cores.
 
 HDF5 compresses in one thread, which takes longer than everything else. But it also stores chunks
-that are compressed already (``H5Dwrite_chunk``). One that holds nothing but the fill value is not
-stored at all: it reads as that anyhow.
+that are already compressed (``H5Dwrite_chunk``). A chunk of nothing but the fill value is not
+stored at all: it reads as the fill value anyway.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVEL", "fill"]
 
-LEVEL = 1  # of deflate: higher ones take several times as long for some per cent
+LEVEL = 1  # of deflate: higher levels take several times as long and save a few per cent
 
 
 def fill(place: h5py.Dataset, field: xr.DataArray, pool: Executor) -> None:
     """Store the values of a field, slab by slab.
 
-    One slab is made while the one before it is compressed. The chunks come to lie in the order of
-    their places: equal fields give equal bytes, however they are held.
+    One slab is computed while the one before it is compressed. The chunks are stored in the order
+    of their places: equal fields give equal bytes, whether they are lazy or not.
 
     Parameters
     ----------
     place : h5py.Dataset, (..., y, x)
-        Empty; shuffled and deflated, in chunks of one layer each.
+        Empty; shuffled and deflated, in chunks that are one layer deep.
     field : DataArray, (..., y, x)
-        A dask-backed one is computed a row of its chunks at a time, every chunk once.
+        A lazy one is computed one row of its chunks at a time, every chunk once.
     pool : Executor
-        Of threads.
+        Threads that compress.
 
     Raises
     ------
@@ -51,16 +51,16 @@ def fill(place: h5py.Dataset, field: xr.DataArray, pool: Executor) -> None:
         If the system refuses to write, as on a full disk.
     """
     rows, columns = place.chunks[-2:]
-    packed = partial(_packed, shape=(rows, columns), fill=place.fillvalue, kind=place.dtype)
+    pack = partial(_pack, shape=(rows, columns), fill=place.fillvalue, kind=place.dtype)
     slabs = _Slabs(place)
-    for at, slab in _cut(field, rows):
+    for at, slab in _cut_slabs(field, rows):
         blocks = [slab[:, left : left + columns] for left in range(0, slab.shape[1], columns)]
-        slabs.put(at, pool.map(packed, blocks))
+        slabs.put(at, pool.map(pack, blocks))
     slabs.settle()
 
 
 class _Slabs:
-    """Puts slabs into a file one after the other, whichever comes first."""
+    """Stores slabs in the order of their places, in whatever order they arrive."""
 
     def __init__(self, place: h5py.Dataset) -> None:
         *self.layers, ny, _ = place.shape
@@ -71,12 +71,12 @@ class _Slabs:
         self.last: tuple[Place, Iterable[bytes | None]] | None = None
 
     def put(self, at: Place, packed: Iterable[bytes | None]) -> None:
-        """Take a slab that is still being packed, and settle what came before."""
+        """Accept a slab that is still being packed, and settle the one before."""
         self.settle()
         self.last = at, packed
 
     def settle(self) -> None:
-        """Wait for the last slab, and store those whose turn it is."""
+        """Wait for the last slab, and store every slab whose turn has come."""
         if self.last is not None:
             at, packed = self.last
             self.ready[at] = list(packed)
@@ -92,10 +92,10 @@ class _Slabs:
                     self.place.id.write_direct_chunk((*place, left), octets)
 
 
-def _cut(field: xr.DataArray, rows: int) -> Iterator[tuple[Place, NDArray[Any]]]:
-    """Yield slabs of so many rows, the last of a layer with fewer, and their places."""
+def _cut_slabs(field: xr.DataArray, rows: int) -> Iterator[tuple[Place, NDArray[Any]]]:
+    """Yield slabs of `rows` rows and their places; the last slab of a layer may have fewer."""
     kept: dict[int, NDArray[Any]] = {}
-    for (layer, top), made in _bands(field):
+    for (layer, top), made in _compute_bands(field):
         held = kept.pop(layer, made[:0])
         band, first = np.concatenate([held, made]) if len(held) else made, top - len(held)
         last = first + len(band) == field.shape[-2]
@@ -103,11 +103,11 @@ def _cut(field: xr.DataArray, rows: int) -> Iterator[tuple[Place, NDArray[Any]]]
         for start in range(0, end, rows):
             yield (layer, first + start), band[start : min(start + rows, end)]
         if end < len(band):
-            kept[layer] = band[end:].copy()  # and let go of the rest
+            kept[layer] = band[end:].copy()  # a view would keep all of the band in memory
 
 
-def _bands(field: xr.DataArray) -> Iterator[tuple[Place, NDArray[Any]]]:
-    """Yield whole layers of a field in memory; of a promised one, the rows of a row of chunks."""
+def _compute_bands(field: xr.DataArray) -> Iterator[tuple[Place, NDArray[Any]]]:
+    """Yield whole layers of a field in memory; of a lazy one, the rows of one row of chunks."""
     layers = field.data.reshape(-1, *field.shape[-2:])
     if field.chunks is None:
         yield from (((number, 0), layer) for number, layer in enumerate(layers))
@@ -118,10 +118,10 @@ def _bands(field: xr.DataArray) -> Iterator[tuple[Place, NDArray[Any]]]:
         yield from (((first + number, top), band) for number, band in enumerate(made))
 
 
-def _packed(
+def _pack(
     block: NDArray[Any], *, shape: tuple[int, int], fill: Any, kind: np.dtype[Any]
 ) -> bytes | None:
-    """Return a chunk as HDF5 shuffles and deflates it, or None if it holds nothing but fill."""
+    """Shuffle and deflate a chunk as HDF5 does; None if it holds nothing but fill."""
     if (np.isnan(block) if np.isnan(fill) else block == fill).all():
         return None
     whole = block.astype(kind, order="C")

@@ -1,7 +1,7 @@
-"""Writers: an image in, one complete file out.
+"""Writers: a scene in, complete files out.
 
-Every writer takes anything that `no2sr.core.door.enter` takes, writes under a temporary name in the
-same folder and renames at the end, and never replaces a file unasked. Equal images give equal
+Every writer takes anything that `no2sr.core.door.enter` takes. It writes under a temporary name in
+the same folder, renames at the end, and replaces nothing unless asked to. Equal scenes give equal
 bytes.
 """
 
@@ -14,6 +14,7 @@ import xarray as xr
 from no2sr.core.colours import PICTURE
 from no2sr.core.errors import DimensionError, SettingsError
 from no2sr.writers.geotiff import LONGEST, check_times, write_geotiff
+from no2sr.writers.layers import planned_outputs
 from no2sr.writers.netcdf import write_netcdf
 from no2sr.writers.pictures import write_picture
 from no2sr.writers.zarr import check_zarr, write_zarr
@@ -21,6 +22,7 @@ from no2sr.writers.zarr import check_zarr, write_zarr
 __all__ = [
     "check_fits",
     "check_suffix",
+    "planned_outputs",
     "write",
     "write_geotiff",
     "write_netcdf",
@@ -37,68 +39,76 @@ _WRITERS = {
 
 
 def write(
-    image: xr.DataArray | xr.Dataset,
+    scene: xr.DataArray | xr.Dataset,
     path: str | Path,
     *,
     overwrite: bool = False,
     unit: str | None = None,
     style: bool = False,
 ) -> Path:
-    """Write an image in the format that the suffix names.
+    """Write a scene in the format that the suffix names.
 
     Parameters
     ----------
-    image : DataArray or Dataset
-        An image, or anything else that `no2sr.core.door.enter` takes, or a picture of
-        `no2sr.render` or `no2sr.enhance`.
+    scene : DataArray or Dataset
+        A column with its companions, or a column alone: anything that `no2sr.core.door.enter`
+        takes. Or a picture of `no2sr.render` or `no2sr.enhance`.
     path : str or Path
-        ``.tif`` or ``.tiff`` for a cloud-optimised GeoTIFF, ``.nc`` for CF NetCDF, ``.zarr`` for a
+        ``.tif`` or ``.tiff`` for cloud-optimised GeoTIFFs, ``.nc`` for CF NetCDF, ``.zarr`` for a
         Zarr store; for a picture ``.tif``, ``.png`` or ``.jpg``. The folder must exist.
     overwrite : bool
-        Whether to replace an existing file.
+        Replace existing files. Of an earlier set of GeoTIFFs, layers that this scene does not have
+        are removed.
     unit : str, optional
-        Column unit of the values in the file, in any spelling of `no2sr.core.units`, or briefly
-        ``umol``, ``mol``, ``molec`` or ``Pmolec``; by default that of the image.
+        Column unit of the column and its uncertainties in the file: any spelling of
+        `no2sr.core.units`, or ``umol``, ``mol``, ``molec`` or ``Pmolec``; by default that of the
+        column.
     style : bool
-        Whether a GeoTIFF gets a style for QGIS beside it; the other formats have none.
+        Put a style for QGIS beside every GeoTIFF. Other formats have no styles.
 
     Returns
     -------
     Path
-        Where the complete file is.
+        The complete file. All layers are in it, except that a GeoTIFF holds the column and each
+        companion has a GeoTIFF beside it, such as ``a_uncertainty.tif`` for ``a.tif``.
 
     Raises
     ------
     SettingsError
-        If the suffix is another one.
+        If the suffix is unknown.
     OutputExistsError
-        If the file is there and `overwrite` is false.
+        If a file exists and `overwrite` is false.
     WriteError
-        If it cannot be written. Nothing is left behind.
+        If a file cannot be written. Nothing is left behind.
     UnitsError
-        If the image cannot be converted to `unit`.
+        If the scene cannot be converted to `unit`.
     """
-    if isinstance(image, xr.DataArray) and PICTURE in image.attrs:
-        return write_picture(image, path, overwrite=overwrite)
+    if isinstance(scene, xr.DataArray) and PICTURE in scene.attrs:
+        return write_picture(scene, path, overwrite=overwrite)
     writer = _WRITERS[check_suffix(path)]
     if writer is write_geotiff:
-        return write_geotiff(image, path, overwrite=overwrite, unit=unit, style=style)
-    return writer(image, path, overwrite=overwrite, unit=unit)
+        return write_geotiff(scene, path, overwrite=overwrite, unit=unit, style=style)
+    return writer(scene, path, overwrite=overwrite, unit=unit)
 
 
 def check_suffix(path: str | Path, *, times: int = 1) -> str:
-    """Return the suffix of an output, in lower case.
+    """Check that a writer knows the suffix of an output.
 
     Parameters
     ----------
     path : str or Path
     times : int
-        How many times the image holds that is to be written.
+        Number of times in the scene that is to be written.
+
+    Returns
+    -------
+    str
+        The suffix in lower case.
 
     Raises
     ------
     SettingsError
-        If no writer answers to it.
+        If no writer knows it.
     DimensionError
         If the format holds one time and there are more.
     MissingDependencyError
@@ -107,8 +117,8 @@ def check_suffix(path: str | Path, *, times: int = 1) -> str:
     suffix = Path(path).suffix.lower()
     if suffix not in _WRITERS:
         raise SettingsError(
-            f"output {Path(path).name} has the suffix {suffix or '(none)'}, expected "
-            f"{', '.join(_WRITERS)}; choose one of these"
+            f"output {Path(path).name} has {f'the suffix {suffix}' if suffix else 'no suffix'}; "
+            f"choose one of {', '.join(_WRITERS)}"
         )
     if _WRITERS[suffix] is write_geotiff:
         check_times(times)
@@ -118,7 +128,7 @@ def check_suffix(path: str | Path, *, times: int = 1) -> str:
 
 
 def check_fits(path: str | Path, shape: tuple[int, int, int]) -> None:
-    """Refuse an image that the format of an output cannot hold.
+    """Check that the format of an output can hold an image.
 
     Parameters
     ----------
@@ -128,13 +138,13 @@ def check_fits(path: str | Path, shape: tuple[int, int, int]) -> None:
     Raises
     ------
     SettingsError
-        If no writer answers to the suffix.
+        If no writer knows the suffix.
     DimensionError
         If there are too many times, rows or columns.
     """
     suffix = check_suffix(path, times=shape[0])
     if _WRITERS[suffix] is write_geotiff and max(shape) > LONGEST:
         raise DimensionError(
-            f"the fine image has {shape[1]} x {shape[2]} cells, expected at most {LONGEST} along "
-            "an axis of a GeoTIFF; refine a smaller region, or write .zarr"
+            f"the fine image has {shape[1]} x {shape[2]} cells and a GeoTIFF holds at most "
+            f"{LONGEST} along an axis; refine a smaller region, or write .zarr"
         )

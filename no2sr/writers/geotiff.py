@@ -1,13 +1,15 @@
 """Cloud-optimised GeoTIFF: north up, float32, one band that says what it holds.
 
-GIS programs show a band's description but not its unit, and draw two bands as a colour picture:
-so the description ends in the unit, and one file holds one field.
+GIS programs show the description of a band but not its unit, and draw two bands as a colour
+picture. So the description ends with the unit, and each layer of a scene has a file of its own.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
@@ -22,8 +25,17 @@ from no2sr.core.errors import DimensionError
 from no2sr.core.grid import transform_of
 from no2sr.core.image import crs_of
 from no2sr.core.provenance import PREFIX
-from no2sr.writers.prepare import PROVENANCE, label, prepare
-from no2sr.writers.qgis_style import replacing_styled
+from no2sr.writers.layers import (
+    COLUMN,
+    LAYER_TAG,
+    label,
+    layer_label,
+    layer_path,
+    layers_in,
+    planned_outputs,
+)
+from no2sr.writers.prepare import PROVENANCE, prepare_scene
+from no2sr.writers.qgis_style import remove_styled, replacing_styled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,11 +44,11 @@ if TYPE_CHECKING:
     import xarray as xr
     from rasterio.io import DatasetWriter
 
-__all__ = ["write_geotiff"]
+__all__ = ["LONGEST", "check_times", "write_geotiff"]
 
 TILE = 512
 LONGEST = 2**31 - 1  # pixels along an axis that GDAL can count
-# GDAL's cache would take a twentieth of the machine; a row of tiles is enough. Its scratch file of
+# By default GDAL caches a twentieth of the memory; a row of tiles is enough. Its temporary file of
 # overviews need not be compressed: it is read back at once.
 _SETTINGS = {"GDAL_CACHEMAX": 256, "COG_TMP_COMPRESSION": "NONE"}
 _COG = {
@@ -52,67 +64,103 @@ _COG = {
 
 
 def write_geotiff(
-    image: xr.DataArray | xr.Dataset,
+    scene: xr.DataArray | xr.Dataset,
     path: str | Path,
     *,
     overwrite: bool = False,
     unit: str | None = None,
     style: bool = False,
 ) -> Path:
-    """Write an image as a cloud-optimised GeoTIFF.
+    """Write a scene as cloud-optimised GeoTIFFs.
 
     Parameters
     ----------
-    image : DataArray or Dataset
-        One field: ``(y, x)``, or ``(time, y, x)`` of a single time. A dask-backed image is
-        written row by row of tiles and never held as a whole.
+    scene : DataArray or Dataset
+        Layers ``(y, x)``, or ``(time, y, x)`` of a single time. Lazy ones are written slab by slab
+        and never held as a whole.
     path, overwrite, unit
-        As for `no2sr.write`.
+        As for `no2sr.write`. Companions of the column are written beside it, for example
+        ``a_uncertainty.tif`` for ``a.tif``.
     style : bool
-        Whether to put a style for QGIS beside it, which has its name and ends in ``.qml``.
+        Put a style for QGIS beside every GeoTIFF, with its name and the suffix ``.qml``.
 
     Returns
     -------
     Path
+        File of the column, which appears last. `no2sr.writers.layers.planned_outputs` lists all.
 
     Raises
     ------
     DimensionError
-        If the image holds several times.
+        If the scene holds several times.
     OutputExistsError, WriteError, UnitsError
         As for `no2sr.write`.
 
     Notes
     -----
     Float32, NaN as nodata; pixel is area. Band: description ``NO2 troposphere [mol m-2]``, unit,
-    tags ``units``, ``long_name``, ``standard_name``. File: tags with provenance, all ``no2sr_*``.
+    tags ``units``, ``long_name``, ``standard_name``. File: tags with provenance, all ``no2sr_*``;
+    a companion says in ``no2sr_layer`` which one it is. When a set is overwritten, files with this
+    tag that belonged to the earlier set are removed if the new set does not have that layer.
     """
-    ready = _one_field(prepare(image, unit))
-    with replacing_styled(path, overwrite=overwrite, style=style) as temporary:
-        plain = temporary.with_name(f"{temporary.name}.plain.tif")
-        with rasterio.Env(**_SETTINGS):
-            _write_plain(ready, plain)
-            copy(plain, temporary, **_COG, num_threads=_threads())
-    return Path(path)
+    final = Path(path)
+    places = {layer: layer_path(final, layer) for layer in (COLUMN, *layers_in(scene))}
+    with ExitStack() as stack:
+        # The last one entered is the first to appear under its final name: the column is the last.
+        lent = {
+            layer: stack.enter_context(replacing_styled(place, overwrite=overwrite, style=style))
+            for layer, place in places.items()
+        }
+        name = ""
+        for layer, image in prepare_scene(scene, unit):
+            name = name or label(image)
+            alone = _take_one_time(image)
+            _write_cog(alone, lent[layer], layer=layer, name=layer_label(name, layer))
+    if overwrite:
+        for stale in set(planned_outputs(final)) - set(places.values()):
+            if _is_layer(stale):
+                remove_styled(stale)
+    return final
+
+
+def _is_layer(path: Path) -> bool:
+    """Tell whether a raster is a layer of a set written here; others are not ours to remove."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            raster = rasterio.open(path)
+        with raster:
+            return LAYER_TAG in raster.tags()
+    except RasterioIOError:
+        return False
+
+
+def _write_cog(image: xr.DataArray, path: Path, *, layer: str, name: str) -> None:
+    """Write one layer, (y, x), called `name`."""
+    plain = path.with_name(f"{path.name}.plain.tif")
+    with rasterio.Env(**_SETTINGS):
+        _write_plain(image, plain, layer=layer, name=name)
+        copy(plain, path, **_COG, num_threads=_threads())
+    plain.unlink()  # of a set there may be six
 
 
 def _threads() -> str:
-    """Return all cores: a third quicker, and the bytes are the same.
+    """Use all cores: a third faster, and the bytes are the same.
 
-    GDAL keeps its threads for as long as the process lives. A forked child of a process that has
-    them has none, but GDAL in it would wait for them without end.
+    GDAL keeps its threads for as long as the process lives. A forked child inherits none of them,
+    but GDAL in the child would wait for them forever.
     """
     return "ALL_CPUS" if _first_writer() == os.getpid() else "1"
 
 
 @cache
 def _first_writer() -> int:
-    """Return the process that wrote first; its forked children inherit the answer."""
+    """Remember the process that wrote first; its forked children inherit the answer."""
     return os.getpid()
 
 
-def _one_field(image: xr.DataArray) -> xr.DataArray:
-    """Return the image without a time axis, its time as an attribute."""
+def _take_one_time(image: xr.DataArray) -> xr.DataArray:
+    """Drop the time axis; the time stays as a coordinate."""
     if "time" not in image.dims:
         return image
     check_times(image.sizes["time"])
@@ -129,12 +177,12 @@ def check_times(times: int) -> None:
     """
     if times != 1:
         raise DimensionError(
-            f"image holds {times} times, expected one for a GeoTIFF; choose one with time=, "
+            f"the image holds {times} times and a GeoTIFF holds one; choose one with time=, "
             "or write all of them as .nc"
         )
 
 
-def _write_plain(image: xr.DataArray, path: Path) -> None:
+def _write_plain(image: xr.DataArray, path: Path, *, layer: str, name: str) -> None:
     """Write the plain GeoTIFF that the COG driver then copies."""
     ny, nx = image.shape
     profile: dict[str, Any] = {
@@ -152,16 +200,18 @@ def _write_plain(image: xr.DataArray, path: Path) -> None:
         "bigtiff": "IF_SAFER",
     }
     with rasterio.open(path, "w", **profile) as file:
-        _describe(file, image)
+        _describe(file, image, layer=layer, name=name)
         edges = list(pairwise(_row_edges(image)))
-        with ThreadPoolExecutor(1) as ahead:  # one slab is made while that before is written
-            made = _ahead(ahead, lambda edge: image.isel(y=slice(*edge)).values, edges)
+        with ThreadPoolExecutor(1) as ahead:  # compute a slab while the previous one is written
+            made = _compute_ahead(ahead, lambda edge: image.isel(y=slice(*edge)).values, edges)
             for (top, bottom), values in zip(edges, made, strict=True):
                 file.write(values, 1, window=Window(0, top, nx, bottom - top))
 
 
-def _ahead(pool: Executor, make: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
-    """Yield what is made of each task, the next one being in the making."""
+def _compute_ahead(
+    pool: Executor, make: Callable[[Any], Any], tasks: Iterable[Any]
+) -> Iterator[Any]:
+    """Yield the result of each task while the next one is computed."""
     coming = None
     for task in tasks:
         following = pool.submit(make, task)
@@ -173,22 +223,24 @@ def _ahead(pool: Executor, make: Callable[[Any], Any], tasks: Iterable[Any]) -> 
 
 
 def _row_edges(image: xr.DataArray) -> list[int]:
-    """Return where to cut an image into slabs: between its own chunks, if it has any."""
+    """Choose where to cut an image into slabs: between its own chunks, if it has any."""
     ny = image.sizes["y"]
     if image.chunks is None:
         return [*range(0, ny, TILE), ny]
     return [0, *np.cumsum(image.chunksizes["y"]).tolist()]
 
 
-def _describe(file: DatasetWriter, image: xr.DataArray) -> None:
+def _describe(file: DatasetWriter, image: xr.DataArray, *, layer: str, name: str) -> None:
     """Say in tags what the band holds and where it comes from."""
-    attrs = image.attrs
+    attrs = {k: v for k, v in image.attrs.items() if k != LAYER_TAG}
     units = str(attrs["units"])
-    file.set_band_description(1, f"{label(image)} [{units}]")
+    file.set_band_description(1, f"{name} [{units}]")
     file.units = (units,)
     band = {k: str(attrs[k]) for k in ("units", "long_name", "standard_name") if attrs.get(k)}
     file.update_tags(1, **band)
     told = {k: str(v) for k, v in attrs.items() if k in PROVENANCE or k.startswith(PREFIX)}
+    if layer != COLUMN:
+        told[LAYER_TAG] = layer
     if "time" in image.coords and image["time"].ndim == 0:
         told["time"] = str(image["time"].values)
     file.update_tags(**told)

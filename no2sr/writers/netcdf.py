@@ -1,4 +1,4 @@
-"""CF-1.11 NetCDF: one variable, its axes and grid mapping, so that a GIS opens it by path."""
+"""CF-1.11 NetCDF: a variable for each layer of a scene, its axes and grid mapping."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from no2sr.core.atomic import replacing
-from no2sr.writers.cf import cf_dataset, chunks_of
+from no2sr.writers.cf import cf_layers, chunks_of
 from no2sr.writers.chunks import LEVEL, fill
-from no2sr.writers.prepare import prepare
 
 if TYPE_CHECKING:
     import netCDF4
     import xarray as xr
 
-__all__ = ["store", "write_netcdf"]
+__all__ = ["write_netcdf"]
 
 
 def write_netcdf(
-    image: xr.DataArray | xr.Dataset,
+    scene: xr.DataArray | xr.Dataset,
     path: str | Path,
     *,
     overwrite: bool = False,
     unit: str | None = None,
 ) -> Path:
-    """Write an image as CF NetCDF-4.
+    """Write a scene as CF NetCDF-4.
 
     Parameters
     ----------
-    image : DataArray or Dataset
+    scene : DataArray or Dataset
     path, overwrite, unit
         As for `no2sr.write`.
 
@@ -45,22 +44,26 @@ def write_netcdf(
 
     Notes
     -----
-    Float32, NaN as ``_FillValue``; compressed without loss.
+    Float32 with NaN as ``_FillValue``, counts of pixels int32; compressed without loss. GIS
+    programs open a file of one variable by its path, and a file of several by
+    ``NETCDF:path:variable``.
     """
-    dataset = cf_dataset(prepare(image, unit))
-    name, sizes = chunks_of(dataset)
-    dataset[name].encoding["chunksizes"] = sizes
     with replacing(path, overwrite=overwrite) as temporary:
-        store(dataset, temporary)
+        mode: Literal["w", "a"] = "w"
+        for dataset in cf_layers(scene, unit):
+            name, sizes = chunks_of(dataset)
+            dataset[name].encoding["chunksizes"] = sizes
+            _store(dataset, temporary, mode=mode)
+            mode = "a"
     return Path(path)
 
 
-def store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"] = "w") -> None:
-    """Write a dataset that is ready as NetCDF-4, or add its variables to a file.
+def _store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"]) -> None:
+    """Write a dataset as NetCDF-4, or add its variables to a file.
 
-    The encoding of every field, (..., y, x), states its ``chunksizes``, of one layer each. Slab by
-    slab in a fixed order: it needs little memory, and equal images give equal bytes however they
-    are held.
+    The encoding of every field, (..., y, x), states its ``chunksizes``, one layer deep. The field
+    is written slab by slab in a fixed order: this takes little memory, and equal images give equal
+    bytes whether they are lazy or not.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"] = "w") -> 
     try:
         _define(dataset, path, mode=mode)
     except RuntimeError as error:
-        # The library's word for a full disk, among others, is "NetCDF: HDF error".
+        # The library reports a full disk, among other things, as "NetCDF: HDF error".
         if str(error).startswith("NetCDF:"):
             raise OSError(str(error)) from error
         raise
@@ -83,7 +86,7 @@ def store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"] = "w") -> 
 
 
 def _define(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"]) -> None:
-    """Write all but the values of the fields, encoded as xarray does."""
+    """Define what is not in the file yet, encoded as xarray does; leave out values of fields."""
     import netCDF4
     from xarray.conventions import cf_encoder, encode_dataset_coordinates
 
@@ -99,7 +102,7 @@ def _define(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"]) -> None
 
 
 def _add(file: netCDF4.Dataset, name: str, variable: xr.Variable) -> None:
-    """Add a variable; the values of a field are left out."""
+    """Add a variable, without the values of a field."""
     own = dict(variable.attrs)
     stored: dict[str, Any] = {"fill_value": own.pop("_FillValue", None)}
     if variable.ndim > 1:

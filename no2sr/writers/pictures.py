@@ -1,7 +1,7 @@
 """Pictures as GeoTIFF, PNG or JPEG, each saying in a tag that it is one.
 
-A GeoTIFF holds its own place. Beside a PNG or JPEG lie a world file, which every GIS program knows,
-and ``.aux.xml`` with the CRS, which GDAL and QGIS read.
+A GeoTIFF is georeferenced itself. A PNG or JPEG gets a world file, which every GIS program knows,
+and an ``.aux.xml`` with the CRS, which GDAL and QGIS read.
 """
 
 from __future__ import annotations
@@ -31,29 +31,39 @@ QUALITY = 95
 
 
 def check_picture_suffix(path: str | Path) -> str:
-    """Return the suffix of a picture, in lower case.
+    """Check that a picture can be written under a name.
+
+    Returns
+    -------
+    str
+        The suffix in lower case.
 
     Raises
     ------
     SettingsError
-        If pictures are not written so.
+        If the suffix is not that of a picture.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise SettingsError(
-            f"picture {Path(path).name} has the suffix {suffix or '(none)'}, expected "
-            f"{', '.join(SUFFIXES)}; choose one of these"
+            f"picture {Path(path).name} has {f'the suffix {suffix}' if suffix else 'no suffix'}; "
+            f"choose one of {', '.join(SUFFIXES)}"
         )
     return suffix
 
 
 def check_picture(picture: xr.DataArray) -> NDArray[np.uint8]:
-    """Return the values of a picture.
+    """Check that an array is a picture.
+
+    Returns
+    -------
+    array, (band, y, x), uint8
+        Its values.
 
     Raises
     ------
     DimensionError
-        If it is none.
+        If it is not.
     """
     if (
         picture.ndim != 3
@@ -63,15 +73,15 @@ def check_picture(picture: xr.DataArray) -> NDArray[np.uint8]:
     ):
         found = " x ".join(f"{size} {name}" for name, size in picture.sizes.items())
         raise DimensionError(
-            f"it holds {found} of {picture.dtype}, expected a picture: 3 or 4 bands of uint8 on "
-            "y and x; make one of an image with render, or give measured values to downscale"
+            f"it holds {found} of {picture.dtype}, and a picture has 3 or 4 bands of uint8 on y "
+            "and x; make a picture of an image with render, or give measured values to downscale"
         )
     values: NDArray[np.uint8] = picture.to_numpy()
     return values
 
 
 def world_file(path: Path) -> Path:
-    """Return the name of the world file of a picture: ``.pgw`` for ``.png``."""
+    """Name the world file of a picture: ``.pgw`` for ``.png``."""
     suffix = path.suffix
     return path.with_suffix(f".{suffix[1]}{suffix[-1]}w")
 
@@ -86,8 +96,8 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
     path : str or Path
         ``.tif`` or ``.tiff``, ``.png``, ``.jpg`` or ``.jpeg``.
     overwrite : bool
-        Whether to replace an existing file. What lay beside it is replaced or removed with it;
-        unasked, a world file or ``.aux.xml`` of that name is not replaced either.
+        Replace an existing file, together with its world file and ``.aux.xml``. Without it, none
+        of these is replaced.
 
     Returns
     -------
@@ -96,9 +106,9 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
     Raises
     ------
     DimensionError
-        If it is no picture.
+        If it is not a picture.
     SettingsError
-        If the suffix is another one, or the format cannot hold the transparency.
+        If the suffix is unknown, or the format has no transparency.
     OutputExistsError, WriteError
         As for `no2sr.write`.
     """
@@ -111,15 +121,15 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
         return final
     if suffix != ".png" and len(picture) == 4:
         raise SettingsError(
-            f"the picture has transparent parts, and {final.name} could not hold them, expected "
-            ".png or .tif; choose one of these"
+            f"the picture has transparent parts, which {final.name} cannot hold; "
+            "choose .png or .tif"
         )
-    beside = _beside(picture, final)
+    beside = _compose_beside(picture, final)
     for place in (final, world_file(final), _pam_file(final)):
         check_free(place, overwrite=overwrite)
     with ExitStack() as stack:
-        # The picture is entered last, so it is in its place first, and what lies beside it then
-        # replaces what lay there.
+        # The picture is entered last, so it is placed first; the files beside it then replace
+        # the earlier ones.
         for place, text in beside.items():
             temporary = stack.enter_context(replacing(place, overwrite=overwrite))
             temporary.write_text(text, encoding="utf-8")
@@ -130,7 +140,7 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
 
 
 def _write_geotiff(picture: xr.DataArray, path: Path) -> None:
-    """Write bands as they are, with place and tag."""
+    """Write the bands unchanged, with their place and the tag."""
     import warnings
 
     import rasterio
@@ -155,10 +165,10 @@ def _write_geotiff(picture: xr.DataArray, path: Path) -> None:
         profile["crs"] = None if picture.rio.crs is None else picture.rio.crs.to_wkt()
     kinds = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # some pictures lie nowhere
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # some pictures have no place
         with rasterio.open(path, "w", **profile) as file:
             file.colorinterp = kinds[:bands]
-            file.update_tags(**{PICTURE: _told(picture)})
+            file.update_tags(**{PICTURE: _describe(picture)})
             file.write(picture.to_numpy())
 
 
@@ -170,14 +180,14 @@ def _write_plain(picture: xr.DataArray, path: Path) -> None:
     pixels = Image.fromarray(np.ascontiguousarray(np.moveaxis(picture.to_numpy(), 0, -1)))
     if path.suffix.lower() == ".png":
         text = PngInfo()
-        text.add_text(PICTURE, _told(picture))
+        text.add_text(PICTURE, _describe(picture))
         pixels.save(path, format="PNG", pnginfo=text)
     else:
-        comment = f"{PICTURE}: {_told(picture)}".encode()
+        comment = f"{PICTURE}: {_describe(picture)}".encode()
         pixels.save(path, format="JPEG", quality=QUALITY, subsampling=0, comment=comment)
 
 
-def _told(picture: xr.DataArray) -> str:
+def _describe(picture: xr.DataArray) -> str:
     return str(picture.attrs.get(PICTURE, "a picture"))
 
 
@@ -185,25 +195,25 @@ def _pam_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.aux.xml")
 
 
-def _beside(picture: xr.DataArray, final: Path) -> dict[Path, str]:
-    """Return the texts of the files that say where a picture lies."""
+def _compose_beside(picture: xr.DataArray, final: Path) -> dict[Path, str]:
+    """Compose the files that say where a picture lies."""
     if "x" not in picture.coords:
         return {}
     transform = transform_of(picture)
-    texts = {world_file(final): _world(transform)}
+    texts = {world_file(final): _compose_world(transform)}
     if picture.rio.crs is not None:
-        texts[_pam_file(final)] = _pam(picture.rio.crs.to_wkt(), transform)
+        texts[_pam_file(final)] = _compose_pam(picture.rio.crs.to_wkt(), transform)
     return texts
 
 
-def _world(t: Affine) -> str:
-    """Return the six lines of a world file; its corner is the centre of the first pixel."""
+def _compose_world(t: Affine) -> str:
+    """Compose the six lines of a world file; its corner is the centre of the first pixel."""
     x, y = t.c + (t.a + t.b) / 2, t.f + (t.d + t.e) / 2
     return "".join(f"{number!r}\n" for number in (t.a, t.d, t.b, t.e, x, y))
 
 
-def _pam(wkt: str, t: Affine) -> str:
-    """Return what GDAL writes where a format has no place for a CRS."""
+def _compose_pam(wkt: str, t: Affine) -> str:
+    """Compose the file that GDAL writes where a format cannot hold a CRS."""
     numbers = ", ".join(repr(number) for number in t.to_gdal())
     return (
         f'<PAMDataset>\n  <SRS dataAxisToSRSAxisMapping="2,1">{escape(wkt)}</SRS>\n'

@@ -1,9 +1,9 @@
 """Styles for QGIS: ``name.qml`` beside ``name.tif``, which QGIS applies when it opens the raster.
 
-A floating point band cannot carry colours itself, and without a style QGIS draws it grey. The style
-is worked out from the finished raster, so that every writer of rasters can have one: the colours
-and limits of `no2sr.core.colours`, labels in the unit that people read, gaps transparent, cells
-drawn as they are.
+A floating point band has no colours of its own, and without a style QGIS draws it grey. The style
+is computed from the finished raster, so that every writer of rasters can have one. It has the
+colours and limits of `no2sr.core.colours`, other colours for uncertainties, labels in the unit that
+people read, transparent gaps, and cells drawn as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ import numpy as np
 import rasterio
 
 from no2sr.core.atomic import check_free, replacing
-from no2sr.core.colours import RAMP, ramp, robust_limits, shown_unit
+from no2sr.core.colours import (
+    RAMP,
+    UNCERTAINTY_RAMP,
+    ramp,
+    robust_limits,
+    shown_unit,
+    value_text,
+)
+from no2sr.core.layers import UNCERTAINTIES
+from no2sr.writers.layers import LAYER_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,21 +35,16 @@ if TYPE_CHECKING:
 
 __all__ = ["remove_styled", "replacing_styled", "style_of"]
 
-# Says that a style is ours to replace. QGIS leaves it out when a user saves a style of their own.
+# Marks a style as ours to replace. QGIS drops the mark when users save a style of their own.
 _OURS = "<!-- a style by no2sr; one that is saved in QGIS instead is kept -->"
 _DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
-_STOPS = 17  # straight lines between so many colours follow the ramps closely enough
-_SHARES = "viridis"  # of what is no column: coverage, and counts of pixels
-# As a label may have it, which is not read by programs.
-_TYPESET = {
-    "µmol m-2": "µmol m⁻²",
-    "1e15 molecules cm-2": "\N{MULTIPLICATION SIGN} 10¹⁵ molecules cm⁻²",
-}
-_LOOK_AT = 2_000_000  # cells that tell the limits well enough
+_STOPS = 17  # colours along a ramp; straight lines between them follow it closely enough
+_SHARES = "viridis"  # for coverage and counts
+_LOOK_AT = 2_000_000  # number of cells that is enough to estimate the limits
 
 
 class _Scale(NamedTuple):
-    """Where the colours end, and in which words."""
+    """Limits of the colours, and the unit of the labels."""
 
     ramp: str
     low: float
@@ -49,8 +53,8 @@ class _Scale(NamedTuple):
     unit: str
 
     def label(self, value: float) -> str:
-        """Word a value in the unit that is shown."""
-        return f"{self.factor * value:.3g} {self.unit}".rstrip()
+        """Format a value in the unit that is shown."""
+        return value_text(self.factor * value, self.unit, ".3g")
 
 
 @contextmanager
@@ -60,11 +64,11 @@ def replacing_styled(path: str | Path, *, overwrite: bool, style: bool) -> Itera
     Parameters
     ----------
     path : str or Path
-        Of the raster; its style has the same name with the suffix ``.qml``.
+        Final name of the raster. Its style has the same name with the suffix ``.qml``.
     overwrite : bool
     style : bool
-        Whether there is to be one. An earlier style of ours is removed or replaced, because it is
-        that of another raster; a style that a user saved is kept.
+        Write a style. An earlier style of ours is removed or replaced, because it belongs to
+        another raster; a style that a user saved is kept.
 
     Yields
     ------
@@ -112,7 +116,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def style_of(path: str | Path) -> str:
-    """Return the QGIS style of the first band of a raster, as XML.
+    """Compose the QGIS style of the first band of a raster.
 
     Parameters
     ----------
@@ -122,42 +126,43 @@ def style_of(path: str | Path) -> str:
     Returns
     -------
     str
-        Of columns, the robust limits of the values; of shares and counts, from 0. Of a large
-        raster, the values of an overview are looked at.
+        XML. The colours of columns and uncertainties end at the robust limits of the values, those
+        of shares and counts begin at 0. The limits of a large raster are those of an overview.
     """
-    scale = _scale(*_looked_at(Path(path)))
+    scale = _choose_scale(*_look_at(Path(path)))
     root = ET.Element("qgis", version="3.22.0", styleCategories="AllStyleCategories")
     pipe = ET.SubElement(root, "pipe")
     pipe.append(_renderer(scale))
     ET.SubElement(pipe, "brightnesscontrast", brightness="0", contrast="0", gamma="1")
     ET.SubElement(pipe, "huesaturation", saturation="0", grayscaleMode="0")
-    # No resampler is named: the nearest cell is drawn, so that what is seen is what is there.
+    # Without a resampler the nearest cell is drawn, so that people see the values of the file.
     ET.SubElement(pipe, "rasterresampler", maxOversampling="2")
     ET.SubElement(root, "blendMode").text = "0"
     ET.indent(root, " ")
     return f"{_DOCTYPE}\n{_OURS}\n{ET.tostring(root, encoding='unicode')}\n"
 
 
-def _looked_at(path: Path) -> tuple[NDArray[np.floating], str]:
-    """Return enough values of the first band, and its unit."""
+def _look_at(path: Path) -> tuple[NDArray[np.floating], str, str]:
+    """Read enough values of the first band, its unit, and which layer of a scene it is."""
     with rasterio.open(path) as raster:
         step = max(1, int(np.ceil(np.sqrt(raster.width * raster.height / _LOOK_AT))))
         shape = tuple(max(1, size // step) for size in raster.shape)
-        return raster.read(1, out_shape=shape), raster.units[0] or ""
+        layer = raster.tags().get(LAYER_TAG, "")
+        return raster.read(1, out_shape=shape), raster.units[0] or "", layer
 
 
-def _scale(values: NDArray[np.floating], unit: str) -> _Scale:
+def _choose_scale(values: NDArray[np.floating], unit: str, layer: str) -> _Scale:
     """Choose colours, limits and the unit of the labels."""
     seen = values[np.isfinite(values)]
     if unit == "1":  # a share of the cell, or a number of pixels
         return _Scale(_SHARES, 0.0, max(1.0, float(seen.max(initial=0))), 1.0, "")
     low, high = robust_limits(seen) if seen.size else (0.0, 1.0)
-    factor, shown = shown_unit(unit)
-    return _Scale(RAMP, low, high, factor, _TYPESET.get(shown, shown))
+    colours = UNCERTAINTY_RAMP if layer in UNCERTAINTIES else RAMP
+    return _Scale(colours, low, high, *shown_unit(unit))
 
 
 def _renderer(scale: _Scale) -> ET.Element:
-    """Return the element that says how values become colours."""
+    """Compose the element that says how values become colours."""
     low, high = repr(scale.low), repr(scale.high)
     renderer = ET.Element(
         "rasterrenderer",
@@ -178,7 +183,7 @@ def _renderer(scale: _Scale) -> ET.Element:
 
 
 def _shader(scale: _Scale) -> ET.Element:
-    """Return the element with the ramp, its stops and its legend."""
+    """Compose the element with the ramp, its stops and its legend."""
     shader = ET.Element(
         "colorrampshader",
         colorRampType="INTERPOLATED",
@@ -213,7 +218,7 @@ def _shader(scale: _Scale) -> ET.Element:
 
 
 def _ramp(colours: list[tuple[int, ...]]) -> ET.Element:
-    """Return the ramp as such, from which QGIS makes new classes when a user asks for them."""
+    """Compose the ramp itself, from which QGIS makes new classes when a user asks for them."""
     words = ["{},{},{},255".format(*colour) for colour in colours]
     stops = [f"{n / (len(words) - 1):.6g};{words[n]}" for n in range(1, len(words) - 1)]
     element = ET.Element("colorramp", name="[source]", type="gradient")

@@ -1,15 +1,14 @@
-"""Zarr: the CF form of an image as a folder of chunks."""
+"""Zarr: the CF form of a scene as a folder of chunks."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from no2sr.core.atomic import replacing
 from no2sr.core.errors import MissingDependencyError
-from no2sr.writers.cf import cf_dataset, chunks_of
-from no2sr.writers.prepare import prepare
+from no2sr.writers.cf import cf_layers, chunks_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -18,17 +17,17 @@ __all__ = ["check_zarr", "write_zarr"]
 
 
 def write_zarr(
-    image: xr.DataArray | xr.Dataset,
+    scene: xr.DataArray | xr.Dataset,
     path: str | Path,
     *,
     overwrite: bool = False,
     unit: str | None = None,
 ) -> Path:
-    """Write an image as a Zarr store.
+    """Write a scene as a Zarr store.
 
     Parameters
     ----------
-    image : DataArray or Dataset
+    scene : DataArray or Dataset
     path, overwrite, unit
         As for `no2sr.write`.
 
@@ -45,22 +44,26 @@ def write_zarr(
 
     Notes
     -----
-    Zarr format 2 with consolidated metadata, which every reader knows; contents as in NetCDF.
+    Zarr format 2 with consolidated metadata, which every reader knows. The contents are those of
+    the NetCDF file.
     """
     check_zarr()
-    dataset = cf_dataset(prepare(image, unit))
-    name, sizes = chunks_of(dataset)
-    if dataset[name].chunks is not None:
-        # Two tasks may not write to one chunk.
-        dataset[name] = dataset[name].chunk(dict(zip(dataset[name].dims, sizes, strict=True)))
-    dataset[name].encoding["chunks"] = sizes
     with replacing(path, overwrite=overwrite) as temporary:
-        dataset.to_zarr(temporary, mode="w", zarr_format=2, consolidated=True)
+        mode: Literal["w", "a"] = "w"
+        for dataset in cf_layers(scene, unit):
+            name, sizes = chunks_of(dataset)
+            if dataset[name].chunks is not None:
+                # Two tasks may not write to one chunk.
+                whole = dict(zip(dataset[name].dims, sizes, strict=True))
+                dataset[name] = dataset[name].chunk(whole)
+            dataset[name].encoding["chunks"] = sizes
+            dataset.to_zarr(temporary, mode=mode, zarr_format=2, consolidated=True)
+            mode = "a"
     return Path(path)
 
 
 def check_zarr() -> None:
-    """Refuse if Zarr stores cannot be written.
+    """Check that Zarr stores can be written.
 
     Raises
     ------
@@ -69,6 +72,6 @@ def check_zarr() -> None:
     """
     if find_spec("zarr") is None:
         raise MissingDependencyError(
-            "package zarr is not installed, expected for .zarr outputs; "
-            "pip install 'no2sr[zarr]', or write .nc"
+            "the package zarr, which writes .zarr, is not installed; "
+            "install it with pip install 'no2sr[zarr]', or write .nc"
         )

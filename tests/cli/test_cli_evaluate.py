@@ -19,7 +19,7 @@ def test_table_has_every_method_and_fits_a_terminal(no2sr_command, grid_file):
         # Long names are broken at blanks, never within a word.
         assert all(word in shown.out for word in method.split()), method
     assert max(map(len, shown.out.splitlines())) <= 80
-    assert "RMSE in µmol m-2" in shown.out
+    assert "RMSE in µmol m⁻²" in shown.out
     assert "Images: 1. Scale: 2." in shown.out
 
 

@@ -11,12 +11,14 @@ import netCDF4
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 
 import no2sr
+from no2sr.core.layers import COUNT, COVERAGE, LAYERS, layer_name
 from no2sr.readers.opening.opener import grid_no2
-from no2sr.writers.level3 import outputs, write_level3
+from no2sr.writers.dispatch import write
+from no2sr.writers.layers import column_name, enter_layer, layers_in
 
-ALL = ("coverage", "count", "precision", "precision_independent")
 BOX = ("--bbox", "76", "26", "80", "29")
 
 
@@ -43,14 +45,19 @@ def test_netcdf_holds_all_that_is_known(no2sr_command, swath, gridded, tmp_path)
     assert done.out.splitlines()[-1] == str(out)
     assert "30 x 40 cells of 0.1 x 0.1 degree" in done.out
     assert "qa_value above 0.75" in done.out
+    layers = layers_in(gridded)
+    assert {COVERAGE, COUNT} <= set(layers)
+    column = enter_layer(gridded)
     with netCDF4.Dataset(out) as file:
-        assert file["no2"].ancillary_variables.split() == list(ALL)
-        assert file["no2"].units == "mol m-2"
-        for name in ("no2", *ALL):
-            values = np.ma.filled(file[name][...].astype("f4"), np.nan)
-            np.testing.assert_array_equal(values, gridded["column" if name == "no2" else name])
+        name = next(n for n, v in file.variables.items() if "ancillary_variables" in v.ncattrs())
+        names = [layer_name(name, layer) for layer in layers]
+        assert file[name].ancillary_variables.split() == names
+        assert file[name].units == "mol m-2"
+        np.testing.assert_array_equal(np.ma.filled(file[name][...], np.nan), column)
+        for layer, variable in zip(layers, names, strict=True):
+            values = np.ma.filled(file[variable][...].astype("f4"), np.nan)
+            np.testing.assert_array_equal(values, enter_layer(gridded, layer))
         assert file["count"].dtype == np.int32
-        assert file["precision"].standard_name.endswith("nitrogen_dioxide standard_error")
 
 
 def test_netcdf_is_cf(no2sr_command, swath, tmp_path):
@@ -66,22 +73,23 @@ def test_netcdf_is_read_back_as_the_column(no2sr_command, swath, gridded, tmp_pa
     out = tmp_path / "l3.nc"
     no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1", "--unit", "umol m-2")
     back = no2sr.open_no2(out)
-    np.testing.assert_allclose(back, gridded["column"], rtol=1e-6)
+    np.testing.assert_allclose(enter_layer(back), enter_layer(gridded), rtol=1e-6)
     assert back.rio.bounds() == pytest.approx((76, 26, 80, 29))
 
 
-def test_geotiff_is_one_file_a_variable(no2sr_command, swath, gridded, tmp_path):
+def test_geotiff_is_one_file_a_layer(no2sr_command, swath, gridded, tmp_path):
     out = tmp_path / "deep" / "l3.tif"
     done = no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1")
-    names = ["l3.tif", *(f"l3_{name}.tif" for name in ALL)]
-    assert done.out.splitlines()[-5:] == [str(out.with_name(name)) for name in names]
+    layers = layers_in(gridded)
+    names = ["l3.tif", *(f"l3_{layer}.tif" for layer in layers)]
+    assert done.out.splitlines()[-len(names) :] == [str(out.with_name(name)) for name in names]
     styles = [name.replace(".tif", ".qml") for name in names]
     assert sorted(path.name for path in out.parent.iterdir()) == sorted([*names, *styles])
-    for name, variable in zip(names, ("column", *ALL), strict=True):
+    for name, layer in zip(names, ("column", *layers), strict=True):
         values, units, count, bounds, tags = _raster(out.with_name(name))
-        micro = variable not in {"coverage", "count"}
+        micro = layer not in {COVERAGE, COUNT}
         ratio = 1e6 if micro else 1
-        np.testing.assert_allclose(values, ratio * gridded[variable], rtol=1e-6)
+        np.testing.assert_allclose(values, ratio * enter_layer(gridded, layer), rtol=1e-6)
         assert count == 1
         assert units == ("umol m-2" if micro else "1",)
         assert bounds == pytest.approx((76, 26, 80, 29))
@@ -94,12 +102,8 @@ def test_several_orbits_are_summed(no2sr_command, swath, tmp_path):
         assert no2sr_command("grid", *inputs, out, *BOX, "--quiet").out == ""
     with netCDF4.Dataset(once) as one, netCDF4.Dataset(twice) as two:
         np.testing.assert_array_equal(two["count"][...], 2 * one["count"][...])
-        np.testing.assert_allclose(two["no2"][...], one["no2"][...], rtol=1e-6)
-        # Two equal, independent sets halve the variance; correlated errors stay what they are.
-        errors = "precision", "precision_independent"
-        correlated, independent = (two[n][...] / one[n][...] for n in errors)
-        np.testing.assert_allclose(correlated, 1, rtol=1e-5)
-        np.testing.assert_allclose(independent, np.sqrt(0.5), rtol=1e-5)
+    first, second = (enter_layer(no2sr.open_no2(path)) for path in (once, twice))
+    np.testing.assert_allclose(second, first, rtol=1e-6)
 
 
 def test_quality_threshold_counts(no2sr_command, swath, tmp_path):
@@ -109,49 +113,6 @@ def test_quality_threshold_counts(no2sr_command, swath, tmp_path):
     with netCDF4.Dataset(strict) as few, netCDF4.Dataset(loose) as many:
         assert many["count"][...].sum() > few["count"][...].sum() > 0
         assert "qa_value above 0.5" in many.history
-
-
-def test_equal_runs_write_equal_bytes(gridded, tmp_path):
-    first, second = (write_level3(gridded, tmp_path / name)[0] for name in ("a.nc", "b.nc"))
-    assert first.read_bytes() == second.read_bytes()
-
-
-def test_another_gas_is_not_called_no2(gridded, tmp_path):
-    gas = gridded.assign(
-        column=gridded["column"]
-        .drop_attrs()
-        .assign_attrs(units="mol m-2", long_name="total column of carbon monoxide")
-    )
-    (path,) = write_level3(gas, tmp_path / "co.nc")
-    with netCDF4.Dataset(path) as file:
-        assert "value" in file.variables
-        assert "nitrogen" not in file["precision"].ncattrs()
-        assert "standard_name" not in file["precision"].ncattrs()
-
-
-def test_a_failing_write_leaves_nothing(gridded, tmp_path, monkeypatch):
-    import no2sr.writers.level3 as module
-
-    written = []
-
-    def fail(image, path, **options):
-        if written:
-            raise OSError("no space left")
-        written.append(module_write(image, path, **options))
-
-    module_write = module.write_geotiff
-    monkeypatch.setattr(module, "write_geotiff", fail)
-    with pytest.raises(no2sr.WriteError, match="no space left"):
-        write_level3(gridded, tmp_path / "l3.tif")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_outputs_are_known_beforehand(tmp_path):
-    assert [path.name for path in outputs("a/l3.tif")] == [
-        "l3.tif",
-        *(f"l3_{name}.tif" for name in ALL),
-    ]
-    assert [path.name for path in outputs("l3.nc")] == ["l3.nc"]
 
 
 @pytest.mark.parametrize("taken", ["l3.tif", "l3_count.tif"])
@@ -167,14 +128,13 @@ def test_overwrite_replaces(no2sr_command, swath, tmp_path):
     out = tmp_path / "l3.nc"
     out.write_text("stale")
     assert no2sr_command("grid", swath, out, *BOX, "--overwrite").code == 0
-    assert no2sr.open_no2(out).shape == (60, 80)  # 3 x 4 degrees at 0.05
+    assert enter_layer(no2sr.open_no2(out)).shape == (60, 80)  # 3 x 4 degrees at 0.05
 
 
 @pytest.mark.parametrize(
     ("args", "advice"),
     [
-        (["l3.png"], "expected .nc or .tif"),
-        (["l3.zarr"], "expected .nc or .tif"),
+        (["l3.png"], "choose one of .tif, .tiff, .nc, .zarr"),
         (["l3.nc", "--unit", "furlong"], "mol m-2"),
         (["l3.nc"], "absent.nc does not exist"),
     ],
@@ -233,7 +193,7 @@ def test_real_subsets_become_one_grid(no2sr_command, real_data, tmp_path):
     done = no2sr_command("grid", *paths, tmp_path / "l3.nc")
     assert done.code == 0
     assert "is empty: it holds no variables" in done.err
-    assert np.isfinite(no2sr.open_no2(tmp_path / "l3.nc")).any()
+    assert np.isfinite(enter_layer(no2sr.open_no2(tmp_path / "l3.nc"))).any()
 
 
 @pytest.mark.real_data
@@ -242,32 +202,30 @@ def test_a_real_folder_becomes_one_grid(no2sr_command, real_data, tmp_path):
     assert done.code == 0
     assert done.err.count("is empty: it holds no variables") == 4  # of 23
     assert "and 16 more as s5p_l2" in " ".join(done.out.split())
-    assert np.isfinite(no2sr.open_no2(tmp_path / "l3.nc")).any()
+    assert np.isfinite(enter_layer(no2sr.open_no2(tmp_path / "l3.nc"))).any()
 
 
-def test_overwrite_removes_what_belongs_to_another_column(gridded, tmp_path):
-    first = write_level3(gridded, tmp_path / "l3.tif")
+def test_a_store_holds_all_that_is_known(no2sr_command, swath, tmp_path):
+    out = tmp_path / "l3.zarr"
+    assert no2sr_command("grid", swath, out, *BOX).code == 0
+    with xr.open_dataset(out, engine="zarr") as store:
+        assert {"coverage", "count"} <= set(store.data_vars)
+
+
+def test_overwrite_removes_layers_of_an_earlier_run(no2sr_command, swath, gridded, tmp_path):
+    out = tmp_path / "l3.tif"
+    assert no2sr_command("grid", swath, out, *BOX).code == 0
     (tmp_path / "l3_notes.tif").write_text("precious")
-    bare = gridded.drop_vars(["precision", "precision_independent"])
+    column = gridded[[column_name(gridded)]]
     with pytest.raises(no2sr.OutputExistsError):
-        write_level3(bare, tmp_path / "l3.tif")
-    assert all(path.exists() for path in first)
-    second = write_level3(bare, tmp_path / "l3.tif", overwrite=True)
-    assert [path.name for path in second] == ["l3.tif", "l3_coverage.tif", "l3_count.tif"]
-    assert set(tmp_path.iterdir()) == {*second, tmp_path / "l3_notes.tif"}
+        write(column, out)
+    write(column, out, overwrite=True, style=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"l3.tif", "l3.qml", "l3_notes.tif"}
 
 
-def test_overwrite_removes_nothing_that_others_made(gridded, tmp_path):
-    foreign, text = tmp_path / "l3_precision.tif", tmp_path / "l3_precision_independent.tif"
-    size = {"width": 2, "height": 2, "count": 1, "dtype": "float32"}
-    place = rasterio.Affine(0.5, 0, 76, 0, -0.5, 29)
-    with rasterio.open(foreign, "w", driver="GTiff", transform=place, **size) as raster:
-        raster.write(np.ones((1, 2, 2), "float32"))
-    text.write_text("precious")
-    bare = gridded.drop_vars(["precision", "precision_independent"])
-    write_level3(bare, tmp_path / "l3.tif", overwrite=True)
-    assert foreign.exists()
-    assert text.read_text() == "precious"
+def test_help_names_the_layers(no2sr_command):
+    shown = " ".join(no2sr_command("grid", "--help").out.split())
+    assert all(layer in shown for layer in LAYERS)
 
 
 def test_a_bar_is_drawn_over_the_files(no2sr_command, swath, tmp_path, monkeypatch):

@@ -83,19 +83,26 @@ def test_ticks_are_round_and_within(low, share, count):
 @pytest.mark.parametrize(
     ("unit", "name", "column"),
     [
-        ("mol m-2", "µmol m-2", 1e-4),
-        ("mmol m-2", "µmol m-2", 0.1),
-        ("umol m-2", "µmol m-2", 100),
-        ("molecules cm-2", "1e15 molecules cm-2", 6e15),
-        ("Pmolec cm-2", "1e15 molecules cm-2", 6),
+        ("mol m-2", "µmol m⁻²", 1e-4),
+        ("mmol m-2", "µmol m⁻²", 0.1),
+        ("umol m-2", "µmol m⁻²", 100),
+        ("molecules cm-2", "10¹⁵ molecules cm⁻²", 6e15),
+        ("Pmolec cm-2", "10¹⁵ molecules cm⁻²", 6),
     ],
 )
 def test_people_read_small_numbers(unit, name, column):
     by, shown = colours.shown_unit(unit)
     assert shown == name
     assert 1 < by * column < 1000
-    assert by == pytest.approx(factor(unit, name), rel=1e-9)
+    assert by == pytest.approx(factor(unit, colours.ascii_unit(name)), rel=1e-9)
     assert by == float(f"{by:.1g}")
+
+
+def test_a_value_is_followed_by_its_unit():
+    assert colours.value_text(3, "µmol m⁻²") == "3 µmol m⁻²"
+    assert colours.value_text(1 / 3, "", ".2g") == "0.33"
+    times = "\N{MULTIPLICATION SIGN}"
+    assert colours.value_text(6, "10¹⁵ molecules cm⁻²") == f"6 {times} 10¹⁵ molecules cm⁻²"
 
 
 @pytest.mark.parametrize("unit", ["ug m-3", "DU", "kg m-2"])

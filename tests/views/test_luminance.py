@@ -91,7 +91,7 @@ def test_values_stay_grey_levels():
 
 
 def test_what_cannot_be_enlarged_is_refused():
-    with pytest.raises(CardMismatchError, match="for columns, expected one for luminance"):
+    with pytest.raises(CardMismatchError, match="for columns, not for luminance"):
         enlarge_luminance(np.zeros((9, 9)), _model(domain="column"))
     with pytest.raises(SettingsError, match="edges is 'cut', expected 'pad' or 'shave'"):
         enlarge_luminance(np.zeros((9, 9)), _model(), edges="cut")

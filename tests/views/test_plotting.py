@@ -13,11 +13,15 @@ from no2sr.core.door import enter
 from no2sr.core.errors import (
     DimensionError,
     MissingDependencyError,
+    MissingVariableError,
     NoValidPixelsError,
     SettingsError,
 )
 from no2sr.core.grid import georeference, refine
+from no2sr.core.layers import TOTAL, assemble_scene, layer_name
 from no2sr.views import figures, plotting
+from no2sr.views.cartography import degree_text
+from no2sr.writers.layers import enter_layer
 
 
 @pytest.fixture
@@ -46,7 +50,7 @@ def test_a_map_shows_values_gaps_and_place(grid, coarse):
     np.testing.assert_allclose(_shown(axis), 1e6 * coarse.values, rtol=1e-6)
     np.testing.assert_allclose(axis.images[0].get_extent(), (76, 78, 27.1, 29.5))
     assert axis.images[0].get_clim() == pytest.approx(robust_limits(1e6 * coarse.values))
-    assert "µmol m-2" in figure.axes[-1].get_ylabel()
+    assert "µmol m⁻²" in figure.axes[-1].get_ylabel()
     figure.canvas.draw()
     assert "77°E" in [label.get_text() for label in axis.get_xticklabels()]
     assert "28.5°N" in [label.get_text() for label in axis.get_yticklabels()]
@@ -86,7 +90,7 @@ def test_projected_maps_tell_their_coordinates(coarse):
     [(77, "EW", "77°E"), (-0.5, "EW", "0.5°W"), (181, "EW", "179°W"), (0, "NS", "0°")],
 )
 def test_degrees_have_their_hemisphere(value, letters, text):
-    assert plotting._degrees(value, letters) == text
+    assert degree_text(value, letters) == text
 
 
 def test_before_and_after_share_colours_and_zoom(coarse, fine):
@@ -134,14 +138,14 @@ def test_difference_is_what_was_added(coarse, fine):
     np.testing.assert_allclose(_shown(axis), expected, atol=1e-3)
     low, high = axis.images[0].get_clim()
     assert low == -high < 0
-    assert "µmol m-2" in figure.axes[-1].get_ylabel()
+    assert "µmol m⁻²" in figure.axes[-1].get_ylabel()
     plotting.plot_difference(coarse, refine(coarse, 2))  # nothing was added: no error
 
 
 def test_histogram_counts_every_cell(coarse, fine):
     figure = plotting.plot_histogram(coarse, fine)
     (axis,), (legend,) = figure.axes, figure.legends
-    assert "µmol m-2" in axis.get_xlabel()
+    assert "µmol m⁻²" in axis.get_xlabel()
     told = [text.get_text() for text in legend.get_texts()]
     figure.canvas.draw()
     assert not legend.get_window_extent().overlaps(axis.get_window_extent())  # it hides no curve
@@ -194,6 +198,56 @@ def test_figures_need_no_display(coarse, tmp_path, monkeypatch):
         assert path.read_bytes().startswith(first)
 
 
+def _with_uncertainty(fine):
+    sigma = abs(fine).drop_attrs(deep=False) * np.float32(0.2) + np.float32(1e-6)
+    return assemble_scene(fine, {TOTAL: sigma})
+
+
+def test_the_uncertainty_has_a_panel_and_colours_of_its_own(coarse, fine):
+    scene = _with_uncertainty(fine.assign_attrs(coarse.attrs))
+    for figure, count in (
+        (plotting.plot_map(scene, uncertainty=True), 2),
+        (plotting.plot_before_after(coarse, scene, uncertainty=True), 3),
+    ):
+        *columns, sigma = _maps(figure)
+        assert len(columns) == count - 1
+        assert sigma.get_title() == "uncertainty (one standard deviation)"
+        np.testing.assert_allclose(
+            _shown(sigma), 1e6 * scene[layer_name(fine.name, TOTAL)].values, rtol=1e-5
+        )
+        low, high = sigma.images[0].get_clim()
+        assert (low, high) != columns[0].images[0].get_clim()
+        assert sigma.images[0].get_cmap().name == "cividis_r"
+        first, second = (axis.get_ylabel() for axis in figure.axes[-2:])
+        assert second.startswith("uncertainty of ")
+        assert second.removeprefix("uncertainty of ") == first
+
+
+def test_an_uncertainty_that_is_not_there_is_named(coarse):
+    with pytest.raises(MissingVariableError, match="no layer 'uncertainty'"):
+        plotting.plot_map(coarse, uncertainty=True)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".nc"])
+def test_command_draws_the_uncertainty_stored_with_a_file(
+    no2sr_command, grid_file, tmp_path, suffix
+):
+    fine = no2sr.downscale(no2sr.open_no2(grid_file), scale=4)
+    stored = no2sr.write(_with_uncertainty(enter_layer(fine)), tmp_path / f"fine{suffix}")
+    for files in ([stored], [grid_file, stored]):
+        out = tmp_path / f"{len(files)}.png"
+        done = no2sr_command("plot", *files, out, "--uncertainty", "--dpi", 40)
+        assert (done.code, done.errors) == (0, [])
+    refused = no2sr_command("plot", grid_file, tmp_path / "no.png", "--uncertainty")
+    assert refused.code == 1
+    assert "uncertainty" in refused.errors[0]
+    refused = no2sr_command(
+        "plot", grid_file, tmp_path / "no.png", "--uncertainty", "--kind", "histogram"
+    )
+    assert refused.code == 2
+    assert "--uncertainty goes with map or before-after only" in refused.err
+
+
 @pytest.fixture
 def fine_file(grid_file, tmp_path):
     path = tmp_path / "fine.tif"
@@ -224,7 +278,7 @@ def test_command_takes_a_time_of_both(no2sr_command, grid, tmp_path):
     fine = no2sr.write(no2sr.downscale(no2sr.open_no2(coarse), scale=2), tmp_path / "fine.nc")
     refused = no2sr_command("plot", coarse, fine, out)
     assert refused.code == 1
-    assert "2 times, expected one to look at; choose one with --time" in refused.err
+    assert "2 times and one can be shown; choose one with --time" in refused.err
     done = no2sr_command("plot", coarse, fine, out, "--time", "2024-01-02", "--dpi", 40)
     assert (done.code, done.errors) == (0, [])
 
@@ -240,8 +294,8 @@ def test_command_knows_its_kinds():
 @pytest.mark.parametrize(
     ("files", "args", "words"),
     [
-        (1, ["--kind", "difference"], "difference is drawn of IN and FINE, not of 1 files"),
-        (2, ["--kind", "map"], "map is drawn of IN alone"),
+        (1, ["--kind", "difference"], "--kind difference takes IN and FINE; 1 files were given"),
+        (2, ["--kind", "map"], "--kind map takes IN alone"),
     ],
 )
 def test_command_refuses_the_wrong_number_of_files(

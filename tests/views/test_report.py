@@ -17,8 +17,9 @@ import no2sr
 from no2sr.core.door import enter
 from no2sr.core.errors import IrregularGridError, NoValidPixelsError, OutputExistsError
 from no2sr.core.grid import georeference, refine
+from no2sr.core.layers import TOTAL, assemble_scene, layer_name
 from no2sr.views.report.page import make_report, write_report
-from no2sr.views.report.rasters import embedded
+from no2sr.views.report.rasters import embed
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{data}}"
 
@@ -68,10 +69,10 @@ def _values(raster):
 def test_page_tells_what_was_done(coarse, fine):
     page = _Page(make_report(coarse, fine))
     for words in (
-        "48 x 40 cells, 2 x 2 of them in each that was observed",
+        "48 x 40 cells, 2 x 2 for each observed cell",
         "1.9% of the cells",  # 9 gaps of 480
         "76 27.1 78 29.5 (west, south, east, north)",
-        "root mean square error / µmol m-2",
+        "root mean square error / µmol m⁻²",
         "ratio to bicubic",
         "SHA-256 of the model",
         "downscale scale=2 model=srcnn",
@@ -89,7 +90,7 @@ def test_embedded_rasters_are_those_of_the_files(coarse, fine):
         found = raster["west"], raster["north"], raster["dx"], raster["dy"]
         t = image.rio.transform()
         np.testing.assert_allclose(found, (t.c, t.f, t.a, t.e), rtol=1e-12)
-    assert data["unit"] == "µmol m-2"
+    assert data["unit"] == "µmol m⁻²"
     assert data["geographic"] is True
     assert len(data["ramp"]) == 256
 
@@ -111,7 +112,7 @@ def test_files_cannot_put_script_into_the_page(coarse, fine):
     assert "img" not in page.tags
     assert not [name for name, _ in page.attrs if name.startswith("on")]
     assert page.text.count(HOSTILE) >= 5  # shown as it is
-    assert page.data["unit"] == "µmol m-2"
+    assert page.data["unit"] == "µmol m⁻²"
 
 
 def test_hostile_units_are_text_too(coarse):
@@ -147,6 +148,50 @@ def _large(shape):
     return georeference(image, Affine(1000, 0, 5e5, 0, -1000, 4e6), "EPSG:32643")
 
 
+@pytest.fixture
+def scene(fine):
+    sigma = abs(fine).drop_attrs(deep=False) * np.float32(0.2) + np.float32(1e-6)
+    return assemble_scene(fine, {TOTAL: sigma})
+
+
+def test_a_scene_with_uncertainty_has_a_third_view(coarse, fine, scene):
+    plain = _Page(make_report(coarse, fine))
+    assert "uncertainty" not in plain.data
+    assert ("name", "view") not in plain.attrs
+    assert "standard deviation of the error" not in plain.text
+    page = _Page(make_report(coarse, scene))
+    assert page.attrs.count(("name", "view")) == 2
+    sigma = scene[layer_name(fine.name, TOTAL)]
+    found = _values(page.data["uncertainty"])
+    np.testing.assert_allclose(found, 1e6 * sigma.values, rtol=1e-5)
+    mean = 1e6 * float(np.nanmean(sigma.values))
+    for words in (
+        f"mean uncertainty {mean:.4g} µmol m⁻²",
+        "cells above 2 times their uncertainty",
+        "uncertainty (one standard deviation) / µmol m⁻²",
+        "one standard deviation of the error of a fine cell",
+    ):
+        assert words in page.text
+    identifiers = [value for name, value in page.attrs if name == "id"]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_means_within_noise_raise_no_doubt(coarse, fine):
+    loose = (fine * np.float32(1.01)).assign_attrs(fine.attrs, no2sr_conserve="noise")
+    page = _Page(make_report(coarse, loose))
+    assert "Was it made of another file" not in page.text
+    assert "largest departure from the observed means" in page.text
+
+
+def test_command_finds_the_uncertainty_beside_a_geotiff(no2sr_command, grid_file, tmp_path, scene):
+    path = no2sr.write(scene, tmp_path / "fine.tif", unit="umol")
+    done = no2sr_command("report", grid_file, path)
+    assert (done.code, done.errors) == (0, [])
+    page = _Page(path.with_suffix(".html").read_text(encoding="utf-8"))
+    assert "uncertainty" in page.data
+    assert page.data["uncertaintyLimits"][1] > page.data["uncertaintyLimits"][0] > 0
+
+
 def test_large_images_are_averaged_and_the_page_stays_small():
     coarse = _large((900, 1100))
     text = make_report(coarse, refine(coarse, 2))
@@ -162,7 +207,7 @@ def test_large_images_are_averaged_and_the_page_stays_small():
 
 def test_averages_are_over_observed_cells_and_cover_the_edge():
     image = _large((11, 14))
-    found = embedded(image, 1e6, cells=30)
+    found = embed(image, 1e6, cells=30)
     assert (found["rows"], found["columns"], found["block"]) == (4, 5, 3)
     values = _values(found)
     assert np.isnan(values[:2, :3]).all()
@@ -180,9 +225,9 @@ def test_another_input_is_doubted(coarse, fine):
 def test_what_cannot_be_judged_is_said(coarse, fine, grid):
     bare = fine.copy()
     bare.attrs = {"units": "mol m-2"}
-    assert "does not name the model" in _Page(make_report(coarse, bare)).text
+    assert "does not name its model" in _Page(make_report(coarse, bare)).text
     other = fine.assign_attrs(no2sr_model_sha256="0" * 64)
-    assert "other weights than those of srcnn" in _Page(make_report(coarse, other)).text
+    assert "ships other weights of srcnn" in _Page(make_report(coarse, other)).text
     assert "ratio to bicubic" in _Page(make_report(coarse, other, model="srcnn")).text
     gone = fine.assign_attrs(no2sr_model="unknown")
     assert "Not judged: no model 'unknown'" in _Page(make_report(coarse, gone)).text

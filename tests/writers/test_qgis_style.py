@@ -18,7 +18,6 @@ from no2sr.core.grid import regular_grid
 from no2sr.core.image import COLUMN_ATTRS
 from no2sr.writers.dispatch import write
 from no2sr.writers.geotiff import write_geotiff
-from no2sr.writers.level3 import write_level3
 from no2sr.writers.netcdf import write_netcdf
 from no2sr.writers.qgis_style import style_of
 
@@ -182,23 +181,6 @@ def test_a_failed_overwrite_keeps_raster_and_style(image, tmp_path, monkeypatch)
     with pytest.raises(err.WriteError):
         write(image + 1, path, style=True, overwrite=True)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
-
-
-def test_what_gridding_leaves_out_goes_with_its_style(image, tmp_path):
-    gridded = xr.Dataset(
-        {
-            "column": image.assign_attrs(history="no2sr: gridded"),
-            "coverage": make(np.full(image.shape, 0.5), units="1"),
-            "precision": image.copy(),
-        }
-    )
-    path = tmp_path / "l3.tif"
-    write_level3(gridded, path, style=True)
-    names = ["l3", "l3_coverage", "l3_precision"]
-    assert sorted(p.name for p in tmp_path.glob("*.qml")) == [f"{name}.qml" for name in names]
-    write_level3(gridded.drop_vars("precision"), path, style=True, overwrite=True)
-    assert sorted(p.stem for p in tmp_path.glob("*.qml")) == names[:2]
-    assert sorted(p.stem for p in tmp_path.glob("*.tif")) == names[:2]
 
 
 def test_the_style_of_a_copy_can_be_made_again(image, tmp_path):

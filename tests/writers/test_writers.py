@@ -278,7 +278,7 @@ def test_the_history_of_a_dataset_goes_on_below_that_of_its_variable(image, tmp_
 
 @pytest.mark.parametrize("name", ["out.png", "out", "out.tif.gz", ".nc"])
 def test_other_suffixes_are_refused(image, name, tmp_path):
-    with pytest.raises(err.SettingsError, match=r"expected \.tif, \.tiff, \.nc, \.zarr"):
+    with pytest.raises(err.SettingsError, match=r"choose one of \.tif, \.tiff, \.nc, \.zarr"):
         write(image, tmp_path / name)
 
 

@@ -1,4 +1,4 @@
-"""Drawings of a report that need no script: legend and histogram as SVG."""
+"""Drawings of a report that need no script: legends and a histogram as SVG."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.core.colours import ramp, ticks
+from no2sr.core.colours import RAMP, ramp, ticks, value_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,18 +15,26 @@ if TYPE_CHECKING:
 __all__ = ["draw_histogram", "draw_legend"]
 
 STOPS, BINS = 17, 60
-# Of the histogram, in pixels.
+# Sizes of the histogram, in pixels.
 WIDTH, HEIGHT, LEFT, BOTTOM = 440, 230, 48, 44
-# Of the legend's bar.
+# Place of the bar in a legend, in pixels.
 BAR_LEFT, BAR_WIDTH = 12, 280
 
 
-def draw_legend(low: float, high: float, unit: str) -> str:
-    """Return the colour scale as SVG."""
-    colours = ramp(steps=STOPS)
+def draw_legend(low: float, high: float, *, quantity: str, unit: str, colours: str = RAMP) -> str:
+    """Draw a colour scale as SVG.
+
+    Parameters
+    ----------
+    low, high : float
+        Limits of the colours, in the unit shown.
+    quantity, unit : str
+    colours : str
+        One of `no2sr.core.colours.RAMPS`. Legends of one page have different ramps.
+    """
     stops = "".join(
         f'<stop offset="{index / (STOPS - 1):.4f}" stop-color="#{bytes(colour).hex()}"/>'
-        for index, colour in enumerate(colours)
+        for index, colour in enumerate(ramp(colours, STOPS))
     )
     places = [
         (value, BAR_LEFT + BAR_WIDTH * (value - low) / (high - low)) for value in ticks(low, high)
@@ -35,15 +43,17 @@ def draw_legend(low: float, high: float, unit: str) -> str:
         f'<path d="M{x:.1f} 26v5"/><text x="{x:.1f}" y="46" text-anchor="middle">{value:g}</text>'
         for value, x in places
     )
-    name = escape(f"Colours from {low:.4g} to {high:.4g} {unit}; gaps are hatched")
+    ends = f"from {low:.4g} to {value_text(high, unit)}"
+    name = escape(f"Colours of {quantity} {ends}; gaps are hatched")
+    title = escape(f"{quantity} / {unit}")
     return (
         f'<svg class="legend" viewBox="0 0 380 70" role="img" aria-label="{name}">'
-        f'<defs><linearGradient id="ramp">{stops}</linearGradient></defs>'
-        f'<rect x="{BAR_LEFT}" y="6" width="{BAR_WIDTH}" height="20" fill="url(#ramp)"/>'
-        f'{marks}<text x="{BAR_LEFT + BAR_WIDTH / 2}" y="64" text-anchor="middle">{escape(unit)}'
+        f'<defs><linearGradient id="{colours}">{stops}</linearGradient></defs>'
+        f'<rect x="{BAR_LEFT}" y="6" width="{BAR_WIDTH}" height="20" fill="url(#{colours})"/>'
+        f'{marks}<text x="{BAR_LEFT + BAR_WIDTH / 2}" y="64" text-anchor="middle">{title}'
         "</text>"
-        '<rect x="316" y="6" width="20" height="20" fill="url(#gaps)" class="edge"/>'
-        '<defs><pattern id="gaps" width="6" height="6" patternUnits="userSpaceOnUse">'
+        f'<rect x="316" y="6" width="20" height="20" fill="url(#gaps-{colours})" class="edge"/>'
+        f'<defs><pattern id="gaps-{colours}" width="6" height="6" patternUnits="userSpaceOnUse">'
         '<rect width="6" height="6" fill="#fff"/><path d="M0 6L6 0" stroke="#888"/></pattern>'
         "</defs>"
         '<text x="342" y="21">gap</text></svg>'
@@ -51,7 +61,14 @@ def draw_legend(low: float, high: float, unit: str) -> str:
 
 
 def draw_histogram(before: NDArray[np.floating], after: NDArray[np.floating], unit: str) -> str:
-    """Return the share of cells over their value, of both images, as SVG; upwards is a root."""
+    """Draw the share of cells by value for both images, on a square-root axis, as SVG.
+
+    Parameters
+    ----------
+    before, after : array, (y, x)
+        In the unit shown, NaN in gaps.
+    unit : str
+    """
     seen = {"before": before[np.isfinite(before)], "after": after[np.isfinite(after)]}
     edges = np.histogram_bin_edges(np.concatenate(list(seen.values())), BINS)
     shares = {
@@ -62,7 +79,7 @@ def draw_histogram(before: NDArray[np.floating], after: NDArray[np.floating], un
     wide, tall = WIDTH - LEFT - 12, HEIGHT - BOTTOM - 12
     x = LEFT + wide * np.linspace(0, 1, BINS + 1)
     paths = "".join(
-        f'<path class="{name}" d="{_steps(x, 12 + tall * (1 - share / most))}"/>'
+        f'<path class="{name}" d="{_outline(x, 12 + tall * (1 - share / most))}"/>'
         for name, share in shares.items()
     )
     low, high = float(edges[0]), float(edges[-1])
@@ -77,7 +94,7 @@ def draw_histogram(before: NDArray[np.floating], after: NDArray[np.floating], un
         for share in (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
         if np.sqrt(share) <= most
     )
-    name = escape(_worded(seen, unit))
+    name = escape(_describe(seen, unit))
     return (
         f'<svg class="histogram" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{name}">'
         f'<path class="axis" d="M{LEFT} 12v{tall}h{wide}"/>{paths}{marks}'
@@ -86,18 +103,18 @@ def draw_histogram(before: NDArray[np.floating], after: NDArray[np.floating], un
     )
 
 
-def _steps(x: NDArray[np.floating], y: NDArray[np.floating]) -> str:
-    """Return the outline of bars."""
+def _outline(x: NDArray[np.floating], y: NDArray[np.floating]) -> str:
+    """Draw the outline of bars."""
     first = f"M{x[0]:.1f} {y[0]:.1f}"
     return first + "".join(
         f"V{height:.1f}H{right:.1f}" for height, right in zip(y, x[1:], strict=True)
     )
 
 
-def _worded(seen: dict[str, NDArray[np.floating]], unit: str) -> str:
-    """Say what the histogram shows to who cannot see it."""
+def _describe(seen: dict[str, NDArray[np.floating]], unit: str) -> str:
+    """Describe the histogram for people who cannot see it."""
     parts = [
-        f"{name}: mean {values.mean():.4g}, standard deviation {values.std():.4g} {unit}"
+        f"{name}: mean {values.mean():.4g}, standard deviation {value_text(values.std(), unit)}"
         for name, values in seen.items()
     ]
     return "Histogram of the cells. " + "; ".join(parts)

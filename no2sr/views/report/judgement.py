@@ -1,4 +1,4 @@
-"""How good the model is on this very map: Wald's protocol on the coarse image."""
+"""How well the model does on this map: Wald's protocol on the coarse image."""
 
 from __future__ import annotations
 
@@ -30,39 +30,39 @@ def judge(
     *,
     model: str | Path | Model | None = None,
 ) -> tuple[str, str]:
-    """Average the coarse image, make it fine again, compare with what was there.
+    """Coarsen the coarse image, downscale it again, and compare the result with it.
 
     Parameters
     ----------
     before, after : DataArray, (y, x)
-        The attributes of the latter name the model.
+        The attributes of `after` name the model.
     scale : int
     model : str, Path or Model, optional
-        Instead of the one named.
+        Model to judge instead.
 
     Returns
     -------
     table : str
-        HTML, empty where nothing could be judged.
+        HTML, empty if the model could not be judged.
     reason : str
-        Why not, in that case.
+        The reason in that case.
     """
     name = str(after.attrs.get("no2sr_model", ""))
     if model is None and not name:
-        return "", "Not judged: the fine map does not name the model that made it."
+        return "", "Not judged: the fine map does not name its model."
     try:
         chosen = model if isinstance(model, Model) else load_model(model or name, scale=scale)
         if model is None and not _same(chosen, after):
             return "", (
-                f"Not judged: the fine map was made by other weights than those of {name} that are "
-                "shipped with this version; name their folder."
+                f"Not judged: this version of no2sr ships other weights of {name} than those that "
+                "made the fine map; name the folder of its weights as the model."
             )
         table = evaluate(
             before, scale=scale, methods={"bicubic": "bicubic", "model": chosen}, metrics=METRICS
         )
     except No2srError as problem:
         return "", f"Not judged: {problem}."
-    return _worded(table, chosen.card.name), ""
+    return _format_table(table, chosen.card.name), ""
 
 
 def _same(model: Model, after: xr.DataArray) -> bool:
@@ -71,8 +71,8 @@ def _same(model: Model, after: xr.DataArray) -> bool:
     return named in (None, model.card.files.get("network.keras"))
 
 
-def _worded(table: pd.DataFrame, name: str) -> str:
-    """Return the table as HTML, a row a measure."""
+def _format_table(table: pd.DataFrame, name: str) -> str:
+    """Format the table as HTML, one row for each measure."""
     by, unit = shown_unit(str(table.attrs["unit"]))
     bicubic, found = (
         {str(column): float(value) for column, value in zip(table, row, strict=True)}
@@ -89,9 +89,9 @@ def _worded(table: pd.DataFrame, name: str) -> str:
     }
     body = ""
     for what, (column, factor, digits) in measures.items():
-        cells = [_number(factor * row[column], digits) for row in (bicubic, found)]
+        cells = [_format_number(factor * row[column], digits) for row in (bicubic, found)]
         if column == "rmse / bicubic":
-            cells[1] += _interval(found)
+            cells[1] += _format_interval(found)
         body += f'<tr><th scope="row">{escape(what)}</th>'
         body += "".join(f"<td>{escape(text)}</td>" for text in cells) + "</tr>"
     return (
@@ -101,12 +101,12 @@ def _worded(table: pd.DataFrame, name: str) -> str:
     )
 
 
-def _number(value: float, digits: str) -> str:
-    """Word a measure; of a small map some cannot be told."""
+def _format_number(value: float, digits: str) -> str:
+    """Format a measure; some are undefined for a small map."""
     return format(value, digits) if math.isfinite(value) else "map too small"
 
 
-def _interval(row: dict[str, float]) -> str:
+def _format_interval(row: dict[str, float]) -> str:
     low, high = row["rmse / bicubic low"], row["rmse / bicubic high"]
     known = math.isfinite(low) and math.isfinite(high)
     return f" (95 % interval {low:.3f} to {high:.3f})" if known else ""

@@ -5,18 +5,20 @@
   const canvas = find("map"), swipe = find("swipe"), readout = find("readout");
   const context = canvas.getContext("2d");
   const [west, south, east, north] = data.bounds;
-  const [low, high] = data.limits;
   // A degree of longitude is shorter than one of latitude, by the cosine of the latitude.
   const middle = ((south + north) / 2) * (Math.PI / 180);
   const shrink = data.geographic ? Math.max(Math.cos(middle), 0.1) : 1;
-  const coarse = prepare(data.coarse), fine = prepare(data.fine);
+  const coarse = prepare(data.coarse, data.limits, data.ramp);
+  const fine = prepare(data.fine, data.limits, data.ramp);
+  const uncertainty = data.uncertainty && prepare(data.uncertainty, data.uncertaintyLimits, data.uncertaintyRamp);
   const MOST = 64, NEAR = 14, CLICK = 5;
 
   let width = 0, height = 0;
   let zoom = 1, x0 = (west + east) / 2, y0 = (south + north) / 2; // the middle of the view
   let cross = null; // where values are read, in map coordinates
+  let right = fine; // what is drawn on the right of the divider
 
-  function prepare(raster) {
+  function prepare(raster, [low, high], ramp) {
     const bytes = Uint8Array.from(atob(raster.values), (letter) => letter.charCodeAt(0));
     const values = new Float32Array(bytes.buffer);
     const sheet = document.createElement("canvas");
@@ -26,7 +28,7 @@
     values.forEach((value, index) => {
       if (Number.isNaN(value)) return; // a gap stays transparent
       const step = Math.floor((256 * (value - low)) / (high - low));
-      pixels.data.set(data.ramp[Math.min(Math.max(step, 0), 255)], 4 * index);
+      pixels.data.set(ramp[Math.min(Math.max(step, 0), 255)], 4 * index);
       pixels.data[4 * index + 3] = 255;
     });
     sheet.getContext("2d").putImageData(pixels, 0, 0);
@@ -95,7 +97,7 @@
     context.fillStyle = hatch;
     context.fillRect(x, y, toX - x, toY - y);
     drawRaster(coarse, 0, edge());
-    drawRaster(fine, edge(), width);
+    drawRaster(right, edge(), width);
     context.fillStyle = "#fff";
     context.fillRect(edge() - 2, 0, 4, height);
     context.fillStyle = "#1d1d24";
@@ -116,7 +118,7 @@
     }
   }
 
-  const worded = (value) => (Number.isNaN(value) ? "gap" : value.toPrecision(4));
+  const toText = (value) => (Number.isNaN(value) ? "gap" : value.toPrecision(4));
   function place(x, y) {
     if (!data.geographic) return `x ${x.toFixed(0)}, y ${y.toFixed(0)}`;
     const around = ((((x + 180) % 360) + 360) % 360) - 180;
@@ -127,13 +129,16 @@
   function point(x, y, aloud) {
     cross = [x, y];
     const values = [valueAt(coarse, x, y), valueAt(fine, x, y)];
-    const known = values.every(Number.isNaN) ? "" : ` ${data.unit}`;
-    readout.value = `${place(x, y)}: before ${worded(values[0])}, after ${worded(values[1])}${known}`;
+    const times = data.unit.startsWith("10") ? "× " : "";
+    const unit = values.every(Number.isNaN) ? "" : ` ${times}${data.unit}`;
+    const sigma = uncertainty ? valueAt(uncertainty, x, y) : NaN;
+    const error = Number.isNaN(sigma) || Number.isNaN(values[1]) ? "" : ` ± ${sigma.toPrecision(2)}`;
+    readout.value = `${place(x, y)}: before ${toText(values[0])}, after ${toText(values[1])}${error}${unit}`;
     if (aloud) find("spoken").textContent = readout.value;
     draw();
   }
 
-  // What is at (px, py) comes to (toX, toY): it stays under the pointer, or between the fingers.
+  // Zoom so that what was at (px, py) is at (toX, toY): it stays under the pointer or the fingers.
   function zoomTo(factor, px = width / 2, py = height / 2, toX = px, toY = py) {
     const [x, y] = toMap(px, py);
     zoom = Math.min(Math.max(zoom * factor, 1), MOST);
@@ -155,7 +160,7 @@
     keepInside();
   }
 
-  // --- pointers: one drags the map or the divider, two pinch, none that is pressed points
+  // --- pointers: one drags the map or the divider, two pinch; without a button pressed, one points
   const held = new Map();
   let dragsDivider = false, moved = 0;
   const spot = (event) => {
@@ -168,7 +173,7 @@
   };
 
   canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return; // the second opens a menu, and its release is seen by nobody
+    if (event.button !== 0) return; // another button opens a menu, and its release is not reported
     canvas.setPointerCapture(event.pointerId);
     held.set(event.pointerId, spot(event));
     moved = held.size === 1 ? 0 : Infinity;
@@ -225,8 +230,8 @@
     event.preventDefault();
   });
 
-  // The cross moves from the middle of a cell to that of another, and the view follows it. Of a cell
-  // that reaches beyond the map, it is the middle of what lies on it.
+  // The cross moves from the middle of one cell to that of another, and the view follows it. In a
+  // cell that reaches beyond the map, it stands in the middle of the part on the map.
   function step(right, up, count) {
     const [x, y] = cross || [x0, y0];
     const within = (value, most) => Math.min(Math.max(value, 0), most - 1);
@@ -245,6 +250,20 @@
     draw();
   }
 
+  for (const choice of document.querySelectorAll("input[name=view]")) {
+    choice.addEventListener("change", () => show(choice.value));
+  }
+  function show(view) {
+    right = view === "uncertainty" ? uncertainty : fine;
+    const name = view === "uncertainty" ? "uncertainty" : "after";
+    find("right").textContent = name;
+    find("second").hidden = view !== "uncertainty";
+    canvas.setAttribute("aria-label", `Map: before on the left, ${name} on the right`);
+    draw();
+  }
+  // A browser that reloads the page may restore an earlier choice.
+  const chosen = document.querySelector("input[name=view]:checked");
+
   swipe.addEventListener("input", () => setSwipe(swipe.value));
   find("closer").addEventListener("click", () => zoomTo(1.5));
   find("farther").addEventListener("click", () => zoomTo(1 / 1.5));
@@ -252,4 +271,5 @@
   new ResizeObserver(resize).observe(canvas.parentElement);
   window.addEventListener("resize", resize);
   resize();
+  if (chosen) show(chosen.value);
 })();

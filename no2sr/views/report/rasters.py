@@ -1,4 +1,4 @@
-"""Rasters small enough to travel inside a page."""
+"""Rasters small enough to be stored in a page."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-__all__ = ["FINE_CELLS", "embedded"]
+__all__ = ["FINE_CELLS", "embed"]
 
-# 4 bytes a cell, 4 / 3 as base64, and a quarter as many coarse cells: 3.7 MB at most.
+# 4 bytes per cell, 4 / 3 as base64; the coarse map and the uncertainty have a quarter as many cells
+# each: 4.5 MB at most.
 FINE_CELLS = 560_000
 
 
-def embedded(image: xr.DataArray, by: float, *, cells: int) -> dict[str, Any]:
-    """Return what the script needs of an image, averaged to at most `cells` cells.
+def embed(image: xr.DataArray, by: float, *, cells: int) -> dict[str, Any]:
+    """Prepare an image for the script, averaged to at most `cells` cells.
 
     Parameters
     ----------
@@ -36,12 +37,12 @@ def embedded(image: xr.DataArray, by: float, *, cells: int) -> dict[str, Any]:
     dict
         ``rows``, ``columns``, ``west``, ``north``, ``dx``, ``dy`` (negative), ``block`` (cells of
         the image along one that is shown), and ``values``: base64 of little-endian float32, row by
-        row from the north, NaN in gaps. A mean is over the observed cells of its block.
+        row from the north, NaN in gaps. Means are over the observed cells of a block.
     """
     block = math.ceil(math.sqrt(image.size / cells))
     values = (by * image.values).astype("<f4")
     if block > 1:
-        values = _averaged(values, block)
+        values = _average(values, block)
     t = transform_of(image)
     return {
         "rows": values.shape[0],
@@ -55,8 +56,8 @@ def embedded(image: xr.DataArray, by: float, *, cells: int) -> dict[str, Any]:
     }
 
 
-def _averaged(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    """Average blocks; those at the south and east edges may be partial."""
+def _average(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """Average blocks; those at the southern and eastern edges may be partial."""
     ny, nx = values.shape
     padded = np.pad(values, [(0, -ny % block), (0, -nx % block)], constant_values=np.nan)
     blocks = padded.reshape(padded.shape[0] // block, block, padded.shape[1] // block, block)

@@ -1,0 +1,147 @@
+"""What makes a panel a map: true shape, a graticule, a scale bar, and an inset."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from no2sr.core.earth import KM_PER_DEGREE
+from no2sr.core.grid import bounds_of
+from no2sr.core.image import crs_of, is_geographic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["add_insets", "degree_text", "finish_maps"]
+
+# Share of the map that the inset shows; size of the inset and distance from the corner, both as
+# shares of the panel.
+ZOOM, INSET, MARGIN = 1 / 6, 0.36, 0.02
+
+
+def finish_maps(figure: Figure, image: xr.DataArray) -> None:
+    """Give the panels of a figure their true shape, a graticule and a scale bar.
+
+    Parameters
+    ----------
+    figure : Figure
+        As `no2sr.views.panels.draw_groups` returns it.
+    image : DataArray, (y, x)
+        Any image with the bounds of the panels.
+    """
+    west, south, east, north = bounds_of(image)
+    degrees = is_geographic(image)
+    shrink = max(math.cos(math.radians((south + north) / 2)), 0.1) if degrees else 1.0
+    panels = [axis for axis in figure.axes if axis.images]
+    height = 5.2 * min(max((north - south) / (east - west) / shrink, 0.4), 1.6)
+    figure.set_size_inches(5.6 * len(panels) + 1, height + 0.9)
+    for axis in panels:
+        axis.set_aspect(1 / shrink)
+        axis.grid(visible=True, color="0.5", linewidth=0.4, alpha=0.6)
+        _label_axes(axis, image)
+    _add_scale_bar(panels[-1], (east - west) * _km_per_unit(image, shrink))
+
+
+def _label_axes(axis: Axes, image: xr.DataArray) -> None:
+    """Format the ticks: degrees with their hemisphere, or coordinates of the projection."""
+    if is_geographic(image):
+        axis.xaxis.set_major_formatter(lambda value, _: degree_text(value, "EW"))
+        axis.yaxis.set_major_formatter(lambda value, _: degree_text(value, "NS"))
+        return
+    metres = image["x"].attrs["units"] == "m"
+    by, unit = (1e-3, "km") if metres else (1.0, image["x"].attrs["units"])
+    axis.set_xlabel(f"easting / {unit}")
+    axis.set_ylabel(f"northing / {unit}")
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_formatter(lambda value, _: f"{by * value:.10g}")
+
+
+def degree_text(value: float, letters: str) -> str:
+    """Format a longitude or latitude with its hemisphere.
+
+    Parameters
+    ----------
+    value : float
+        Degrees; longitudes beyond the antimeridian are brought back into -180..180.
+    letters : {"EW", "NS"}
+        Letters for positive and negative values.
+    """
+    if letters == "EW" and abs(value) > 180:
+        value = (value + 180) % 360 - 180
+    letter = "" if value == 0 else letters[0] if value > 0 else letters[1]
+    return f"{abs(value):.7g}°{letter}"
+
+
+def _km_per_unit(image: xr.DataArray, shrink: float) -> float:
+    """Compute the length of one unit of x in the middle of the map."""
+    if is_geographic(image):
+        return KM_PER_DEGREE * shrink
+    axes = crs_of(image).axis_info
+    return float(axes[0].unit_conversion_factor) / 1000 if axes else 1e-3
+
+
+def _add_scale_bar(axis: Axes, width: float) -> None:
+    """Draw a bar of a round length, at most a quarter of the map, at the lower left."""
+    power = 10.0 ** math.floor(math.log10(width / 4))
+    length = max(size * power for size in (1, 2, 5) if size * power <= width / 4)
+    left, right = 0.04, 0.04 + length / width
+    axis.plot([left, right], [0.04, 0.04], "k", linewidth=3, transform=axis.transAxes)
+    axis.text(
+        (left + right) / 2,
+        0.06,
+        f"{length:g} km",
+        horizontalalignment="center",
+        verticalalignment="bottom",
+        transform=axis.transAxes,
+        fontsize="small",
+        bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 1.5},
+    )
+
+
+def add_insets(panels: Sequence[Axes], before: xr.DataArray) -> None:
+    """Enlarge the surroundings of the highest coarse column in a corner away from it.
+
+    Parameters
+    ----------
+    panels : sequence of Axes
+        Panels that `no2sr.views.panels.draw_groups` drew. The lower left corner is left to the
+        scale bar.
+    before : DataArray, (y, x)
+        Coarse image.
+    """
+    rows, columns = before.shape
+    top, left = np.unravel_index(np.nanargmax(before.values), before.shape)
+    x, y = float(before["x"][left]), float(before["y"][top])
+    west, south, east, north = bounds_of(before)
+    half = [max((east - west) * ZOOM, 4 * (east - west) / columns) / 2]
+    half.append(max((north - south) * ZOOM, 4 * (north - south) / rows) / 2)
+    x = min(max(x, west + half[0]), east - half[0])
+    y = min(max(y, south + half[1]), north - half[1])
+    far = 1 - MARGIN - INSET
+    to_the_right, above = x < (west + east) / 2, y < (south + north) / 2
+    corner = (far if to_the_right else MARGIN, MARGIN if to_the_right and not above else far)
+    for axis in panels:
+        drawn = axis.images[0]
+        inset = axis.inset_axes(
+            (*corner, INSET, INSET),
+            xlim=(x - half[0], x + half[0]),
+            ylim=(y - half[1], y + half[1]),
+            xticks=[],
+            yticks=[],
+        )
+        inset.set_facecolor(axis.get_facecolor())
+        inset.imshow(
+            np.ma.filled(np.ma.asarray(drawn.get_array()), np.nan),
+            extent=drawn.get_extent(),
+            aspect=axis.get_aspect(),
+            interpolation="nearest",
+            cmap=drawn.get_cmap(),
+            clim=drawn.get_clim(),
+        )
+        axis.indicate_inset_zoom(inset, edgecolor="black")
