@@ -13,7 +13,9 @@ import no2sr
 from no2sr.networks.registry import NETWORKS
 from no2sr.simulation.scenes import add_noise, scene
 
-GRID = "fine"  # it works on the image after bicubic interpolation; "coarse" ones refine it themselves
+GRID = (
+    "fine"  # it works on the image after bicubic interpolation; "coarse" ones refine it themselves
+)
 
 
 def build(*, depth: int = 5, width: int = 24):

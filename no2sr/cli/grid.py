@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from no2sr.downscaling.settings import Writing
+
 __all__ = ["command"]
 
 
@@ -31,9 +33,7 @@ __all__ = ["command"]
 @options.progress
 @options.quiet
 @options.debug
-def command(
-    inputs: tuple[Path, ...], out: Path, *, overwrite: bool, style: bool, **settings: Any
-) -> None:
+def command(inputs: tuple[Path, ...], out: Path, *, writing: Writing, **settings: Any) -> None:
     """Put many swaths on one grid, weighted by the areas that pixels and cells share.
 
     IN is a level 2 file or a folder of them; files are read one at a time. OUT holds the column
@@ -57,12 +57,11 @@ def command(
 
     places = planned_outputs(out)  # refuse what can be refused before the long work
     for path in places:
-        check_out(path, overwrite=overwrite)
+        check_out(path, overwrite=writing.overwrite)
     check_no_input(places, inputs)
     began = clock.perf_counter()
-    quiet, unit, asked = (settings.pop(name) for name in ("quiet", "unit_in", "unit_out"))
+    quiet, unit = (settings.pop(name) for name in ("quiet", "unit_in"))
     source = inputs if len(inputs) > 1 else inputs[0]
-    writing = {"overwrite": overwrite, "style": style, "asked": asked}
     with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
         rows, written = guarded(
             partial(_grid, out=out, scratch=scratch, writing=writing),
@@ -77,7 +76,7 @@ def command(
 
 
 def _grid(
-    source: Any, *, out: Path, scratch: Path, writing: dict[str, Any], **reading: Any
+    source: Any, *, out: Path, scratch: Path, writing: Writing, **reading: Any
 ) -> tuple[list[tuple[str, str]], list[Path]]:
     """Grid and write slab by slab; return the rows of the final table and the files written.
 
@@ -94,9 +93,9 @@ def _grid(
     scene = grid_no2(source, lazy=True, **reading)
     unhurried()
     column = scene[column_name(scene)]
-    unit = unit_to_write(column, out, asked=writing.pop("asked"))
+    unit = unit_to_write(column, out, asked=writing.unit)
     with scratch_in(scratch):
-        no2sr.write(scene, out, unit=unit, **writing)
+        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.style)
     return _summarise(column, scene["count"]), planned_outputs(out, layers_in(scene))
 
 
