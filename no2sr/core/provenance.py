@@ -43,13 +43,19 @@ _LABELS = {
     "earlier_scale": "scale of an earlier refinement",
     "edges": "edges",
     "conserve": "conservation",
+    "noise": "noise",
+    "noise_step_sha256": "SHA-256 of the noise step",
     "closure_max": "largest residual of conservation",
+    "departure_rms": "departure from the observation, root mean square",
+    "departure_max": "departure from the observation, largest",
     "gap_share": "share of gaps",
     "version": "no2sr version",
 }
 _WORDED = {
     "closure_max": "{:.1e} standard deviations of the input",
     "gap_share": "{:.1%}",
+    "departure_rms": "{:.2f} standard deviations of the noise",
+    "departure_max": "{:.2f} standard deviations of the noise",
 }
 
 

@@ -72,6 +72,11 @@ class Baseline:
         return
 
     @property
+    def reach(self) -> int:
+        """Classical methods are not shaved."""
+        return 0
+
+    @property
     def facts(self) -> dict[str, str | float]:
         """What outputs record of the method."""
         return {"model": self.name}

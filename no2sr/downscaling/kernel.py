@@ -1,42 +1,36 @@
 """A network as a method: the whole step from a coarse block to its fine values.
 
-It needs no other data than a block with its halo, so where the blocks are cut changes nothing.
+Where noise is known, the noise step comes first: it takes off what the instrument's noise hides,
+and block means are then held to what it returns. The method needs no other data than a block with
+its halo, so where the blocks are cut changes nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
-from threading import Lock
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from no2sr.downscaling.method import Estimate
 from no2sr.downscaling.tally import Tally
-from no2sr.networks.engines.make import make_engine
-from no2sr.networks.inference import super_resolve
-from no2sr.networks.store import found_here
+from no2sr.downscaling.uncertainty import estimate_total
+from no2sr.networks.inference import Prepared, super_resolve
+from no2sr.networks.noise_step import denoise
 from no2sr.steps.conserve import closure, conserve
 from no2sr.steps.gaps import restore_gaps
+from no2sr.steps.tiles import trim
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from numpy.typing import NDArray
+
     from no2sr.downscaling.method import Block
-    from no2sr.networks.card import Model
-    from no2sr.networks.engines.port import Engine
+    from no2sr.downscaling.runner import Runner
     from no2sr.steps.conserve import Kind
 
 __all__ = ["NetworkMethod"]
-
-# Engines that this process has made: loading a network takes longer than a block.
-_ENGINES: dict[Hashable, Engine] = {}
-_MOST_ENGINES = 4
-# Networks without files, by identity, and the keys that they go by in every process.
-_KEYS: dict[int, tuple[Any, str]] = {}
-_LOCK = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,52 +39,79 @@ class NetworkMethod:
 
     Attributes
     ----------
-    model : Model
-    conserve : {"additive", "multiplicative"}
-    engine, precision : str
-        As for `no2sr.networks.engines.make.make_engine`.
-    key : str
-        Identifies its model, here and in the processes that it is sent to.
+    network : Runner
+    denoiser : Runner, optional
+        Takes off noise first; needs blocks with noise.
+    judge : Runner, optional
+        Estimates the uncertainty. Without a denoiser it states that of the detail alone, and
+        whatever errors the blocks carry.
+    conserve : {"noise", "additive", "multiplicative"}
+        ``noise`` lets a block mean leave the observation as far as the noise step does; the others
+        restore the observation exactly.
     """
 
-    model: Model = field(repr=False)
-    conserve: Kind = "additive"
-    engine: str = "onnxruntime"
-    precision: str = "float32"
-    key: str = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Find the key once: an identity would be another one after pickling."""
-        object.__setattr__(self, "key", _key_of(self.model))
+    network: Runner
+    denoiser: Runner | None = None
+    judge: Runner | None = None
+    conserve: Literal["noise", "additive", "multiplicative"] = "additive"
 
     @property
     def name(self) -> str:
         """Name of the network."""
-        return self.model.card.name
+        return self.network.card.name
 
     @property
     def scale(self) -> int:
         """Fine cells along each side of a coarse one."""
-        return self.model.card.scale
+        return self.network.card.scale
+
+    @property
+    def reach(self) -> int:
+        """Coarse cells beyond a block that its values can depend on."""
+        return self.network.card.halo + (self.denoiser.card.halo if self.denoiser else 0)
 
     @property
     def halo(self) -> int:
-        """Coarse cells beyond a block that its result can depend on."""
-        return self.model.card.halo
+        """Coarse cells beyond a block that it needs: those of the uncertainty, too."""
+        judged = self.judge.card.halo + 1 if self.judge else 0
+        return max(self.reach, judged)
 
     @property
     def facts(self) -> dict[str, str | float]:
         """What outputs record of the method."""
-        card = self.model.card
-        return {"model": card.name, "model_sha256": card.checksum, "conserve": self.conserve}
+        card = self.network.card
+        told: dict[str, str | float] = {
+            "model": card.name,
+            "model_sha256": card.checksum,
+            "conserve": self.conserve,
+        }
+        if self.denoiser is not None:
+            told["noise_step_sha256"] = self.denoiser.card.checksum
+        return told
 
     @property
     def states_uncertainty(self) -> bool:
         """Whether its estimates carry an uncertainty."""
-        return False
+        return self.judge is not None
+
+    @property
+    def identity(self) -> tuple[Hashable, ...]:
+        """All that its results depend on."""
+        runners = (self.network, self.denoiser, self.judge)
+        return (*(runner and runner.identity for runner in runners), self.conserve)
+
+    def __dask_tokenize__(self) -> tuple[Hashable, ...]:
+        """Return a hashable identity for this method."""
+        return self.identity
+
+    def load(self) -> None:
+        """Make all engines now, so that what cannot be had is refused before the work."""
+        for runner in (self.network, self.denoiser, self.judge):
+            if runner is not None:
+                runner.load()
 
     def __call__(self, block: Block) -> Estimate:
-        """Fill, enlarge, conserve, and put the gaps back.
+        """Take off noise, fill, enlarge, conserve, and put the gaps back.
 
         Parameters
         ----------
@@ -100,49 +121,51 @@ class NetworkMethod:
         -------
         Estimate
         """
-        halo, scale = self.halo, self.scale
-        coarse = np.asarray(block.values[halo:-halo, halo:-halo], dtype=np.float32)
+        coarse = trim(block.values, self.halo)
         valid = np.isfinite(coarse)
+        shape = tuple(size * self.scale for size in coarse.shape)
         if not valid.any():
-            fine = np.full([size * scale for size in coarse.shape], np.nan, dtype=np.float32)
-            return Estimate(fine, None, Tally.of(coarse))
-        estimate = super_resolve(block.values, self.model.card, self.load())
-        whole = conserve(estimate, coarse, block.areas, kind=self.conserve)
-        residual = np.abs(closure(whole, coarse, block.areas)[valid]).max()
-        fine = whole if valid.all() else restore_gaps(whole, valid, scale=scale)
-        return Estimate(fine, None, Tally.of(coarse, residual=float(residual)))
+            nothing = np.full(shape, np.nan, dtype=np.float32)
+            return Estimate(nothing, nothing if self.judge else None, Tally.of(coarse))
+        clean = self._denoise(block)
+        card = self.network.card
+        estimate = super_resolve(clean, card, self.network.load())
+        target = trim(clean, card.halo) if self.conserve == "noise" else coarse
+        kind: Kind = "multiplicative" if self.conserve == "multiplicative" else "additive"
+        whole = conserve(estimate, target, block.areas, kind=kind)
+        residual = float(np.abs(closure(whole, target, block.areas)[valid]).max())
+        noise = None if block.noise is None else trim(block.noise, self.halo)
+        tally = Tally.of(coarse, residual=residual).departing(target - coarse, noise)
+        if self.judge is None:
+            return Estimate(_restore(whole, valid), None, tally)
+        total = self._judge(block, self.judge)
+        return Estimate(_restore(whole, valid), _restore(total, valid), tally)
 
-    @property
-    def identity(self) -> tuple[Hashable, ...]:
-        """All that its results depend on."""
-        return self.key, self.conserve, self.engine, self.precision
+    def _denoise(self, block: Block) -> NDArray[np.float32]:
+        """Return the values with the halo of the network, clean where noise is known."""
+        card = self.network.card
+        if self.denoiser is None or block.noise is None:
+            return trim(block.values, self.halo - card.halo)
+        rim = self.halo - self.reach
+        ready = Prepared(
+            trim(block.values, rim),
+            self.denoiser.card,
+            layers={"noise": trim(block.noise, rim)},
+        )
+        return denoise(ready, self.denoiser.load())
 
-    def __dask_tokenize__(self) -> tuple[Hashable, ...]:
-        """Return a hashable identity for this method."""
-        return self.identity
-
-    def load(self) -> Engine:
-        """Return the engine, which each process makes once."""
-        key = (self.key, self.engine, self.precision)
-        with _LOCK:
-            if key not in _ENGINES:
-                while len(_ENGINES) >= _MOST_ENGINES:
-                    del _ENGINES[next(iter(_ENGINES))]
-                model = found_here(self.model)
-                made = make_engine(model, name=self.engine, precision=self.precision)
-                _ENGINES[key] = made
-            return _ENGINES[key]
+    def _judge(self, block: Block, judge: Runner) -> NDArray[np.float32]:
+        """Return the uncertainty of the fine values, gaps filled."""
+        rim = self.halo - judge.card.halo - 1
+        layers = {"values": block.values, "noise": block.noise, "systematic": block.systematic}
+        if self.denoiser is None:
+            layers["noise"] = None
+        cut = {name: trim(layer, rim) for name, layer in layers.items() if layer is not None}
+        return estimate_total(cut, self.scale, judge.card, judge.load())
 
 
-def _key_of(model: Model) -> str:
-    """Return the checksum of a model with files, or a key that one in memory keeps for a while."""
-    if model.card.files:
-        return hashlib.sha256(model.card.to_json().encode()).hexdigest()
-    network = model.build or model.network
-    with _LOCK:
-        key: str
-        held, key = _KEYS.pop(id(network), (network, uuid4().hex))
-        _KEYS[id(network)] = held, key  # held, for an id is free after its object
-        while len(_KEYS) > _MOST_ENGINES:
-            del _KEYS[next(iter(_KEYS))]
-    return key
+def _restore(fine: NDArray[np.float32] | None, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Put the gaps back."""
+    if valid.all():
+        return fine
+    return restore_gaps(fine, valid, scale=fine.shape[0] // len(valid))

@@ -77,8 +77,10 @@ class Method(Protocol):
     scale : int
         Fine cells along each side of a coarse one.
     halo : int or None
-        Coarse cells beyond a block that its result can depend on. None if the method has to see the
-        whole scene at once.
+        Coarse cells beyond a block that it needs. None if the method has to see the whole scene at
+        once.
+    reach : int
+        Coarse cells beyond a block that its values can depend on: what ``edges="shave"`` cuts.
     facts : dict
         What outputs record of the method, as attributes called ``no2sr_<name>``.
     states_uncertainty : bool
@@ -93,6 +95,9 @@ class Method(Protocol):
 
     @property
     def halo(self) -> int | None: ...  # noqa: D102
+
+    @property
+    def reach(self) -> int: ...  # noqa: D102
 
     @property
     def facts(self) -> dict[str, str | float]: ...  # noqa: D102
@@ -126,6 +131,11 @@ class FunctionMethod:
     def halo(self) -> None:
         """The function sees everything."""
         return
+
+    @property
+    def reach(self) -> int:
+        """Nothing is known of the function, so nothing is cut."""
+        return 0
 
     @property
     def facts(self) -> dict[str, str | float]:

@@ -17,7 +17,7 @@ from no2sr.core.door.companions import enter_companions
 from no2sr.core.errors import CardMismatchError, TooSmallError
 from no2sr.core.grid import check_scale, refine, shave, within_poles
 from no2sr.core.image import with_history
-from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, assemble_scene
+from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, UNCERTAINTIES, assemble_scene
 from no2sr.core.provenance import doubt_refined
 from no2sr.core.version import __version__
 from no2sr.downscaling.baselines import BASELINES, Baseline
@@ -25,8 +25,11 @@ from no2sr.downscaling.blocks import Canvas
 from no2sr.downscaling.kernel import NetworkMethod
 from no2sr.downscaling.lazy import promise
 from no2sr.downscaling.method import FunctionMethod, Method
+from no2sr.downscaling.noise import choose_noise
 from no2sr.downscaling.run import collect
+from no2sr.downscaling.runner import Runner
 from no2sr.downscaling.settings import Refining
+from no2sr.downscaling.uncertainty import states_detail
 from no2sr.networks.card import Model
 from no2sr.networks.store import load_model
 from no2sr.steps.resample import KERNEL_REACH
@@ -34,6 +37,8 @@ from no2sr.steps.resample import KERNEL_REACH
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from no2sr.downscaling.noise import Noise
+    from no2sr.steps.conserve import Kind
     from no2sr.downscaling.settings import AnyMethod, Conserve, Edges
 
 __all__ = [
@@ -58,8 +63,10 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     scale: int = 4,
     model: AnyMethod = None,
     variable: str | None = None,
-    conserve: Conserve = "additive",
+    noise: Noise = "auto",
+    conserve: Conserve = "auto",
     edges: Edges = "pad",
+    uncertainty: bool = True,
     engine: str = "onnxruntime",
     precision: str = "float32",
     progress: Callable[[int, int], None] | None = None,
@@ -81,12 +88,25 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         normalised columns around mid-grey, but knows no column.
     variable : str, optional
         Which variable of a Dataset; needed where several qualify.
-    conserve : {"additive", "multiplicative"}
-        How block means are restored: by a shift, or by a factor, which keeps the sign of values.
+    noise : {"auto", "estimate"}, float, DataArray or None
+        One standard deviation of the error that is independent between pixels. ``auto`` takes the
+        layer ``<column>_uncertainty_random`` of the scene, if it has one; a number, in the unit of
+        the column, or a DataArray on its grid states it; ``estimate`` takes it from neighbouring
+        cells, which cannot tell fine structure from noise; None takes nothing off. Where the noise
+        of an observed cell is NaN, it is taken from the cells around it.
+    conserve : {"auto", "noise", "additive", "multiplicative"}
+        What block means are held to. ``noise``: the observation within its noise, at most 3
+        standard deviations away, and exactly where the noise is zero. ``additive`` and
+        ``multiplicative`` restore the observation exactly, by a shift or by a factor, which keeps
+        the sign of values. ``auto`` is ``noise`` where noise is known, else ``additive``.
     edges : {"pad", "shave"}
         ``pad`` keeps the full extent: the image is continued by reflection, or around the globe.
-        ``shave`` cuts every cell that such a continuation could have touched, ``card.halo`` coarse
-        cells a side, so that the result is what a larger image would have given.
+        ``shave`` cuts every cell whose value such a continuation could have touched, so that the
+        result is what a larger scene would have given.
+    uncertainty : bool
+        Whether to state the standard uncertainty of every value, as the layer
+        ``<column>_uncertainty`` of a Dataset. Without known noise it is that of the inferred detail
+        alone. A DataArray has no layers, and none is computed for it.
     engine : {"onnxruntime", "tensorflow", "openvino"}
         What runs the network; see `no2sr.networks.engines.make.make_engine`. They agree to
         rounding.
@@ -98,11 +118,13 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     Returns
     -------
     Same type as `dataset`
-        On the finer grid, with the dims, direction, unit and attributes given. The area-weighted
-        mean of every block equals the coarse cell; gaps are gaps; negative values are kept. Of
-        cells centred on a pole only the half on this side of it is returned. The
-        attribute ``no2sr_closure_max`` holds the largest deviation from the former, in standard
-        deviations of the input; it and ``no2sr_gap_share`` are missing from what stays lazy.
+        On the finer grid, with the dims, direction, unit and attributes given; a Dataset holds the
+        column and its uncertainty. Gaps are gaps; negative values are kept. Of cells centred on a
+        pole only the half on this side of it is returned. The attribute ``no2sr_closure_max`` holds
+        the largest deviation of an area-weighted block mean from what it is held to, in standard
+        deviations of the input, ``no2sr_departure_rms`` and ``no2sr_departure_max`` how far that
+        leaves the observation, in standard deviations of its noise. These and
+        ``no2sr_gap_share`` are missing from what stays lazy.
 
     Raises
     ------
@@ -126,8 +148,10 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     refining = Refining(
         scale=scale,
         model=model,
+        noise=noise,
         conserve=conserve,
         edges=edges,
+        uncertainty=uncertainty and isinstance(dataset, xr.Dataset),
         engine=engine,
         precision=precision,
     )
@@ -180,19 +204,28 @@ def plan_task(
     ImageError, ModelError, SettingsError
         As for `downscale`.
     """
-    method = choose_method(refining)
+    choose_method(refining)  # what cannot be had is refused before the values are looked at
     image = enter(dataset, variable=variable)
     earlier = doubt_refined(str(image.name), image.attrs, dataset.attrs)
+    layers = enter_companions(dataset, image, UNCERTAINTIES)
+    noise = choose_noise(refining.noise, image, layers)
+    method = choose_method(refining, noisy=noise is not None)
     check_size(image, method, edges=refining.edges)
-    layers = enter_companions(dataset, image, (RANDOM, SYSTEMATIC))
-    names = {"noise": RANDOM, "systematic": SYSTEMATIC}
-    beside = {field: layers[layer] for field, layer in names.items() if layer in layers}
-    canvas = Canvas.of(image, method.scale, beside)
+    # A total uncertainty alone cannot be split: it is no noise, but it stays part of the total.
+    shared = layers.get(SYSTEMATIC, None if RANDOM in layers else layers.get(TOTAL))
+    beside = {"noise": noise, "systematic": shared}
+    canvas = Canvas.of(image, method.scale, {k: v for k, v in beside.items() if v is not None})
     return Task(image=image, canvas=canvas, method=method, refining=refining, earlier=earlier)
 
 
-def choose_method(refining: Refining) -> Method:
+def choose_method(refining: Refining, *, noisy: bool = False) -> Method:
     """Return the method that makes blocks finer.
+
+    Parameters
+    ----------
+    refining : Refining
+    noisy : bool
+        Whether noise is known.
 
     Raises
     ------
@@ -210,14 +243,32 @@ def choose_method(refining: Refining) -> Method:
         return FunctionMethod(function=model, scale=scale, name=name)
     if not isinstance(model, Model):
         model = load_model(model or "srcnn", scale=scale)
-    method = NetworkMethod(
-        model=model,
-        conserve=refining.conserve,
-        engine=refining.engine,
-        precision=refining.precision,
-    )
+    method = _assemble_network(model, refining, noisy=noisy)
     _check_method(method, scale).load()
     return method
+
+
+def _assemble_network(model: Model, refining: Refining, *, noisy: bool) -> NetworkMethod:
+    """Put the network, the noise step and the uncertainty together."""
+    exact: Kind = "multiplicative" if refining.conserve == "multiplicative" else "additive"
+    network = Runner(model=model, engine=refining.engine, precision=refining.precision)
+    if model.card.domain != "column":
+        return NetworkMethod(network=network, conserve=exact)
+    # Quantised to integers, a noise step would add errors of its own.
+    precision = "float32" if refining.precision == "int8" else refining.precision
+    how = {"engine": refining.engine, "precision": precision}
+    denoiser = Runner(model=load_model("denoiser"), **how) if noisy else None
+    judge = None
+    if refining.uncertainty:
+        stated = Runner(model=load_model("uncertainty"), **how)
+        judge = stated if states_detail(stated.card, model.card.scale) else None
+    within = noisy and refining.conserve in ("auto", "noise")
+    return NetworkMethod(
+        network=network,
+        denoiser=denoiser,
+        judge=judge,
+        conserve="noise" if within else exact,
+    )
 
 
 def _check_method(method: AMethod, scale: int) -> AMethod:
@@ -238,7 +289,7 @@ def check_size(image: xr.DataArray, method: Method, *, edges: str = "pad") -> No
     TooSmallError
         If there are too few cells.
     """
-    least = 2 * (method.halo or 0) + 1 if edges == "shave" else LEAST_CELLS
+    least = 2 * method.reach + 1 if edges == "shave" else LEAST_CELLS
     ny, nx = image.sizes["y"], image.sizes["x"]
     if min(ny, nx) < least:
         raise TooSmallError(
@@ -273,7 +324,7 @@ def describe_fine(task: Task, values: Any, uncertainty: Any = None, **facts: flo
         layers[TOTAL] = fine.copy(data=uncertainty.reshape(shape)).drop_attrs(deep=False)
     scene = assemble_scene(described, layers)
     if refining.edges == "shave":
-        rim = (method.halo or 0) * method.scale
+        rim = method.reach * method.scale
         scene = scene.map(shave, keep_attrs=True, args=(rim,))
     return scene.map(within_poles, keep_attrs=True)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from no2sr.core.earth import Box
     from no2sr.downscaling.method import Method
+    from no2sr.downscaling.noise import Noise
     from no2sr.downscaling.run import Workers
     from no2sr.networks.card import Model
     from no2sr.readers.kit.time import Moment
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Conserve", "Edges", "Reading", "Refining", "Running", "Writing"]
 
-Conserve = Literal["additive", "multiplicative"]
+Conserve = Literal["auto", "noise", "additive", "multiplicative"]
 Edges = Literal["pad", "shave"]
 
 
@@ -65,14 +66,16 @@ class Refining:
 
     Attributes
     ----------
-    scale, model, conserve, edges, engine, precision
+    scale, model, noise, conserve, edges, uncertainty, engine, precision
         As for `no2sr.downscale`.
     """
 
     scale: int = 4
     model: AnyMethod = None
-    conserve: Conserve = "additive"
+    noise: Noise = "auto"
+    conserve: Conserve = "auto"
     edges: Edges = "pad"
+    uncertainty: bool = True
     engine: str = "onnxruntime"
     precision: str = "float32"
 

@@ -28,7 +28,13 @@ class Tally(NamedTuple):
     mean, squares : float
         Mean of the observed cells, and the sum of their squared deviations from it.
     residual : float
-        Largest deviation of a block mean from its coarse cell, in units of the image.
+        Largest deviation of a block mean from what it is held to, in units of the image.
+    noisy : int
+        Observed cells whose noise is known and not zero.
+    departures : float
+        Sum of their squared departures from the observation, in standard deviations of the noise.
+    departure : float
+        Largest of their departures.
     """
 
     cells: int = 0
@@ -36,6 +42,9 @@ class Tally(NamedTuple):
     mean: float = 0.0
     squares: float = 0.0
     residual: float = 0.0
+    noisy: int = 0
+    departures: float = 0.0
+    departure: float = 0.0
 
     @classmethod
     def of(cls, coarse: NDArray[np.floating], *, residual: float = 0.0) -> Tally:
@@ -46,6 +55,29 @@ class Tally(NamedTuple):
         mean = float(known.mean())
         squares = float(((known - mean) ** 2).sum())
         return cls(coarse.size, known.size, mean, squares, residual)
+
+    def departing(
+        self, departures: NDArray[np.floating], noise: NDArray[np.floating] | None
+    ) -> Tally:
+        """Return the tally with departures from the observation.
+
+        Parameters
+        ----------
+        departures : array, (y, x)
+            What block means are held to less the observation; NaN in gaps.
+        noise : array, (y, x), or None
+        """
+        if noise is None:
+            return self
+        noisy = np.isfinite(departures) & (noise > 0)
+        if not noisy.any():
+            return self
+        ratios = departures[noisy].astype(np.float64) / noise[noisy]
+        return self._replace(
+            noisy=int(noisy.sum()),
+            departures=float((ratios**2).sum()),
+            departure=float(np.abs(ratios).max()),
+        )
 
     def merged(self, other: Tally) -> Tally:
         """Return the tally of both parts together."""
@@ -58,6 +90,9 @@ class Tally(NamedTuple):
             mean=self.mean + apart * share,
             squares=self.squares + other.squares + apart**2 * self.valid * share,
             residual=max(self.residual, other.residual),
+            noisy=self.noisy + other.noisy,
+            departures=self.departures + other.departures,
+            departure=max(self.departure, other.departure),
         )
 
     @property
@@ -73,4 +108,8 @@ class Tally(NamedTuple):
 
     def facts(self) -> dict[str, float]:
         """Return what is recorded in a fine image."""
-        return {"closure_max": self.closure_max, "gap_share": self.gap_share}
+        told = {"closure_max": self.closure_max, "gap_share": self.gap_share}
+        if self.noisy:
+            told["departure_rms"] = (self.departures / self.noisy) ** 0.5
+            told["departure_max"] = self.departure
+        return told

@@ -229,6 +229,6 @@ def _record(task: Task, *, origin: Any) -> dict[str, Any]:
 def _identity(task: Task) -> Any:
     """Return what tells one method from another; one that cannot tell is never the same."""
     method = task.method
-    if isinstance(method, NetworkMethod) and method.model.card.files:
+    if isinstance(method, NetworkMethod) and method.network.card.files:
         return method.identity
     return uuid.uuid4().hex

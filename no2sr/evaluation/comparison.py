@@ -189,7 +189,8 @@ def resolve_methods(methods: Methods | None, scale: int) -> dict[str, Method]:
     methods = default_methods(scale) if methods is None else methods
     named = methods if isinstance(methods, Mapping) else {name: name for name in methods}
     return {
-        label: choose_method(Refining(scale=scale, model=method)) for label, method in named.items()
+        label: choose_method(Refining(scale=scale, model=method, uncertainty=False))
+        for label, method in named.items()
     }
 
 

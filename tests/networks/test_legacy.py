@@ -15,7 +15,7 @@ from scipy.io import savemat
 from scipy.ndimage import correlate
 
 from no2sr.core.errors import CardMismatchError
-from no2sr.downscaling.kernel import NetworkMethod
+from no2sr.downscaling.runner import Runner
 from no2sr.downscaling.pipeline import downscale
 from no2sr.networks.engines.make import make_engine
 from no2sr.networks.store import load_model, save_model
@@ -173,14 +173,14 @@ def test_links_to_another_file_are_not_followed(linked, layers, tmp_path):
 
 def test_foreign_weights_have_one_key_in_every_process(layers, tmp_path):
     path = _keras_1(tmp_path / "w.h5", layers)
-    keys = [NetworkMethod(model=load_model(path, scale=scale)).key for scale in (3, 3, 2)]
+    keys = [Runner(model=load_model(path, scale=scale)).key for scale in (3, 3, 2)]
     assert keys[0] == keys[1] != keys[2]
     model = load_model(path, scale=3)
     unsaved = replace(model, card=replace(model.card, files={}))
-    method = NetworkMethod(model=unsaved)
+    method = Runner(model=unsaved)
     sent = pickle.loads(pickle.dumps(method))  # noqa: S301 - our own
-    assert NetworkMethod(model=unsaved).key == sent.key == method.key
-    assert NetworkMethod(model=replace(unsaved, build=len)).key != method.key
+    assert Runner(model=unsaved).key == sent.key == method.key
+    assert Runner(model=replace(unsaved, build=len)).key != method.key
 
 
 def test_outputs_name_the_file_that_the_weights_came_from(layers, tmp_path, grid):

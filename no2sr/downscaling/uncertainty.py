@@ -1,0 +1,65 @@
+"""The uncertainty of a fine value: noise that stayed, what cells share, and inferred detail.
+
+Three parts add in squares: the standard deviation of the denoised cell, the systematic error, and
+the error of the detail inside the cell. They are found on the coarse grid and carried to the fine
+one by bilinear interpolation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from no2sr.networks.inference import Prepared
+from no2sr.networks.noise_step import estimate_uncertainty
+from no2sr.steps.gaps import fill_gaps
+from no2sr.steps.resample import upsample
+from no2sr.steps.tiles import trim
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from no2sr.networks.card import ModelCard
+    from no2sr.networks.engines.port import Engine
+
+__all__ = ["estimate_total", "states_detail"]
+
+
+def states_detail(card: ModelCard, scale: int) -> bool:
+    """Tell whether an uncertainty network knows the detail of a scale."""
+    return f"detail_x{scale}" in card.outputs
+
+
+def estimate_total(
+    layers: Mapping[str, NDArray[np.float32]], scale: int, card: ModelCard, engine: Engine
+) -> NDArray[np.float32]:
+    """Estimate the standard uncertainty of fine values.
+
+    Parameters
+    ----------
+    layers : mapping of str to array, (y + 2 rim, x + 2 rim)
+        ``values``, NaN in gaps, and where they are known ``noise`` and ``systematic``; with
+        ``rim = card.halo + 1`` cells around those wanted.
+    scale : int
+    card : ModelCard
+        Of an uncertainty network.
+    engine : Engine
+
+    Returns
+    -------
+    array, (scale * y, scale * x), float32
+        Numbers in gaps, too. It never falls as the noise rises.
+    """
+    values = layers["values"]
+    noise = layers.get("noise", np.zeros_like(values))
+    ready = Prepared(values, card, layers={"noise": noise})
+    stated = estimate_uncertainty(ready, card, engine)
+    power = np.square(stated.cell) + np.square(stated.detail[scale])
+    if "systematic" in layers:
+        shared = fill_gaps(layers["systematic"], card.margin)
+        power += np.square(trim(shared, card.halo))
+    total = np.sqrt(power).astype(np.float32)
+    return trim(upsample(total, scale, method="bilinear"), scale)
