@@ -31,13 +31,14 @@ CHANNELS: dict[str, dict[str, Any]] = {
     "uncertainty": {"inputs": ("column", "presence"), "outputs": (*SHARES, *DETAILS)},
 }
 TRAINING = {
-    "data": "GEMS tropospheric NO2 over China, hours of 2023-10-27..30; the training half of a "
-    "1.1 km model field; simulated scenes of no2sr; all seen through simulated overpasses",
+    "data": "GEMS tropospheric NO2 over China, hours of 2023-10-27..29 (10-30 held out); the first "
+    "300 rows of a 1.1 km model field; simulated scenes of no2sr; all seen through simulated "
+    "overpasses with noise",
     "licence": "GEMS: free with attribution to NIER, Republic of Korea; simulated: as no2sr",
 }
 
 
-def made_model(role: str, weights: dict[str, np.ndarray], stated: dict[str, Any]) -> Model:
+def make_model(role: str, weights: dict[str, np.ndarray], stated: dict[str, Any]) -> Model:
     """Build the network that has these weights, and write its card."""
     filters = weights["head/bias"].size
     blocks = sum(name.endswith("_a/bias") for name in weights)
@@ -74,7 +75,7 @@ def main(folder: Path, figures: Path | None = None) -> None:
     for role in CHANNELS:
         path = folder / f"{role}_weights.npz"
         if path.is_file():
-            model = made_model(role, dict(np.load(path)), stated.get(role, {}))
+            model = make_model(role, dict(np.load(path)), stated.get(role, {}))
             print(no2sr.save_model(model, home / role, overwrite=True))
 
 

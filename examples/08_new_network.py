@@ -13,9 +13,7 @@ import no2sr
 from no2sr.networks.registry import NETWORKS
 from no2sr.simulation.scenes import add_noise, scene
 
-GRID = (
-    "fine"  # it works on the image after bicubic interpolation; "coarse" ones refine it themselves
-)
+GRID = "fine"  # it works on the bicubic image; a "coarse" one refines the image itself
 
 
 def build(*, depth: int = 5, width: int = 24):
@@ -34,13 +32,13 @@ def reach(*, depth: int = 5, **_):
     return depth, 0
 
 
-# %% Give it a name in this process, or, in a package of your own, in pyproject.toml:
-#
-#     [project.entry-points."no2sr.networks"]
-#     vdsr = "my_package.vdsr"            # or "my_package.networks:VDSR"
-#
-# Once that package is installed, no2sr finds the network: no2sr train ... --network vdsr
+# %% Give it a name in this process. A package of your own does that for every process.
 NETWORKS["vdsr"] = __name__
+
+PYPROJECT = """
+[project.entry-points."no2sr.networks"]
+vdsr = "my_package.vdsr"  # a module, or "module:attribute"
+"""  # once that package is installed: no2sr train ... --network vdsr
 
 # %% Train it like any other.
 if __name__ == "__main__":

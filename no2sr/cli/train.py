@@ -128,7 +128,7 @@ def _settings(command: Any) -> Any:
     type=click.Choice(["float32", "bfloat16"]),
     default="float32",
     show_default=True,
-    help="Precision of the layers during training; bfloat16 is about twice as fast if the CPU has it.",
+    help="Precision of the layers during training; bfloat16 is twice as fast if the CPU has it.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the model if it exists.")
 @options.quiet
@@ -139,10 +139,10 @@ def command(
 ) -> None:
     """Train a network on fine images of your own.
 
-    Each IMAGE is a file that no2sr reads, on the finest grid that you have. It is averaged to a grid
-    SCALE times coarser, and the network learns to restore the difference. Pictures (PNG, BMP, JPEG)
-    train a network for pictures. If a run is interrupted, give the same command again: it continues
-    and ends with the same weights.
+    Each IMAGE is a file that no2sr reads, on the finest grid that you have. It is averaged to a
+    grid SCALE times coarser, and the network learns to restore the difference. Pictures (PNG, BMP,
+    JPEG) train a network for pictures. If a run is interrupted, give the same command again: it
+    continues and ends with the same weights.
 
     \b
     Examples:

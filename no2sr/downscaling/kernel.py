@@ -164,7 +164,7 @@ class NetworkMethod:
         return estimate_total(cut, self.scale, judge.card, judge.load())
 
 
-def _restore(fine: NDArray[np.float32] | None, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _restore(fine: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Put the gaps back."""
     if valid.all():
         return fine

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from no2sr.downscaling.noise import Noise
-    from no2sr.steps.conserve import Kind
     from no2sr.downscaling.settings import AnyMethod, Conserve, Edges
+    from no2sr.steps.conserve import Kind
 
 __all__ = [
     "LEAST_CELLS",

@@ -127,7 +127,7 @@ def test_a_folder_that_is_no_model_is_refused_at_once(no2sr_command, tmp_path):
 @pytest.mark.parametrize(
     ("more", "code", "said"),
     [
-        (["--hyperparameter", "kernels"], 2, "give a name and numbers, as kernels=9,1,5"),
+        (["--hyperparameter", "kernels"], 2, "give a name and numbers, such as kernels=9,1,5"),
         (["--hyperparameter", "depth=4"], 1, "no hyperparameter depth; use filters, kernels"),
         (["--network", "vdsr"], 1, "no network 'vdsr'; use one of denoiser, edsr, espcn, srcnn"),
         (["--batch", "0"], 1, "batch is 0 in the settings; use at least 1"),

@@ -96,7 +96,7 @@ def test_an_unknown_engine_is_refused(model):
 def test_a_precision_that_an_engine_lacks_is_refused(model, engine):
     with pytest.raises(SettingsError, match="computes in float32, not in 'bfloat16'; use"):
         make_engine(model, name=engine, precision="bfloat16")
-    with pytest.raises(SettingsError, match="expected float32 or bfloat16"):
+    with pytest.raises(SettingsError, match="computes in float32, bfloat16 or int8, not in"):
         downscale(np.nan, engine="openvino", precision="float64")
 
 

@@ -72,6 +72,7 @@ def installed(monkeypatch):
 
 
 def test_networks_of_other_packages_are_listed_and_taken_names_logged(installed, caplog):
+    caplog.set_level("WARNING", logger="no2sr")
     ours = {"denoiser", "edsr", "espcn", "srcnn"}
     theirs = {"absent", "computed", "empty", "missing", "pooled", "stated"}
     assert set(available_networks()) == ours | theirs

@@ -90,9 +90,7 @@ def test_training_goes_on_from_a_model_without_blowing_it_up(image, learnt):
 
 def test_feature_maps_that_do_not_group_are_refused(image):
     settings = dataclasses.replace(SETTINGS, hyperparameters={"filters": (12, 8)})
-    with pytest.raises(
-        SettingsError, match="12 feature maps, but a symmetric network needs a multiple of 8"
-    ):
+    with pytest.raises(SettingsError, match="symmetric network needs a multiple of 8"):
         train([image], network="espcn", scale=2, settings=settings)
 
 

@@ -52,11 +52,10 @@ def make_engine(model: Model, *, name: str = "onnxruntime", precision: str = "fl
         raise SettingsError(f"engine is {name!r}; use one of {', '.join(_MAKERS)}")
     maker, precisions = _MAKERS[name]
     if precision not in precisions:
-        able = [engine for engine, (_, known) in _MAKERS.items() if precision in known]
+        able = [engine for engine, (_, kinds) in _MAKERS.items() if precision in kinds]
         advice = f"use engine={able[0]!r}" if able else f"use precision={precisions[0]!r}"
-        raise SettingsError(
-            f"engine {name} computes in {' or '.join(precisions)}, not in {precision!r}; {advice}"
-        )
+        known = " or ".join(filter(None, (", ".join(precisions[:-1]), precisions[-1])))
+        raise SettingsError(f"engine {name} computes in {known}, not in {precision!r}; {advice}")
     return maker(model, precision)
 
 

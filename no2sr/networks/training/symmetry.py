@@ -51,8 +51,8 @@ class Symmetry:
         for layer in layers:
             rows, _, given, made = layer.kernel.shape
             last = _squares(cells) if layer is layers[-1] else _groups(made, layer.name)
-            first = np.zeros((len(ELEMENTS), 1), dtype=np.intp)
-            inward = first if given == 1 else _groups(given, layer.name)
+            first = np.tile(np.arange(given), (len(ELEMENTS), 1))  # fields know no direction
+            inward = first if layer is layers[0] else _groups(given, layer.name)
             # In the order of the weights of a layer: its kernel, taps in one axis, and its bias.
             self.moves += [[_squares(rows), inward, last], [last]]
 
