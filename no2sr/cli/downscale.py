@@ -22,6 +22,8 @@ from no2sr.core.names import check_name
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    import xarray as xr
+
     from no2sr.cli.batch import Work
     from no2sr.downscaling.run import Workers
     from no2sr.downscaling.settings import Reading, Refining, Running, Writing
@@ -151,13 +153,35 @@ def _run(
         coarse, fine = refine_input(
             given,
             job.out,
-            refining=refining,
+            refining=_in_unit_of(column, refining),
             writing=replace(writing, unit=unit),
             running=running,
             progress=progress,
         )
     grids = {"grid_in": grid_in_words(coarse), "grid_out": grid_in_words(fine)}
     return {**grids, "source": fine.attrs.get("source"), **noted(fine.attrs)}
+
+
+def _noise_in_words(facts: dict[str, Any]) -> str:
+    """Say what was done about noise, or what could be."""
+    if "no2sr_noise" not in facts:
+        return "not known; if you know it, --noise NUMBER (umol m-2) takes it off"
+    if "no2sr_departure_rms" not in facts:
+        return "zero; nothing was taken off"
+    return (
+        f"taken off: cells moved by {facts['no2sr_departure_rms']:.2f} standard deviations of it "
+        f"on average, {facts['no2sr_departure_max']:.1f} at most"
+    )
+
+
+def _in_unit_of(column: xr.DataArray, refining: Refining) -> Refining:
+    """Return the settings with a noise in the unit of the column, not in umol m-2."""
+    from no2sr.core.units import factor, is_column
+
+    units = str(column.attrs.get("units", ""))
+    if not isinstance(refining.noise, float) or not is_column(units):
+        return refining
+    return replace(refining, noise=refining.noise * factor("umol m-2", units))
 
 
 def _summary(outcome: Outcome) -> list[tuple[str, str]]:
@@ -172,5 +196,6 @@ def _summary(outcome: Outcome) -> list[tuple[str, str]]:
             "largest conservation residual",
             f"{facts['no2sr_closure_max']:.1e} standard deviations of the input",
         ),
+        ("noise", _noise_in_words(facts)),
         ("seconds", f"{outcome.seconds:.1f}"),
     ]

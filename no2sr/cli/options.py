@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -85,6 +86,22 @@ def _parse_limits(
                 f"{text!r} is no limit; give a name and a number, as eff_cloud_fraction=0.5"
             ) from None
     return limits or None
+
+
+def _parse_noise(_ctx: click.Context, _option: click.Parameter, text: str) -> str | float | None:
+    if text in ("auto", "estimate"):
+        return text
+    if text == "none":
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise click.BadParameter(
+            f"{text!r} is no noise; give auto, none, estimate, or one standard deviation, as 7"
+        )
+    return number
 
 
 def _check_unit(_ctx: click.Context, _option: click.Parameter, unit: str | None) -> str | None:
@@ -239,11 +256,27 @@ _REFINING = (
         help="Keep the full extent, or cut the rim that saw padding.",
     ),
     click.option(
-        "--conserve",
-        type=click.Choice(["additive", "multiplicative"]),
-        default="additive",
+        "--noise",
+        metavar="auto|none|estimate|NUMBER",
+        default="auto",
         show_default=True,
-        help="How block means are made what was observed.",
+        callback=_parse_noise,
+        help="Noise of the input: what its own layer says, none, an estimate from the grid, or one "
+        "standard deviation in umol m-2 (for another quantity, in its unit).",
+    ),
+    click.option(
+        "--conserve",
+        type=click.Choice(["auto", "noise", "additive", "multiplicative"]),
+        default="auto",
+        show_default=True,
+        help="Hold block means to the observation within its noise, or exactly; auto is noise "
+        "where noise is known, else additive.",
+    ),
+    click.option(
+        "--uncertainty/--no-uncertainty",
+        default=True,
+        show_default=True,
+        help="State the uncertainty of every value; in GeoTIFF as OUT_uncertainty.tif.",
     ),
     click.option(
         "--engine",
@@ -260,7 +293,16 @@ _REFINING = (
         help="Of the arithmetic in the network; fewer bits with openvino only.",
     ),
 )
-_REFINED = ("scale", "model", "edges", "conserve", "engine", "precision")
+_REFINED = (
+    "scale",
+    "model",
+    "edges",
+    "noise",
+    "conserve",
+    "uncertainty",
+    "engine",
+    "precision",
+)
 _READ = (
     "reader",
     "variable",

@@ -86,6 +86,7 @@ class NetworkMethod:
             "conserve": self.conserve,
         }
         if self.denoiser is not None:
+            told["noise"] = "taken off before refining"
             told["noise_step_sha256"] = self.denoiser.card.checksum
         return told
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import xarray as xr
 
-from no2sr.core.door import enter
-from no2sr.core.door.companions import check_uncertainty
+from no2sr.core.door.companions import enter_uncertainty
 from no2sr.core.errors import NoiseError, SettingsError
 from no2sr.core.layers import RANDOM
 from no2sr.steps.sampling import effective_resolution
@@ -62,7 +61,7 @@ def choose_noise(
         given = (
             noise if noise.attrs.get("units") else noise.assign_attrs(units=image.attrs["units"])
         )
-        return check_uncertainty(enter(given), image)
+        return enter_uncertainty(given, image)
     return _constant(image, _check_number(noise))
 
 

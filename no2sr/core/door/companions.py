@@ -16,7 +16,7 @@ from no2sr.core.units import canonical_unit, factor, is_column
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["check_uncertainty", "enter_companions"]
+__all__ = ["enter_companions", "enter_uncertainty"]
 
 
 def enter_companions(
@@ -47,34 +47,40 @@ def enter_companions(
         return {}
     found = companions_of(dataset, str(image.name))
     return {
-        layer: check_uncertainty(_enter(dataset, str(found[layer].name)), image)
+        layer: enter_uncertainty(dataset, image, variable=str(found[layer].name))
         for layer in layers
         if layer in found
     }
 
 
-def _enter(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    try:
-        return enter(dataset, variable=name)
-    except NoValidPixelsError as error:
-        raise NoiseError(
-            f"{name} holds no value at all; leave it out, or pass noise=None"
-        ) from error
-
-
-def check_uncertainty(layer: xr.DataArray, image: xr.DataArray) -> xr.DataArray:
-    """Return an uncertainty in the unit of its image.
+def enter_uncertainty(
+    dataset: xr.Dataset | xr.DataArray, image: xr.DataArray, *, variable: str | None = None
+) -> xr.DataArray:
+    """Make a strict image of an uncertainty, in the unit of its column.
 
     Parameters
     ----------
-    layer, image : DataArray, (y, x) or (time, y, x)
-        Strict images. Values of a dask-backed layer are not looked at.
+    dataset : Dataset or DataArray
+        As for `no2sr.core.door.enter`.
+    image : DataArray, (y, x) or (time, y, x)
+        The strict image of the column.
+    variable : str, optional
 
     Raises
     ------
     NoiseError
         As for `enter_companions`.
     """
+    try:
+        layer = enter(dataset, variable=variable)
+    except NoValidPixelsError as error:
+        name = variable or getattr(dataset, "name", None) or "the noise"
+        raise NoiseError(f"{name} holds no value at all; leave it out") from error
+    return _check(layer, image)
+
+
+def _check(layer: xr.DataArray, image: xr.DataArray) -> xr.DataArray:
+    """Return an uncertainty in the unit of its image; of a lazy one no value is looked at."""
     name = layer.name
     if layer.shape != image.shape or not np.allclose(
         transform_of(layer)[:6], transform_of(image)[:6], rtol=1e-6
