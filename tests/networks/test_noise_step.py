@@ -10,8 +10,9 @@ import pytest
 from no2sr.core.errors import CardMismatchError, SettingsError, UnknownModelError
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.engines.make import make_engine
-from no2sr.networks.inference import Prepared, super_resolve
+from no2sr.networks.inference import super_resolve
 from no2sr.networks.noise_step import KNEES, denoise, estimate_uncertainty
+from no2sr.networks.prepared import Prepared
 from no2sr.networks.receptive_field import footprint
 from no2sr.networks.registry import build_network
 from no2sr.networks.store import available_models, found_here, load_keras, load_model, save_model
@@ -174,6 +175,9 @@ def test_misuse_is_named(denoiser, uncertainty, block):
     column, noise = block
     engine = make_engine(denoiser)
     prepared = Prepared(column, denoiser.card, layers={"noise": noise})
+    pytest.importorskip("openvino")
+    with pytest.raises(SettingsError, match="takes more than the column, and precision int8"):
+        make_engine(denoiser, name="openvino", precision="int8")
     with pytest.raises(SettingsError, match="model denoiser needs the layer 'noise'"):
         denoise(Prepared(column, denoiser.card), engine)
     with pytest.raises(CardMismatchError, match="is for denoiser and keeps the coarse grid"):
