@@ -41,7 +41,7 @@ class ModelCard:
     grid : {"fine", "coarse"}
         Grid that the network works on: the image after bicubic interpolation, or the coarse image.
     inputs : tuple of str
-        Names of its input channels, see `no2sr.networks.inference.Prepared`.
+        Names of its input channels, see `no2sr.networks.prepared.Prepared`.
     outputs : tuple of str
         Names of its output channels.
     radius : int

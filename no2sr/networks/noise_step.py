@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from no2sr.networks.card import ModelCard, Role
     from no2sr.networks.engines.port import Engine
-    from no2sr.networks.inference import Prepared
+    from no2sr.networks.prepared import Prepared
     from no2sr.steps.tiles import Tile
 
 __all__ = ["Uncertainty", "denoise", "estimate_uncertainty"]

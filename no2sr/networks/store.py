@@ -1,8 +1,8 @@
 """Save and load models: a folder with ``network.keras``, ``network.onnx`` and ``card.json``.
 
-Loading never runs code from a file: Keras' safe mode refuses Lambda layers and foreign classes,
-and both network files are first compared with the SHA-256 on the card. A network with layers that
-the ONNX writer does not know has no ``network.onnx``; its card says why.
+Loading never runs code: Keras' safe mode refuses Lambda layers and foreign classes, and both network
+files are first compared with the SHA-256 on the card. If the ONNX writer does not know a layer,
+there is no ``network.onnx``, and the card says why.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ __all__ = [
 ]
 
 log = logging.getLogger("no2sr")
-
 CARD = "card.json"
 KERAS_FILE = "network.keras"
 ONNX_FILE = "network.onnx"
@@ -85,14 +84,13 @@ def load_model(
         Fine cells along each side of a coarse one. Needed with a name and with SRCNN weights; with
         a folder or a card it is compared with the card. The denoiser needs none.
     card : ModelCard or mapping, optional
-        What a ``.keras`` or ``.onnx`` file is. Of a mapping only ``scale`` is needed, and for ONNX
-        ``radius`` and ``shrink``. ``network.keras`` and ``network.onnx`` that no2sr saved have a
-        card beside them: give their folder.
+        Needed with a ``.keras`` or ``.onnx`` file. A mapping needs ``scale``, and for ONNX also
+        ``radius`` and ``shrink``.
 
     Returns
     -------
     Model
-        The Keras network of a folder is loaded only by the engine that needs it.
+        Only the engine that needs the Keras network of a folder loads it.
 
     Raises
     ------
@@ -139,7 +137,7 @@ def shipped(name: str, scale: int | None) -> Path:
     Raises
     ------
     UnknownModelError
-        If there are no such weights; the message lists those there are.
+        If there are no such weights.
     """
     cards = available_models(role=None)
     root = Path(str(files("no2sr").joinpath("weights")))
@@ -194,7 +192,6 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
     Returns
     -------
     Path
-        The folder.
 
     Raises
     ------
@@ -246,7 +243,7 @@ def load_keras(model: Model) -> keras.Model:
     Raises
     ------
     CardMismatchError
-        If the file is damaged or holds foreign code.
+        If its file is damaged or holds foreign code.
     """
     if model.build is not None:
         return model.build()

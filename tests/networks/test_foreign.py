@@ -87,6 +87,8 @@ def test_an_onnx_file_of_channels_first_runs(tmp_path):
     assert no2sr.downscale(scene((40, 40), seed=0), scale=2, model=model).notnull().any()
     with pytest.raises(ModelError, match="no Keras network; use engine='onnxruntime'"):
         make_engine(model, name="tensorflow")
+    with pytest.raises(ModelError, match="from an ONNX file; use engine='onnxruntime'"):
+        make_engine(model, name="openvino")
     with pytest.raises(ModelError, match="keep the file and its card"):
         save_model(model, tmp_path / "saved")
 

@@ -14,7 +14,8 @@ from no2sr import downscale
 from no2sr.core.errors import MissingDependencyError, SettingsError
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.engines.make import make_engine
-from no2sr.networks.inference import Prepared, super_resolve
+from no2sr.networks.inference import super_resolve
+from no2sr.networks.prepared import Prepared
 from no2sr.networks.registry import build_network
 from no2sr.networks.store import load_model
 from no2sr.steps.resample import upsample

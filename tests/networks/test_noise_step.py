@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from no2sr.core.errors import CardMismatchError, SettingsError, UnknownModelError
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.engines.make import make_engine
-from no2sr.networks.inference import Prepared, super_resolve
+from no2sr.networks.inference import super_resolve
 from no2sr.networks.noise_step import KNEES, denoise, estimate_uncertainty
+from no2sr.networks.prepared import Prepared
+from no2sr.networks.receptive_field import footprint
 from no2sr.networks.registry import build_network
-from no2sr.networks.store import available_models, load_model, save_model
+from no2sr.networks.store import available_models, found_here, load_keras, load_model, save_model
+from no2sr.simulation.scenes import scene
 
 SHARES = tuple(f"share_{k}" for k in range(1, len(KNEES) + 2))
 DETAILS = tuple(f"detail_x{s}{end}" for s in (2, 3, 4) for end in ("", "_noise"))
@@ -170,6 +175,9 @@ def test_misuse_is_named(denoiser, uncertainty, block):
     column, noise = block
     engine = make_engine(denoiser)
     prepared = Prepared(column, denoiser.card, layers={"noise": noise})
+    pytest.importorskip("openvino")
+    with pytest.raises(SettingsError, match="takes more than the column, and precision int8"):
+        make_engine(denoiser, name="openvino", precision="int8")
     with pytest.raises(SettingsError, match="model denoiser needs the layer 'noise'"):
         denoise(Prepared(column, denoiser.card), engine)
     with pytest.raises(CardMismatchError, match="is for denoiser and keeps the coarse grid"):
@@ -216,3 +224,42 @@ def test_the_denoiser_stands_apart_from_the_networks():
     assert {card.role for card in available_models()} == {"super-resolution"}
     with pytest.raises(UnknownModelError):
         load_model("denoiser", scale=4)
+
+
+@pytest.mark.parametrize(
+    ("role", "radius", "outputs"), [("denoiser", 9, 1), ("uncertainty", 7, 10)]
+)
+def test_the_shipped_networks_are_those_of_the_training(role, radius, outputs):
+    model = load_model(role)
+    network = load_keras(model)
+    assert footprint(network) == (model.card.radius, model.card.shrink) == (radius, radius)
+    assert network.count_params() == model.card.parameters
+    assert len(model.card.outputs) == outputs
+    assert model.card.training["licence"]
+    assert load_model(role, scale=1).card == model.card
+    assert found_here(replace(model, folder=model.folder.with_name("elsewhere"))) == model
+
+
+def test_the_shipped_denoiser_takes_noise_off():
+    rng = np.random.default_rng(20)
+    denoiser = load_model("denoiser")
+    engine = make_engine(denoiser)
+    truth = scene((104, 104), seed=77).values * 1.0
+    level = 0.5 * truth.std()
+    noisy = (truth + level * rng.standard_normal(truth.shape)).astype(np.float32)
+    noise = np.full_like(noisy, level)
+    found = denoise(Prepared(noisy, denoiser.card, layers={"noise": noise}), engine)
+    halo = denoiser.card.halo
+    inner = (slice(halo, -halo), slice(halo, -halo))
+    before, after = (np.sqrt(np.mean((a - truth[inner]) ** 2)) for a in (noisy[inner], found))
+    assert after < 0.6 * before
+
+
+def test_gaps_of_the_noise_are_filled_from_around(denoiser, block):
+    column, noise = block
+    noise = noise.copy()
+    hole = np.s_[30:33, 30:33]
+    noise[hole] = np.nan
+    filled = Prepared(column, denoiser.card, layers={"noise": noise}).layer("noise")
+    assert np.isfinite(filled).all()
+    assert (filled[hole] > 0).all()

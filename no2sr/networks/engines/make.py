@@ -73,6 +73,15 @@ def _openvino_engine(model: Model, precision: str) -> Engine:
     """Run the ONNX form with OpenVINO, which also computes with fewer bits."""
     from no2sr.networks.engines.openvino_engine import openvino_engine
 
+    if model.onnx is not None:
+        raise ModelError(
+            f"model {model.card.name} comes from an ONNX file; use engine='onnxruntime'"
+        )
+    if precision == "int8" and model.card.inputs != ("column",):
+        raise SettingsError(
+            f"model {model.card.name} takes more than the column, and precision int8 is measured on "
+            "columns alone; use precision='bfloat16'"
+        )
     try:
         graph = _graph_of(model)
     except UnwritableError as error:

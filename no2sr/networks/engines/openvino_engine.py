@@ -17,7 +17,8 @@ import numpy as np
 
 from no2sr.core.errors import MissingDependencyError, SettingsError
 from no2sr.networks.engines.port import in_multiples
-from no2sr.networks.inference import Prepared, corrected
+from no2sr.networks.inference import corrected
+from no2sr.networks.prepared import Prepared
 from no2sr.simulation.scenes import add_noise, scene
 from no2sr.steps.tiles import cut_tiles, trim
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.networks.inference import Prepared
+from no2sr.networks.prepared import Prepared
 from no2sr.steps.conserve import block_mean, conserve
 from no2sr.steps.tiles import Tile, trim
 
