@@ -79,7 +79,7 @@ def add_uncertainty(
     if TOTAL in layers_in(scene):
         return scene
     column = enter_layer(scene)
-    column = column.rename(column.name or COLUMN)
+    column = column.rename(COLUMN if column.name is None else column.name)
     chosen: dict[str, Any] = {} if time is None or "time" not in column.dims else {"time": time}
     # Readers take an uncertainty for a column only if it is asked for.
     beside, chosen["variable"] = layer_path(path, TOTAL), "1"

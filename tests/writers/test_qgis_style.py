@@ -6,11 +6,11 @@ What QGIS itself makes of them is tested in `tests/qgis`.
 from __future__ import annotations
 
 import shutil
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import no2sr.core.errors as err
 from no2sr.core.colours import ramp, robust_limits
@@ -20,6 +20,9 @@ from no2sr.writers.dispatch import write
 from no2sr.writers.geotiff import write_geotiff
 from no2sr.writers.netcdf import write_netcdf
 from no2sr.writers.qgis_style import style_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def make(values: np.ndarray, **attrs: str) -> xr.DataArray:
