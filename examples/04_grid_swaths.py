@@ -1,4 +1,4 @@
-"""Put swaths on one grid, and see how much of each cell was observed and how well.
+"""Put swaths on one grid, and see how much of each cell was observed.
 
 python examples/04_grid_swaths.py [out folder]
 """
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+import no2sr
 from no2sr.readers.opening.opener import grid_no2
 from no2sr.views.plotting import plot_map
-from no2sr.writers.level3 import write_level3
 
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")
@@ -20,11 +20,11 @@ orbits = [*(root / "sample_data").glob("S5P_*.nc")] * 2
 gridded = grid_no2(orbits, bbox=(76, 24, 84, 29), resolution=0.1, qa_min=0.5)
 print(gridded)
 
-# %% Cells that were seen in part only are less certain: keep those seen to at least a half.
+# %% Cells that were observed in part are less certain: keep those of which at least half was seen.
 column = gridded["column"].where(gridded["coverage"] >= 0.5)
 print(f"{float(np.isnan(column).mean()):.0%} gaps, up to {int(gridded['count'].max())} pixels")
 
-# %% One GeoTIFF for each quantity, each with its style for QGIS.
-for path in write_level3(gridded, out / "l3.tif", overwrite=True, unit="umol", style=True):
-    print(path.name)
+# %% One GeoTIFF for each layer, each with its style for QGIS.
+no2sr.write(gridded, out / "l3.tif", overwrite=True, unit="umol", style=True)
+print(*sorted(path.name for path in out.glob("l3*.tif")))
 plot_map(column, title="two orbits at 0.1°").savefig(out / "grid_column.png", dpi=100)

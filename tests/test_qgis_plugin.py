@@ -95,7 +95,7 @@ def test_a_missing_program_says_what_to_install(program, monkeypatch, tmp_path):
 @pytest.mark.parametrize("version", ["no2sr 0.0.9", "no2sr, version 0.0.9"])
 def test_an_old_program_says_how_to_upgrade(program, make, version):
     make(version=version)
-    with pytest.raises(program.ProgramError, match=r"is version 0\.0\.9.*expected 0\.1\.0.*--upg"):
+    with pytest.raises(program.ProgramError, match=r"is version 0\.0\.9.*needs 0\.1\.0.*--upg"):
         program.find()
 
 
@@ -174,7 +174,7 @@ def test_progress_arrives_while_the_program_runs(program, make, tmp_path):
         ("print('Error: a.nc holds no NO2; take b.nc', file=sys.stderr)", "a.nc holds no NO2; tak"),
         ("print('Usage: x\\nError: no such option', file=sys.stderr)", "no such option"),
         ("raise SystemError('broken')", "SystemError: broken"),
-        ("print('only this')", "ended with code 3 and said nothing"),
+        ("print('only this')", "ended with code 3 and without a message"),
     ],
 )
 def test_a_failure_is_told_in_the_words_of_the_program(program, make, line, told):

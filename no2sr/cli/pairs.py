@@ -74,11 +74,12 @@ def add_uncertainty(
     import no2sr
     from no2sr.core.errors import MissingVariableError
     from no2sr.core.layers import TOTAL, assemble_scene, layer_name
-    from no2sr.writers.layers import enter_layer, layer_path, layers_in
+    from no2sr.writers.layers import COLUMN, enter_layer, layer_path, layers_in
 
     if TOTAL in layers_in(scene):
         return scene
     column = enter_layer(scene)
+    column = column.rename(COLUMN if column.name is None else column.name)
     chosen: dict[str, Any] = {} if time is None or "time" not in column.dims else {"time": time}
     # Readers take an uncertainty for a column only if it is asked for.
     beside, chosen["variable"] = layer_path(path, TOTAL), "1"

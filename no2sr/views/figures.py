@@ -129,13 +129,15 @@ def draw_spectra(comparison: Comparison) -> Figure:
 
     spectra = mean_spectra(comparison)
     nyquist = 1 / (2 * comparison.scale)
+    factor, unit = shown_unit(comparison.unit)
+    by = factor**2
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.loglog(spectra.frequencies, spectra.reference, "k", linewidth=2, label="reference")
+    left.loglog(spectra.frequencies, by * spectra.reference, "k", linewidth=2, label="reference")
     for index, label in enumerate(comparison.methods):
         style: dict[str, Any] = {"color": f"C{index % 10}", "label": label}
         style["linestyle"] = "--" if label in comparison.classical else "-"
-        left.loglog(spectra.frequencies, spectra.estimates[label], **style)
+        left.loglog(spectra.frequencies, by * spectra.estimates[label], **style)
         right.semilogx(spectra.frequencies, spectra.errors[label] / spectra.reference, **style)
     right.axhline(0.5, color="0.6", linewidth=1)
     for axis in (left, right):
@@ -144,7 +146,7 @@ def draw_spectra(comparison: Comparison) -> Figure:
         axis.set_xticks(1 / WAVELENGTHS, [f"{wavelength}" for wavelength in WAVELENGTHS])
         axis.minorticks_off()
     right.set_ylim(0, MOST_ERROR)
-    left.set_ylabel(f"power / ({comparison.unit})$^2$")
+    left.set_ylabel(f"power / ({unit})$^2$")
     right.set_ylabel("power of the error / power of the reference")
     figure.legend(*left.get_legend_handles_labels(), loc="outside right center", fontsize="small")
     return figure

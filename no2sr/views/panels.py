@@ -34,7 +34,7 @@ def colour_map(name: str = RAMP) -> Colormap:
 class Panels:
     """Images that share a colour scale.
 
-    Parameters
+    Attributes
     ----------
     images : mapping of str to array, (y, x)
         Images by title; each covers the same bounds at a resolution of its own.
@@ -60,9 +60,13 @@ def draw_panels(
 
     Parameters
     ----------
-    images, label, colours
-        As for `Panels`.
+    images : mapping of str to array, (y, x)
+        Images by title.
     bounds : (west, south, east, north)
+    label : str
+        Label of the colour bar.
+    **colours
+        As for `Panels`.
 
     Returns
     -------

@@ -8,8 +8,10 @@ from pathlib import Path
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessingAlgorithm,
+    QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingLayerPostProcessorInterface,
+    QgsProcessingOutputRasterLayer,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
@@ -27,7 +29,7 @@ _SUBDATASET = re.compile(r'NETCDF:"?(?P<path>.+?)"?:(?://)?(?P<variable>[^:"]+)'
 
 
 class Styler(QgsProcessingLayerPostProcessorInterface):
-    """Gives a loaded result the style beside it: Processing loads results without theirs."""
+    """Applies the style beside a result: Processing loads results without it."""
 
     def postProcessLayer(self, layer, context, feedback):
         """Apply the style."""
@@ -35,18 +37,30 @@ class Styler(QgsProcessingLayerPostProcessorInterface):
         layer.triggerRepaint()
 
 
-STYLER = Styler()  # QGIS does not keep it alive
+class HiddenStyler(Styler):
+    """Applies the style and switches the layer off in the legend."""
+
+    def postProcessLayer(self, layer, context, feedback):
+        """Apply the style, and leave the layer for the user to switch on."""
+        super().postProcessLayer(layer, context, feedback)
+        project = context.project()
+        node = project.layerTreeRoot().findLayer(layer.id()) if project else None
+        if node is not None:
+            node.setItemVisibilityChecked(False)
+
+
+STYLER, HIDDEN = Styler(), HiddenStyler()  # QGIS does not keep them alive
 
 
 class Algorithm(QgsProcessingAlgorithm):
-    """An algorithm of the provider; its class states the names and what the help says."""
+    """An algorithm of the provider; its class states its names and its help."""
 
     NAME = TITLE = HELP = ""
     output = None
     TAGS = ("NO2", "air quality", "Sentinel-5P", "TROPOMI", "TEMPO", "GEMS")
 
     def createInstance(self):
-        """Return a new one, as Processing asks for every run."""
+        """Make a new instance, as Processing asks for every run."""
         return type(self)()
 
     def name(self):
@@ -58,11 +72,11 @@ class Algorithm(QgsProcessingAlgorithm):
         return self.tr(self.TITLE)
 
     def shortHelpString(self):
-        """Return what stands beside the parameters."""
+        """Return the help beside the parameters."""
         return self.tr(self.HELP)
 
     def tags(self):
-        """Return more words to be found by."""
+        """Return more words to search for."""
         return list(self.TAGS)
 
     def icon(self):
@@ -70,11 +84,11 @@ class Algorithm(QgsProcessingAlgorithm):
         return self.provider().icon()
 
     def tr(self, text):
-        """Translate a text, if somebody translated it."""
+        """Translate a text, if there is a translation."""
         return QCoreApplication.translate("no2sr", text)
 
     def add_advanced(self, parameter):
-        """Add a parameter below the fold."""
+        """Add a parameter to the advanced ones."""
         advanced = QgsProcessingParameterDefinition.FlagAdvanced
         parameter.setFlags(parameter.flags() | advanced)
         self.addParameter(parameter)
@@ -85,13 +99,15 @@ class Algorithm(QgsProcessingAlgorithm):
         self.addParameter(QgsProcessingParameterExtent("EXTENT", label, optional=True))
 
     def add_unit_and_output(self, label):
-        """Add how the result is written and where."""
+        """Add the unit of the result, its file, and the uncertainty that may come with it."""
         self.addParameter(
             QgsProcessingParameterEnum(
                 "UNIT", self.tr("Unit of the result"), _UNITS_IN_WORDS, defaultValue=0
             )
         )
         self.addParameter(QgsProcessingParameterRasterDestination("OUTPUT", label))
+        uncertainty = self.tr("Uncertainty, if it is known")
+        self.addOutput(QgsProcessingOutputRasterLayer("UNCERTAINTY", uncertainty))
 
     def box(self, parameters, context):
         """Return the option that names the region, in degrees."""
@@ -107,7 +123,7 @@ class Algorithm(QgsProcessingAlgorithm):
         return ["--unit", UNITS[self.parameterAsEnum(parameters, "UNIT", context)]]
 
     def prepareAlgorithm(self, parameters, context, feedback):
-        """Find the program before anything else, and read the parameters in the main thread."""
+        """Find the program first, and read the parameters in the main thread."""
         try:
             self.command = [program.find(program_setting()), *self.arguments(parameters, context)]
         except program.ProgramError as error:
@@ -121,7 +137,7 @@ class Algorithm(QgsProcessingAlgorithm):
     def run_program(self, feedback):
         """Run the program and return what it printed.
 
-        The file that `arguments` put into ``self.output``, if any, is what it writes.
+        If `arguments` set ``self.output``, that is the file that the program writes.
         """
         try:
             said = program.run(self.command, feedback, output=self.output)
@@ -132,26 +148,46 @@ class Algorithm(QgsProcessingAlgorithm):
         return said
 
     def write_raster(self, context, feedback):
-        """Run the program, and have the raster that it writes loaded in its style."""
+        """Run the program, and load what it writes in its style.
+
+        The uncertainty, if there is one, is switched off in the legend.
+        """
         self.run_program(feedback)
+        uncertainty = beside(self.output, "uncertainty")
+        results = {"OUTPUT": self.output}
+        if Path(uncertainty).exists():
+            results["UNCERTAINTY"] = uncertainty
         if context.willLoadLayerOnCompletion(self.output):
-            context.layerToLoadOnCompletionDetails(self.output).setPostProcessor(STYLER)
+            details = context.layerToLoadOnCompletionDetails(self.output)
+            details.setPostProcessor(STYLER)
+            if "UNCERTAINTY" in results:
+                name = self.tr("Uncertainty of: {}").format(details.name)
+                hidden = QgsProcessingContext.LayerDetails(name, details.project, "UNCERTAINTY")
+                hidden.setPostProcessor(HIDDEN)
+                context.addLayerToLoadOnCompletion(uncertainty, hidden)
+        return results
+
+
+def beside(path, layer):
+    """Name the file of a layer beside a raster, such as ``a_uncertainty.tif`` for ``a.tif``."""
+    path = Path(path)
+    return str(path.with_name(f"{path.stem}_{layer}{path.suffix}"))
 
 
 def file_of(source):
-    """Return the file behind a source, and the variable that it names.
+    """Find the file behind a source, and the variable that it names.
 
     Raises
     ------
     QgsProcessingException
-        If it is no file: a database, a service or a layer in memory.
+        If the source is not a file but a database, a service or a layer in memory.
     """
     match = _SUBDATASET.fullmatch(source)
-    # After a bar, QGIS keeps options for opening.
+    # QGIS puts options for opening after a bar.
     path = Path(match["path"] if match else source.partition("|")[0])
     if not path.is_file():
         raise QgsProcessingException(
-            f"{source!r} is not a file on this computer, expected one; "
-            "export a layer that is none as GeoTIFF, and take that"
+            f"{source!r} is not a file on this computer; "
+            "export the layer as a GeoTIFF and use that file"
         )
     return str(path), match["variable"] if match else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qgis.core import (
     QgsProcessingException,
+    QgsProcessingParameterBoolean,
     QgsProcessingParameterEnum,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
@@ -22,15 +23,17 @@ class Downscale(Algorithm):
     NAME = "downscale"
     TITLE = "Downscale NO2 raster"
     HELP = (
-        "Makes every cell of a raster of NO2 columns a number of finer ones. The area-weighted "
-        "mean over each coarse cell stays what was observed; gaps stay gaps; bounds and CRS stay "
-        "what they were.\n\n"
+        "Divides every cell of a raster of NO2 columns into finer cells. The area-weighted mean "
+        "over each coarse cell remains what was observed; gaps remain gaps; bounds and CRS do not "
+        "change.\n\n"
         "A finer map is an estimate, not an observation: the detail inside a coarse cell is what "
-        "the network learned to expect there.\n\n"
-        "The raster is a GeoTIFF or NetCDF file. Swaths (level 2) are put on a grid first: see "
-        "Grid swath files. The result is a cloud-optimised GeoTIFF with a style.\n\n"
-        "The number of fine cells along each side of a coarse one must be one that the network was "
-        "trained for; no2sr models lists them."
+        "the network learned to expect there. Where no2sr can state the uncertainty of the "
+        "estimate, it is written beside the result and loaded, too, but switched off in the "
+        "legend.\n\n"
+        "The raster is a GeoTIFF or NetCDF file. Put swaths (level 2) on a grid first with Grid "
+        "swath files. The result is a cloud-optimised GeoTIFF with a style.\n\n"
+        "The number of fine cells along a coarse one must be one that the network was trained "
+        "for; no2sr models lists them."
     )
 
     def initAlgorithm(self, configuration=None):
@@ -47,16 +50,21 @@ class Downscale(Algorithm):
             QgsProcessingParameterEnum(
                 "EDGES",
                 self.tr("Edges"),
-                [self.tr("keep the full extent"), self.tr("cut the rim that saw padding")],
+                [self.tr("keep the full extent"), self.tr("cut the rim that padding affects")],
                 defaultValue=0,
             )
         )
         self.add_advanced(
             QgsProcessingParameterEnum(
                 "CONSERVE",
-                self.tr("How means are kept"),
+                self.tr("How means are conserved"),
                 [self.tr("by a shift"), self.tr("by a factor, which keeps signs")],
                 defaultValue=0,
+            )
+        )
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
+                "NO_UNCERTAINTY", self.tr("Leave the uncertainty out"), defaultValue=False
             )
         )
         self.add_advanced(
@@ -67,7 +75,7 @@ class Downscale(Algorithm):
         )
 
     def source(self, parameters, context):
-        """Return the source of the layer; what QGIS cannot draw may be a file that we can read."""
+        """Return the source of the layer; no2sr reads some files that QGIS cannot draw."""
         layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
         return layer.source() if layer else self.parameterAsString(parameters, "INPUT", context)
 
@@ -83,6 +91,10 @@ class Downscale(Algorithm):
             return True, ""
         return super().checkParameterValues(parameters, context)
 
+    def leaves_out(self, parameters, context):
+        """Tell whether the uncertainty is not wanted."""
+        return self.parameterAsBool(parameters, "NO_UNCERTAINTY", context)
+
     def arguments(self, parameters, context):
         """Return the arguments of the program."""
         path, variable = file_of(self.source(parameters, context))
@@ -95,6 +107,7 @@ class Downscale(Algorithm):
             *("--model", self.parameterAsString(parameters, "MODEL", context)),
             *("--edges", _EDGES[self.parameterAsEnum(parameters, "EDGES", context)]),
             *("--conserve", _CONSERVE[self.parameterAsEnum(parameters, "CONSERVE", context)]),
+            *(("--no-uncertainty",) if self.leaves_out(parameters, context) else ()),
             *self.unit(parameters, context),
             *self.box(parameters, context),
             *(("--variable", variable) if variable else ()),
@@ -104,5 +117,4 @@ class Downscale(Algorithm):
 
     def processAlgorithm(self, parameters, context, feedback):
         """Run the program."""
-        self.write_raster(context, feedback)
-        return {"OUTPUT": self.output}
+        return self.write_raster(context, feedback)

@@ -1,4 +1,4 @@
-"""Grid swath files: level 2 files in, one raster and what belongs to it out."""
+"""Grid swath files: level 2 files in, one raster and its companions out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from qgis.core import (
     QgsProcessingParameterNumber,
 )
 
-from no2sr_qgis.base import Algorithm, file_of
+from no2sr_qgis.base import Algorithm, beside, file_of
 
 _BESIDE = {
     "COVERAGE": "Share of each cell that was observed",
     "COUNT": "Number of pixels in each cell",
-    "PRECISION": "Standard error, if errors are fully correlated",
-    "PRECISION_INDEPENDENT": "Standard error, if errors are independent",
+    "UNCERTAINTY_RANDOM": "Random uncertainty (error that is independent between pixels)",
+    "UNCERTAINTY_SYSTEMATIC": "Systematic uncertainty (error that pixels share)",
 }
 
 
@@ -30,8 +30,8 @@ class Grid(Algorithm):
         "Puts the pixels of Sentinel-5P, TEMPO or GEMS level 2 files on one regular grid, each "
         "weighted by the area that it shares with a cell. Pixels are screened as their product "
         "advises.\n\n"
-        "Beside the column, the share of each cell that was observed, the number of pixels and the "
-        "standard errors are written, each to a GeoTIFF of its own with a style."
+        "The share of each cell that was observed, the number of pixels and, where it is known, "
+        "the uncertainty are written beside the column, each to a GeoTIFF of its own with a style."
     )
 
     def initAlgorithm(self, configuration=None):
@@ -83,11 +83,6 @@ class Grid(Algorithm):
 
     def processAlgorithm(self, parameters, context, feedback):
         """Run the program."""
-        self.write_raster(context, feedback)
-        column = Path(self.output)
-        beside = {
-            name: column.with_name(f"{column.stem}_{name.lower()}{column.suffix}")
-            for name in _BESIDE
-        }
-        made = {name: str(path) for name, path in beside.items() if path.exists()}
-        return {"OUTPUT": self.output, **made}
+        results = self.write_raster(context, feedback)
+        places = {name: beside(self.output, name.lower()) for name in _BESIDE}
+        return results | {name: path for name, path in places.items() if Path(path).exists()}

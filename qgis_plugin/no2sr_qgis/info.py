@@ -1,4 +1,4 @@
-"""File information: what a file holds, how it would be read, and what to doubt."""
+"""File information: what a file holds, how it would be read, and which problems it has."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Info(Algorithm):
     NAME = "info"
     TITLE = "File information"
     HELP = (
-        "Says what a file holds, how no2sr would read it, what downscaling would make of it, and "
-        "what to doubt: grids that are finer than what they resolve, units that contradict the "
-        "values, zeros that are probably gaps."
+        "Shows what a file holds, how no2sr would read it, what the result of downscaling would "
+        "be, and which problems it has: grids that are finer than what they resolve, units that "
+        "contradict the values, zeros that are probably gaps."
     )
 
     def initAlgorithm(self, configuration=None):
@@ -36,7 +36,7 @@ class Info(Algorithm):
                 optional=True,
             )
         )
-        self.addOutput(QgsProcessingOutputString("TEXT", self.tr("What is known")))
+        self.addOutput(QgsProcessingOutputString("TEXT", self.tr("Information")))
 
     def arguments(self, parameters, context):
         """Return the arguments of the program."""
@@ -44,7 +44,7 @@ class Info(Algorithm):
         return ["info", "--", self.source]
 
     def processAlgorithm(self, parameters, context, feedback):
-        """Run the program, and put what it says on a page."""
+        """Run the program, and put its output on a page."""
         said = self.run_program(feedback).splitlines()
         text = "\n".join(line.rstrip() for line in said).strip("\n")
         results = {"TEXT": text}

@@ -1,4 +1,4 @@
-"""What QGIS loads: it puts the provider into the Processing registry, and takes it out again."""
+"""What QGIS loads: it adds the provider to the Processing registry and removes it again."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Plugin:
         self.provider = None
 
     def initProcessing(self):
-        """Add the provider; all that qgis_process asks for."""
+        """Add the provider; qgis_process calls nothing else."""
         self.provider = Provider()
         QgsApplication.processingRegistry().addProvider(self.provider)
 
     def initGui(self):
-        """Add the provider; there are no menus: the toolbox is the place to look."""
+        """Add the provider; the algorithms are in the toolbox, there are no menus."""
         self.initProcessing()
 
     def unload(self):
-        """Take the provider out."""
+        """Remove the provider."""
         QgsApplication.processingRegistry().removeProvider(self.provider)

@@ -1,6 +1,7 @@
 """The no2sr program: find it, ask for its version, run it, stop it.
 
-Nothing of QGIS is needed here; `feedback` is whatever has the methods of `QgsProcessingFeedback`.
+This module does not need QGIS; `feedback` is any object with the methods of
+`QgsProcessingFeedback`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ INSTALL = (
     "environment of its own is best), then restart QGIS, or name the program under Settings, "
     "Options, Processing, Providers, no2sr"
 )
-# What QGIS sets for its own Python, GDAL and PROJ breaks those of another program.
+# QGIS sets these for its own Python, GDAL and PROJ; they break those of another program.
 _NOT_FOR_OTHERS = (
     "PYTHONHOME",
     "PYTHONPATH",
@@ -38,21 +39,26 @@ _PATIENCE = 120  # seconds for its version: the first start on a cold disk is sl
 
 
 class ProgramError(Exception):
-    """The program is not there, too old, or did not do what it was asked for."""
+    """The program is missing, is too old, or failed."""
 
 
 def find(chosen=""):
-    """Return the path of the program.
+    """Find the program.
 
     Parameters
     ----------
     chosen : str
-        What the user's setting says; without it, the PATH is searched.
+        What the user set; by default the PATH is searched.
+
+    Returns
+    -------
+    str
+        Its path.
 
     Raises
     ------
     ProgramError
-        If there is none, or one that is too old.
+        If there is no program, or it is too old.
     """
     path = shutil.which(chosen or "no2sr")
     if path is None:
@@ -62,7 +68,7 @@ def find(chosen=""):
     if version < LEAST_VERSION:
         found, least = (".".join(map(str, number)) for number in (version, LEAST_VERSION))
         raise ProgramError(
-            f"{path} is version {found} of no2sr, expected {least} or later; "
+            f"{path} is version {found} of no2sr, and the plugin needs {least} or later; "
             "upgrade it from the folder with its newer source: pip install --upgrade ."
         )
     return path
@@ -89,28 +95,28 @@ def _version(path):
     if answer.returncode != 0 or number is None:
         said = (answer.stderr or answer.stdout).strip().splitlines()
         raise ProgramError(
-            f"{path} is not the no2sr program: asked for its version it said "
+            f"{path} is not the no2sr program: its answer to --version was "
             f"{said[-1] if said else 'nothing'!r}; {INSTALL}"
         )
     return tuple(map(int, number.groups()))
 
 
 def environment():
-    """Return the environment for another program than QGIS."""
+    """Make an environment for a program other than QGIS."""
     kept = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_OTHERS}
     return {**kept, "PYTHONUTF8": "1", "COLUMNS": "100"}
 
 
 def run(command, feedback, *, output=None):
-    """Run a command to its end, and tell what it says as it says it.
+    """Run a command to its end, and pass on its output line by line.
 
     Parameters
     ----------
     command : list of str
     feedback : QgsProcessingFeedback
-        Gets progress, warnings and lines, and may cancel.
+        Receives progress, warnings and lines, and may cancel.
     output : str, optional
-        The file that the command writes; nothing of it is left after a cancellation.
+        File that the command writes; nothing of it is left after a cancellation.
 
     Returns
     -------
@@ -120,7 +126,7 @@ def run(command, feedback, *, output=None):
     Raises
     ------
     ProgramError
-        With the command's own message if it failed.
+        If the command failed; with its own message.
     """
     feedback.pushCommandInfo(subprocess.list2cmdline(command))
     process = subprocess.Popen(
@@ -146,7 +152,7 @@ def run(command, feedback, *, output=None):
 
 
 def _listen(process, feedback):
-    """Pass on what the process says until it has ended or is to be stopped."""
+    """Pass on the output of the process until it ends or is to be stopped."""
     lines, said, silent = queue.Queue(), [], 0
     for name in ("stdout", "stderr"):
         stream = getattr(process, name)
@@ -173,18 +179,18 @@ def _collect(name, stream, lines):
 
 
 def _tell(line, feedback):
-    """Pass on one line as what it is."""
+    """Pass on one line as progress, warning or text."""
     progress = _PROGRESS.fullmatch(line)
     if progress:
         feedback.setProgress(int(progress[1]))
     elif line.startswith("Warning: "):
         feedback.pushWarning(line[len("Warning: ") :])
-    elif line and not line.startswith("Error: "):  # an error is raised, and shown once
+    elif line and not line.startswith("Error: "):  # an error is raised, and shown only once
         feedback.pushConsoleInfo(line)
 
 
 def _stop(process):
-    """End a process that runs on: it is asked first, and may clean up."""
+    """End a process that is still running: terminate it first, so that it can clean up."""
     if process.poll() is None and _ended_by(process, "terminate"):
         return
     if process.poll() is None:
@@ -192,7 +198,7 @@ def _stop(process):
 
 
 def _ended_by(process, how):
-    """Terminate a process, or kill it with all that it started; tell whether it ended."""
+    """Terminate a process, or kill it and its children; tell whether it ended."""
     if how == "kill" and os.name == "posix":
         os.killpg(process.pid, signal.SIGKILL)
     else:  # it ends its own children
@@ -205,10 +211,10 @@ def _ended_by(process, how):
 
 
 def _remove_unfinished(output):
-    """Remove what has a temporary name, and what another run could have gone on from.
+    """Remove temporary files and the work folder from which another run could resume.
 
-    A grid is made in a folder beside the output, `.l3.<hex>.partial`, and what goes with it in
-    files such as `.l3_count.<hex>.partial.tif`.
+    A grid is made in a folder beside the output, `.l3.<hex>.partial`, and its layers in files such
+    as `.l3_count.<hex>.partial.tif`.
     """
     if output is None:
         return
@@ -220,21 +226,21 @@ def _remove_unfinished(output):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            with contextlib.suppress(OSError):  # cancelled it is all the same
+            with contextlib.suppress(OSError):  # the run is cancelled in any case
                 path.unlink()
 
 
 def _reason(said, code):
-    """Return the message of a failed command: one line, for that is how no2sr puts it."""
+    """Find the message of a failed command, which no2sr writes in one line."""
     lines = [line.strip() for stream, line in said if stream == "stderr" and line.strip()]
     for line in reversed(lines):
         if line.startswith("Error: "):
             return line[len("Error: ") :]
-    return lines[-1] if lines else f"no2sr ended with code {code} and said nothing"
+    return lines[-1] if lines else f"no2sr ended with code {code} and without a message"
 
 
 def _own_group():
-    """Let the program and its children be stopped together, and open no console window."""
+    """Put the program and its children into a group of their own, without a console window."""
     return {"start_new_session": True} if os.name == "posix" else _without_window()
 
 

@@ -25,7 +25,7 @@ class Provider(QgsProcessingProvider):
         return "no2sr"
 
     def longName(self):
-        """Return the heading where there is room."""
+        """Return the long heading."""
         return "no2sr: finer NO2 maps"
 
     def icon(self):
@@ -39,18 +39,18 @@ class Provider(QgsProcessingProvider):
         return True
 
     def unload(self):
-        """Take the setting away."""
+        """Remove the setting."""
         remove_setting()
 
     def loadAlgorithms(self):
-        """Make one of each algorithm."""
+        """Add one of each algorithm."""
         for algorithm in (Downscale, Grid, Info):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self):
-        """Offer what comes with a style."""
+        """Offer the format that comes with a style."""
         return ["tif"]
 
     def defaultRasterFileExtension(self, hasGeometry=True):  # noqa: FBT002
-        """Name temporary rasters so."""
+        """Return the suffix of temporary rasters."""
         return "tif"

@@ -1,4 +1,4 @@
-"""Where the no2sr program is: a setting of Processing, for those whose PATH does not name it."""
+"""Where the no2sr program is: a setting of Processing for users who do not have it on the PATH."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def add_setting(group, icon):
 
 
 def remove_setting():
-    """Take the setting away; its value stays for the next time."""
+    """Remove the setting; its value is kept for the next time."""
     ProcessingConfig.removeSetting(PROGRAM)
 
 
 def program_setting():
-    """Return what the user chose, or nothing."""
+    """Return what the user chose, or an empty text."""
     return (ProcessingConfig.getSetting(PROGRAM) or "").strip()

@@ -13,6 +13,7 @@ from affine import Affine
 
 import no2sr
 from no2sr.core.grid import georeference
+from no2sr.core.layers import TOTAL, assemble_scene
 from no2sr.views.report.page import write_report
 
 if TYPE_CHECKING:
@@ -366,6 +367,58 @@ def test_a_phone_shows_all_without_scrolling_sideways(phone, open_page):
         assert button.size["height"] >= 40
     assert shown.size[1] <= 0.75 * 740
     assert phone.get_log("browser") == []
+
+
+@pytest.fixture(scope="session")
+def scene_page(images, tmp_path_factory) -> str:
+    """Return the address of a report with the uncertainty of the fine map."""
+    coarse, fine = images
+    sigma = abs(fine).drop_attrs(deep=False) * np.float32(0.2) + np.float32(3e-6)
+    path = tmp_path_factory.mktemp("scene") / "report.html"
+    return write_report(coarse, assemble_scene(fine.rename("no2"), {TOTAL: sigma}), path).as_uri()
+
+
+def test_the_right_side_shows_the_uncertainty_on_request(desktop, scene_page, images):
+    from no2sr.core.colours import ramp, robust_limits
+
+    desktop.get(scene_page)
+    shown = Map(desktop)
+    shown.swipe(0)
+    sigma = 1e6 * (0.2 * np.abs(images[1].values) + 3e-6)
+    column = shown.colour(33, 44)
+    second, views = shown.find("second"), desktop.find_elements("css selector", "input[name=view]")
+    assert not second.is_displayed()
+    views[1].click()
+    assert second.is_displayed()
+    assert "uncertainty on the right" in shown.canvas.get_attribute("aria-label")
+    assert shown.find("right").text == "uncertainty"
+    low, high = robust_limits(sigma)
+    for row, cell in ((33, 44), (41, 55), (30, 46)):
+        step = int(np.clip(256 * (sigma[row, cell] - low) / (high - low), 0, 255))
+        wanted = ramp("cividis_r")[step]
+        assert np.abs(np.subtract(shown.colour(row, cell)[:3], wanted)).max() <= 2
+    read = shown.hover(36, 49)
+    assert float(read["after"]) == _shown(float(images[1].values[36, 49]))
+    error = float(shown.find("readout").text.partition("± ")[2].split()[0])
+    assert error == pytest.approx(sigma[36, 49], rel=0.06)  # two digits
+    assert "±" not in (shown.hover(64, 88), shown.find("readout").text)[1]  # a gap
+    views[0].click()
+    assert not second.is_displayed()
+    assert shown.colour(33, 44) == column
+    said = [entry["message"] for entry in desktop.get_log("browser")]
+    assert [text for text in said if "getImageData" not in text] == []  # that is the test's own
+
+
+@pytest.mark.parametrize("which", ["desktop", "phone"])
+def test_the_third_view_shuts_nobody_out(request, scene_page, axe, which):
+    driver = request.getfixturevalue(which)
+    driver.get(scene_page)
+    driver.find_elements("css selector", "input[name=view]")[1].click()
+    assert axe(driver) == []
+    across = driver.execute_script(
+        "return [document.documentElement.scrollWidth, window.innerWidth]"
+    )
+    assert across[0] <= across[1]
 
 
 @pytest.mark.parametrize("which", ["desktop", "phone"])

@@ -263,7 +263,7 @@ def test_folder_of_the_output_is_made_only_on_success(no2sr_command, grid_file, 
 @pytest.mark.parametrize(
     ("args", "advice"),
     [
-        (["fine.png"], "expected .tif"),
+        (["fine.png"], "choose one of .tif"),
         (["file/fine.tif"], "no folder that can be written to"),
         (["fine.tif", "--scale", "7"], "weights for scale"),
         (["fine.tif", "--scale", "1"], "scale"),

@@ -36,12 +36,24 @@ def main(algorithm: str, parameters: str, cancel: str = "") -> None:
     told["log"] = feedback.textLog()
     told["progress"] = progress
     told["layers"] = [
-        {"source": layer.source(), "renderer": layer.renderer().type()}
+        {
+            "source": layer.source(),
+            "renderer": layer.renderer().type(),
+            "shown": _is_shown(layer),
+        }
         for layer in QgsProject.instance().mapLayers().values()
     ]
     sys.stdout.write(json.dumps(told))
     sys.stdout.flush()
     os._exit(0)
+
+
+def _is_shown(layer) -> bool:
+    """Tell whether the layer is switched on in the legend, or in none."""
+    from qgis.core import QgsProject
+
+    node = QgsProject.instance().layerTreeRoot().findLayer(layer.id())
+    return node is None or node.itemVisibilityChecked()
 
 
 def _load_plugin() -> None:

@@ -11,6 +11,8 @@ import pytest
 import rasterio
 
 import no2sr
+from no2sr.core.door import enter
+from no2sr.core.layers import TOTAL, assemble_scene
 
 pytestmark = pytest.mark.qgis
 
@@ -118,7 +120,7 @@ def test_grid_writes_the_column_and_what_goes_with_it(plugin, inputs, tmp_path):
     values, unit, bounds = read(out)
     assert (unit, values.shape) == ("umol m-2", (30, 40))
     assert bounds == pytest.approx((76, 26, 80, 29), abs=1e-9)
-    for name in ("COVERAGE", "COUNT", "PRECISION", "PRECISION_INDEPENDENT"):
+    for name in ("COVERAGE", "COUNT"):
         path = tmp_path / f"l3_{name.lower()}.tif"
         assert f"{name}:\t{path}" in done.out
         assert path.with_suffix(".qml").exists()
@@ -149,7 +151,7 @@ def test_info_says_what_the_program_says(plugin, inputs, tmp_path):
         (
             "downscale",
             ["--INPUT=WMS:https://example.org/wms?layers=no2"],
-            "export a layer that is none",
+            "export the layer as a GeoTIFF",
         ),
         ("downscale", ["--INPUT={geotiff}", "--EXTENT=0,1,0,1 [EPSG:4326]"], "overlaps"),
         ("grid", ["--INPUTS={netcdf}"], "swath"),
@@ -201,7 +203,7 @@ def test_an_old_program_says_how_to_upgrade(plugin, inputs):
     stand_in(plugin, "echo no2sr 0.0.9")
     done = plugin.process("run", "no2sr:info", f"--INPUT={inputs['geotiff']}")
     assert done.code == 1
-    assert "is version 0.0.9 of no2sr, expected 0.1.0 or later" in done.err
+    assert "is version 0.0.9 of no2sr, and the plugin needs 0.1.0 or later" in done.err
     assert "pip install --upgrade ." in done.err
 
 
@@ -222,7 +224,9 @@ def test_the_result_is_loaded_in_its_colours(qgis, inputs, tmp_path):
     parameters = {"INPUT": str(inputs["geotiff"]), "SCALE": 2, "OUTPUT": str(out)}
     told = qgis.run("no2sr:downscale", parameters)
     assert told["error"] == ""
-    assert told["layers"] == [{"source": str(out), "renderer": "singlebandpseudocolor"}]
+    layers = {layer["source"]: layer for layer in told["layers"]}
+    assert layers[str(out)]["shown"]
+    assert {layer["renderer"] for layer in told["layers"]} == {"singlebandpseudocolor"}
     assert told["progress"] == sorted(told["progress"])
     assert told["progress"][-1] == 100
 
@@ -231,9 +235,40 @@ def test_a_temporary_result_is_loaded_in_its_colours(qgis, inputs):
     parameters = {"INPUT": str(inputs["geotiff"]), "SCALE": 2, "OUTPUT": "TEMPORARY_OUTPUT"}
     told = qgis.run("no2sr:downscale", parameters)
     assert told["error"] == ""
-    (layer,) = told["layers"]
+    layer = next(one for one in told["layers"] if "_uncertainty" not in one["source"])
     assert layer["source"].endswith(".tif")
     assert layer["renderer"] == "singlebandpseudocolor"
+
+
+def test_the_uncertainty_is_loaded_but_switched_off(qgis, inputs, tmp_path):
+    out, made = tmp_path / "a.tif", tmp_path / "made.tif"
+    image = enter(no2sr.open_no2(inputs["geotiff"]))
+    sigma = abs(image).drop_attrs(deep=False) * np.float32(0.2)
+    no2sr.write(assemble_scene(image, {TOTAL: sigma}), made, unit="umol", style=True)
+    note = tmp_path / "note"
+    stand_in(
+        qgis,
+        'test "$1" = --version && echo no2sr 9.0.0 && exit',
+        f"echo \"$@\" > '{note}'",
+        *(
+            f"cp '{made.with_name('made' + end)}' '{out.with_name('a' + end)}'"
+            for end in (".tif", ".qml", "_uncertainty.tif", "_uncertainty.qml")
+        ),
+    )
+    parameters = {"INPUT": str(inputs["geotiff"]), "OUTPUT": str(out)}
+    told = qgis.run("no2sr:downscale", parameters)
+    assert told["error"] == ""
+    beside = str(out.with_name("a_uncertainty.tif"))
+    assert told["results"]["UNCERTAINTY"]
+    layers = {layer["source"]: layer for layer in told["layers"]}
+    assert {source: layer["shown"] for source, layer in layers.items()} == {
+        str(out): True,
+        beside: False,
+    }
+    assert layers[beside]["renderer"] == "singlebandpseudocolor"
+    assert "--no-uncertainty" not in note.read_text()
+    told = qgis.run("no2sr:downscale", parameters | {"NO_UNCERTAINTY": True})
+    assert "--no-uncertainty" in note.read_text()
 
 
 @pytest.mark.parametrize("deaf", [False, True])

@@ -140,7 +140,7 @@ def test_a_picture_takes_no_style_of_the_values_that_were_there(tmp_path, grid):
 def test_what_a_format_cannot_hold_is_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"transparent.*\.png or \.tif"):
         no2sr.write(_picture(bands=4), tmp_path / "map.jpg")
-    with pytest.raises(SettingsError, match=r"\.gif, expected \.tif"):
+    with pytest.raises(SettingsError, match=r"\.gif; choose one of \.tif"):
         no2sr.write(_picture(), tmp_path / "map.gif")
     with pytest.raises(DimensionError, match="3 or 4 bands of uint8"):
         no2sr.write(_picture().astype("float32"), tmp_path / "map.png")

@@ -167,7 +167,7 @@ def test_a_scene_with_uncertainty_has_a_third_view(coarse, fine, scene):
     mean = 1e6 * float(np.nanmean(sigma.values))
     for words in (
         f"mean uncertainty {mean:.4g} µmol m⁻²",
-        "cells above 2 times their uncertainty",
+        "cells larger than 2 times their uncertainty",
         "uncertainty (one standard deviation) / µmol m⁻²",
         "one standard deviation of the error of a fine cell",
     ):

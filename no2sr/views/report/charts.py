@@ -50,7 +50,7 @@ def draw_legend(low: float, high: float, *, quantity: str, unit: str, colours: s
         f'<svg class="legend" viewBox="0 0 380 70" role="img" aria-label="{name}">'
         f'<defs><linearGradient id="{colours}">{stops}</linearGradient></defs>'
         f'<rect x="{BAR_LEFT}" y="6" width="{BAR_WIDTH}" height="20" fill="url(#{colours})"/>'
-        f'{marks}<text x="{BAR_LEFT + BAR_WIDTH / 2}" y="64" text-anchor="middle">{title}'
+        f'{marks}<text x="{BAR_LEFT}" y="64">{title}'
         "</text>"
         f'<rect x="316" y="6" width="20" height="20" fill="url(#gaps-{colours})" class="edge"/>'
         f'<defs><pattern id="gaps-{colours}" width="6" height="6" patternUnits="userSpaceOnUse">'

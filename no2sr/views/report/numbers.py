@@ -74,7 +74,7 @@ def list_figures(
         rows += [
             ("mean uncertainty", mean),
             ("range of the uncertainty", _format_range(factor * sigma.values, shown)),
-            (f"cells above {CLEAR} times their uncertainty", f"{clear.mean():.1%}"),
+            (f"cells larger than {CLEAR} times their uncertainty", f"{clear.mean():.1%}"),
         ]
     name = "departure from the observed means" if _keeps_noise(after) else "conservation residual"
     residual = f"{_largest_residual(before, after):.1e} of the input's spread"
