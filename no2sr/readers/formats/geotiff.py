@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from no2sr.core.colours import PICTURE
+from no2sr.core.columns import choose, listing, mentions_no2, speaks_of_another
 from no2sr.core.errors import (
     IrregularGridError,
     MissingCRSError,
@@ -28,14 +29,13 @@ from no2sr.core.provenance import noted
 from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.bands import bands_in, is_tiff, opened
 from no2sr.readers.kit.column import is_surely_mol
-from no2sr.readers.kit.fields import choose, listing, mentions_no2, speaks_of_another
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import xarray as xr
 
-    from no2sr.readers.kit.fields import Field
+    from no2sr.core.columns import Field
     from no2sr.readers.port import ReadOptions
 
 __all__ = ["READER", "GeoTiff"]

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
+from no2sr.core.columns import listing
 from no2sr.core.errors import FileUnreadableError, MissingVariableError
-from no2sr.readers.kit.fields import listing
 from no2sr.readers.kit.netcdf import empty, fields_in, opened
 from no2sr.readers.kit.time import by_time
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from no2sr.readers.kit.fields import Field
+    from no2sr.core.columns import Field
 
 __all__ = ["gridded", "gridded_in", "only", "opened_cf", "unread"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from no2sr.core.columns import Field
 from no2sr.core.errors import DimensionError, FileUnreadableError, NoValidPixelsError
-from no2sr.readers.kit.fields import Field
 from no2sr.readers.kit.files import beginning, check_room, readable
 from no2sr.readers.kit.links import check_closed
 

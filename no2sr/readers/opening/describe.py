@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from no2sr.readers.kit.fields import Field
+    from no2sr.core.columns import Field
     from no2sr.steps.sampling import Resolution
 
 __all__ = ["describe"]

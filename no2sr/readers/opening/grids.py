@@ -10,6 +10,7 @@ import xarray as xr
 from affine import Affine
 from pyproj import Transformer
 
+from no2sr.core.columns import Field, choose, is_total, mentions_no2
 from no2sr.core.door import enter
 from no2sr.core.errors import (
     DimensionError,
@@ -23,7 +24,6 @@ from no2sr.core.image import COLUMN_ATTRS, crs_of, with_history
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.column import in_mol
-from no2sr.readers.kit.fields import Field, choose, is_total, mentions_no2
 from no2sr.readers.kit.files import check_room, readable
 from no2sr.readers.kit.time import select_time, with_time
 from no2sr.readers.opening.doubts import doubt_range

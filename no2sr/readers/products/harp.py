@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from no2sr.core.columns import Field, choose, mentions_no2
 from no2sr.core.errors import MissingVariableError
 from no2sr.readers.kit.cf import unread
 from no2sr.readers.kit.column import in_mol
-from no2sr.readers.kit.fields import Field, choose, mentions_no2
 from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, opened
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from no2sr.core.columns import choose
 from no2sr.core.errors import DimensionError, MissingVariableError
-from no2sr.readers.kit.fields import choose
 from no2sr.readers.kit.netcdf import attribute, check_values, fields_in, group_at, is_netcdf, opened
 
 if TYPE_CHECKING:

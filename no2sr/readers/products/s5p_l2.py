@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from no2sr.core.columns import choose, listing, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError, NoValidPixelsError
 from no2sr.readers.kit.column import in_mol
-from no2sr.readers.kit.fields import choose, listing, mentions_no2
 from no2sr.readers.kit.netcdf import (
     attribute,
     check_values,

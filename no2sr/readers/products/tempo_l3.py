@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from no2sr.core.columns import choose, listing
 from no2sr.core.errors import MissingVariableError
 from no2sr.core.image import regular_axis
-from no2sr.readers.kit.fields import choose, listing
 from no2sr.readers.kit.netcdf import fields_in, find, is_netcdf, opened
 from no2sr.readers.kit.screens import failing, limited
 from no2sr.readers.products.tempo_l2 import CRITERIA, origin
@@ -25,8 +25,8 @@ from no2sr.readers.products.tempo_l2 import CRITERIA, origin
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from no2sr.core.columns import Field
     from no2sr.core.earth import Box
-    from no2sr.readers.kit.fields import Field
     from no2sr.readers.port import ReadOptions
 
 __all__ = ["READER", "TempoLevel3"]
