@@ -176,11 +176,13 @@ def _opened(sources: tuple[Path, ...], *, coarsen_to_native: bool, **reading: An
     Large grids stay in their files, to be read by window.
     """
     import no2sr
+    from no2sr.core.door import choose_variable
 
     if coarsen_to_native:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OversampledWarning)  # it is being heeded
-            return no2sr.coarsen_to_native(guarded(no2sr.open_no2, _source(sources), **reading))
+            scene = guarded(no2sr.open_no2, _source(sources), **reading)
+            return no2sr.coarsen_to_native(choose_variable(scene))
     image = guarded(_read, sources, **reading)
     if image is None:
         with warnings.catch_warnings():
@@ -196,11 +198,12 @@ def _source(sources: tuple[Path, ...]) -> Path | tuple[Path, ...]:
 def _read(sources: tuple[Path, ...], **reading: Any) -> xr.DataArray | None:
     """Read a grid, or only see to it that it could be read if it is large."""
     import no2sr
+    from no2sr.core.door import choose_variable
     from no2sr.readers.opening.doubts import doubt_sample
     from no2sr.readers.opening.extent import cells_in
 
     if cells_in(sources) <= _MANY_CELLS:
-        return no2sr.open_no2(_source(sources), **reading)
+        return choose_variable(no2sr.open_no2(_source(sources), **reading))
     image = _by_window(sources, **reading)
     if image.chunks is None:  # its reader knows no windows
         return image
@@ -213,9 +216,10 @@ def _by_window(sources: tuple[Path, ...], **reading: Any) -> xr.DataArray:
     import dask
 
     import no2sr
+    from no2sr.core.door import choose_variable
 
     with dask.config.set({"array.chunk-size": _CHUNK}):
-        return no2sr.open_no2(_source(sources), chunks="auto", **reading)
+        return choose_variable(no2sr.open_no2(_source(sources), chunks="auto", **reading))
 
 
 def _summary(outcome: Outcome) -> list[tuple[str, str]]:

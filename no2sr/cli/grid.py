@@ -83,6 +83,7 @@ def _gridded(
     """
     from no2sr.cli.limits import unhurried
     from no2sr.core.atomic import scratch_in
+    from no2sr.core.door import choose_variable
     from no2sr.readers.opening.opener import grid_no2
     from no2sr.writers.level3 import write_level3
 
@@ -90,7 +91,7 @@ def _gridded(
     Thread(target=_load_kernel).start()
     gridded = grid_no2(source, lazy=True, **reading)
     unhurried()
-    unit = unit_to_write(gridded["column"], out, asked=writing.pop("asked"))
+    unit = unit_to_write(choose_variable(gridded), out, asked=writing.pop("asked"))
     with scratch_in(scratch):
         written = write_level3(gridded, out, unit=unit, **writing)
     return _summary(gridded), written
@@ -105,8 +106,9 @@ def _load_kernel() -> None:
 def _summary(gridded: xr.Dataset) -> list[tuple[str, str]]:
     """Return the rows of the table that ends the work."""
     from no2sr.cli.display import grid_in_words
+    from no2sr.core.door import choose_variable
 
-    column, count = gridded["column"], gridded["count"]
+    column, count = choose_variable(gridded), gridded["count"]
     steps = str(column.attrs["history"]).splitlines()
     seen = int((count > 0).sum())
     mean = int(count.sum()) / max(seen, 1)

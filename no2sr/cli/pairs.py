@@ -30,19 +30,20 @@ def opened(path: Path, fine: Path | None = None, **reading: Any) -> list[xr.Data
     list of DataArray
     """
     import no2sr
+    from no2sr.core.door import choose_variable
     from no2sr.core.errors import OversampledWarning, RefinedInputWarning
     from no2sr.core.grid import bounds_of
     from no2sr.core.image import is_geographic
 
     reading["unit"] = reading.pop("unit_in")
     if fine is None:
-        return [guarded(no2sr.open_no2, path, **reading)]
+        return [choose_variable(guarded(no2sr.open_no2, path, **reading))]
     with warnings.catch_warnings():
         for known in (OversampledWarning, RefinedInputWarning):  # that is what is looked at
             warnings.simplefilter("ignore", known)
-        second = guarded(no2sr.open_no2, fine)
+        second = choose_variable(guarded(no2sr.open_no2, fine))
         if second.sizes.get("time", 1) > 1 and reading["time"] is not None:
-            second = guarded(no2sr.open_no2, fine, time=reading["time"])
+            second = choose_variable(guarded(no2sr.open_no2, fine, time=reading["time"]))
         if reading["bbox"] is None and is_geographic(second):
             reading["bbox"] = bounds_of(second)
-        return [guarded(no2sr.open_no2, path, **reading), second]
+        return [choose_variable(guarded(no2sr.open_no2, path, **reading)), second]

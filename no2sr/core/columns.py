@@ -171,15 +171,15 @@ def find_columns(fields: Sequence[Field]) -> list[Field]:
 def find_quantities(fields: Sequence[Field]) -> list[Field]:
     """Return the fields that are quantities of their own: no errors, weights, counts or flags.
 
+    What is the only one will do, whatever it is called.
+
     Parameters
     ----------
     fields : sequence of Field
     """
-    return [
-        field
-        for field in _alone(fields)
-        if not _ANCILLARY_NAME.search(field.name) and not _ERROR.search(field.name)
-    ]
+    alone = _alone(fields)
+    own = [f for f in alone if not (_ANCILLARY_NAME.search(f.name) or _ERROR.search(f.name))]
+    return alone if len(alone) == 1 else own
 
 
 def _alone(fields: Sequence[Field]) -> list[Field]:

@@ -173,11 +173,12 @@ def accumulate(pixels: Pixels, sums: Sums) -> None:
 
 @_jit
 def _close(sums: Sums, first: int, last: int) -> None:
-    """Add the squares of what the latest swath shares, between two rows, and forget it."""
+    """Add what the latest swath shares, and its square, between two rows, and forget it."""
     for row in range(first, last):
         for column in range(sums.weight.shape[1]):
             shared = sums.latest[row, column]
             if shared != 0:  # nor is NaN; what no pixel met stays untouched, and takes no memory
+                sums.shared[row, column] += shared
                 sums.squares[row, column] += shared * shared
                 sums.latest[row, column] = 0
 
@@ -247,5 +248,4 @@ def _add(a: float, values: tuple[float, float, float], cell: tuple[int, int], su
     if sums.variance.size:
         sums.variance[cell] += (a * random) ** 2
     if sums.latest.size:
-        sums.shared[cell] += a * systematic
         sums.latest[cell] += a * systematic

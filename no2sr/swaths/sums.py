@@ -107,7 +107,7 @@ def _grid(box: Box, resolution: float) -> xr.DataArray:
     return grid
 
 
-def _zeros(shape: tuple[int, int], kind: type[np.generic]) -> NDArray[Any]:
+def _zeros(shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
     """Return zeros that take memory page by page, where something is added.
 
     An orbit meets a fifth of a global grid; `numpy.zeros` asks the system for huge pages, and so

@@ -11,6 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 import rasterio
+from opening import open_column
 
 import no2sr
 from no2sr.readers.opening.opener import grid_no2
@@ -65,7 +66,7 @@ def test_netcdf_is_cf(no2sr_command, swath, tmp_path):
 def test_netcdf_is_read_back_as_the_column(no2sr_command, swath, gridded, tmp_path):
     out = tmp_path / "l3.nc"
     no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1", "--unit", "umol m-2")
-    back = no2sr.open_no2(out)
+    back = open_column(out)
     np.testing.assert_allclose(back, gridded["column"], rtol=1e-6)
     assert back.rio.bounds() == pytest.approx((76, 26, 80, 29))
 
@@ -167,7 +168,7 @@ def test_overwrite_replaces(no2sr_command, swath, tmp_path):
     out = tmp_path / "l3.nc"
     out.write_text("stale")
     assert no2sr_command("grid", swath, out, *BOX, "--overwrite").code == 0
-    assert no2sr.open_no2(out).shape == (60, 80)  # 3 x 4 degrees at 0.05
+    assert open_column(out).shape == (60, 80)  # 3 x 4 degrees at 0.05
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_real_subsets_become_one_grid(no2sr_command, real_data, tmp_path):
     done = no2sr_command("grid", *paths, tmp_path / "l3.nc")
     assert done.code == 0
     assert "is empty: it holds no variables" in done.err
-    assert np.isfinite(no2sr.open_no2(tmp_path / "l3.nc")).any()
+    assert np.isfinite(open_column(tmp_path / "l3.nc")).any()
 
 
 @pytest.mark.real_data
@@ -242,7 +243,7 @@ def test_a_real_folder_becomes_one_grid(no2sr_command, real_data, tmp_path):
     assert done.code == 0
     assert done.err.count("is empty: it holds no variables") == 4  # of 23
     assert "and 16 more as s5p_l2" in " ".join(done.out.split())
-    assert np.isfinite(no2sr.open_no2(tmp_path / "l3.nc")).any()
+    assert np.isfinite(open_column(tmp_path / "l3.nc")).any()
 
 
 def test_overwrite_removes_what_belongs_to_another_column(gridded, tmp_path):

@@ -8,10 +8,10 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import open_no2
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def l3(tmp_path: Path):
 @pytest.mark.parametrize("kind", ["NETCDF3_CLASSIC", "NETCDF4"])
 @pytest.mark.parametrize("west", [72.0, 178.5, 200.0])
 def test_every_cell_lands_where_it_says(l3, centres, kind, west):
-    image = check_image(open_no2(l3(centres=centres, kind=kind, west=west)))
+    image = check_image(open_column(l3(centres=centres, kind=kind, west=west)))
     left = west - (360 if west > 180 else 0)
     assert image.rio.bounds() == pytest.approx((left, 26, left + 3, 28))
     own = 0.01 * (image["x"] + west - left) * 1e15 / 6.02214076e19
@@ -75,15 +75,15 @@ def test_every_cell_lands_where_it_says(l3, centres, kind, west):
 
 
 def test_days_are_stacked(l3):
-    image = open_no2([l3("b.nc", day=1), l3("a.nc")])
+    image = open_column([l3("b.nc", day=1), l3("a.nc")])
     assert image["time"].values.astype("M8[D]").astype(str).tolist() == ["2024-01-01", "2024-01-02"]
 
 
 def test_the_total_column_is_reached_by_name(l3):
-    image = open_no2(l3(), variable="NO2_column_number_density")
+    image = open_column(l3(), variable="NO2_column_number_density")
     assert image.attrs["standard_name"] == "atmosphere_mole_content_of_nitrogen_dioxide"
     with pytest.raises(no2sr.MissingVariableError, match=VARIABLE):
-        open_no2(l3(), variable="SO2_column_number_density")
+        open_column(l3(), variable="SO2_column_number_density")
 
 
 def _l2(path, *, corners=True):
@@ -121,7 +121,7 @@ def test_a_swath_is_gridded(tmp_path):
 
 def test_a_swath_without_corners(tmp_path):
     with pytest.raises(no2sr.MissingVariableError, match=r"without the corners.*latitude_bounds"):
-        open_no2(_l2(tmp_path / "l2.nc", corners=False))
+        open_column(_l2(tmp_path / "l2.nc", corners=False))
 
 
 def test_a_file_of_other_gases(tmp_path):
@@ -131,4 +131,4 @@ def test_a_file_of_other_gases(tmp_path):
         file.createDimension("time", 2)
         file.createVariable("SO2_column_number_density", "f8", ("time",)).units = "mol/m^2"
     with pytest.raises(no2sr.MissingVariableError, match=r"SO2_column_number_density \[mol/m\^2\]"):
-        open_no2(path)
+        open_column(path)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import netCDF4
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import grid_no2, open_no2
+from no2sr.readers.opening.opener import grid_no2
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.products.s5p_l2 import READER
 
@@ -24,7 +25,7 @@ def _read(path, **options):
 
 
 def _open(path, **arguments):
-    return open_no2(path, **{"bbox": BOX, "resolution": STEP} | arguments)
+    return open_column(path, **{"bbox": BOX, "resolution": STEP} | arguments)
 
 
 def test_swath_holds_what_the_file_holds(make_s5p):
@@ -95,7 +96,7 @@ def test_a_swath_whose_coordinates_are_all_missing(make_s5p):
     nothing = {name: (np.full((4, 6), np.nan), "degrees") for name in ("latitude", "longitude")}
     path = make_s5p("lost.nc", corners=False, variables=nothing)
     with pytest.raises(no2sr.NoValidPixelsError, match=r"lost\.nc.*four corners"):
-        open_no2(path)
+        open_column(path)
 
 
 def test_corners_are_built_where_a_subset_lacks_them(make_s5p):
@@ -146,7 +147,7 @@ def test_other_variables_are_reached_by_name(make_s5p):
     with pytest.raises(
         no2sr.MissingVariableError, match=r"no variable 'ozone'.*tropospheric_column \[mol"
     ):
-        open_no2(path, variable="ozone")
+        open_column(path, variable="ozone")
 
 
 def test_another_gas_is_refused_by_name(make_s5p):
@@ -158,7 +159,7 @@ def test_another_gas_is_refused_by_name(make_s5p):
     with pytest.raises(
         no2sr.MissingVariableError, match=r"L2__CO____ without.*carbonmonoxide_total_column"
     ):
-        open_no2(path)
+        open_column(path)
     np.testing.assert_allclose(_open(path, variable="carbonmonoxide_total_column"), 0.03, rtol=1e-6)
 
 
@@ -171,7 +172,7 @@ def test_an_empty_granule_is_refused(tmp_path):
     with pytest.raises(
         no2sr.NoValidPixelsError, match=r"empty granule.*fetch it again or leave it out"
     ):
-        open_no2(path)
+        open_column(path)
 
 
 def test_an_empty_granule_among_others_is_left_out(make_s5p, tmp_path):
@@ -184,13 +185,13 @@ def test_an_empty_granule_among_others_is_left_out(make_s5p, tmp_path):
         pytest.warns(no2sr.ManyGapsWarning),
         pytest.raises(no2sr.NoValidPixelsError, match="all 2 files"),
     ):
-        open_no2([nothing, nothing])
+        open_column([nothing, nothing])
 
 
 @pytest.mark.parametrize("name", ["qa_value", "latitude"])
 def test_a_subset_that_lacks_what_is_needed(make_s5p, name):
     with pytest.raises(no2sr.MissingVariableError, match=f"no PRODUCT/{name}.*keep it"):
-        open_no2(make_s5p(leave_out=(name,)))
+        open_column(make_s5p(leave_out=(name,)))
 
 
 def test_several_granules_in_one_file(make_s5p):
@@ -202,7 +203,7 @@ def test_several_granules_in_one_file(make_s5p):
             product.createDimension(dim, size)
         product.createVariable(COLUMN, "f4", ("time", "scanline", "ground_pixel")).units = "mol m-2"
     with pytest.raises(no2sr.DimensionError, match=r"2 time steps.*separate files"):
-        open_no2(several)
+        open_column(several)
 
 
 def test_files_of_different_units_are_not_merged(make_s5p):
@@ -210,12 +211,12 @@ def test_files_of_different_units_are_not_merged(make_s5p):
         make_s5p(f"{unit}.nc", variables={"cloud_fraction": (0.5, unit)}) for unit in ("1", "%")
     ]
     with pytest.raises(no2sr.SettingsError, match=r"in '%' but 1\.nc in '1'"):
-        open_no2(paths, variable="cloud_fraction")
+        open_column(paths, variable="cloud_fraction")
 
 
 def test_screened_to_nothing(make_s5p):
     with pytest.raises(no2sr.NoValidPixelsError, match="lower the quality threshold"):
-        open_no2(make_s5p(qa=74))
+        open_column(make_s5p(qa=74))
     assert np.isfinite(_open(make_s5p(qa=74), qa_min=0.5).values).all()
 
 
@@ -225,12 +226,12 @@ def test_processor_versions_that_do_not_compare(make_s5p):
         make_s5p("new.nc", attrs={"processor_version": "2.4.0"}),
     ]
     with pytest.warns(no2sr.No2srWarning, match=r"versions 1\.3, 2\.4"):
-        open_no2(paths)
+        open_column(paths)
 
 
 def test_the_box_decides_the_grid(make_s5p):
     path = make_s5p(shape=(10, 10))
-    image = open_no2(path, bbox=(77.13, 28.125, 77.37, 28.375), resolution=0.125)
+    image = open_column(path, bbox=(77.13, 28.125, 77.37, 28.375), resolution=0.125)
     assert image.rio.bounds() == (77.125, 28.125, 77.375, 28.375)  # widened to multiples of 1/8
     # A cell of 1/8 degree holds four pixels; the mean of their longitudes is its own.
     own = np.broadcast_to(1e-6 * image["x"], (2, 2))
@@ -238,18 +239,18 @@ def test_the_box_decides_the_grid(make_s5p):
 
 
 def test_history_names_files_and_threshold(make_s5p):
-    newest, first = open_no2(make_s5p(), qa_min=0.5).attrs["history"].split("\n")
+    newest, first = open_column(make_s5p(), qa_min=0.5).attrs["history"].split("\n")
     assert "gridded 1 swath(s) at 0.05 degree" in newest
     assert first == "no2sr: read s5p.nc as s5p_l2, pixels with qa_value above 0.5"
 
 
 def test_a_resolution_of_nothing_is_no_default(make_s5p):
     with pytest.raises(no2sr.SettingsError, match="resolution"):
-        open_no2(make_s5p(), resolution=0)
+        open_column(make_s5p(), resolution=0)
 
 
 def test_reading_leaves_no_warning_and_no_change(make_s5p):
     path = make_s5p()
     before = path.read_bytes()
-    open_no2(path)  # the suite turns every warning into an error
+    open_column(path)  # the suite turns every warning into an error
     assert path.read_bytes() == before
