@@ -81,7 +81,7 @@ def test_the_swath_holds_what_the_file_holds(gems):
     expected = 1e13 * swath["longitude"].values.astype("f8") / PER_MOL
     np.testing.assert_allclose(swath["column"], expected, rtol=1e-6)
     assert "latitude_bounds" not in swath
-    assert "precision" not in swath
+    assert "uncertainty_systematic" not in swath
     assert swath.attrs["screening"] == (
         "pixels with FinalAlgorithmFlags == 0 and CloudFraction <= 0.3 and RootMeanSquareError "
         "<= 0.005 and SolarZenithAngle < 70 and ViewingZenithAngle < 70"

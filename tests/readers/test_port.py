@@ -267,7 +267,7 @@ def test_grids_and_swaths_do_not_mix(make_s5p, make_grid):
     swath, grid = make_s5p(), make_grid()
     with pytest.raises(no2sr.SettingsError, match="files of one kind"):
         open_column([swath, grid])
-    with pytest.raises(no2sr.SettingsError, match="files of one kind"):
+    with pytest.raises(no2sr.SettingsError, match="one kind at a time"):
         open_column([grid, swath])
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
 from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import grid_no2
+from no2sr.readers.opening.opener import grid_no2, open_no2
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.products.s5p_l2 import READER
 
@@ -37,7 +38,10 @@ def test_swath_holds_what_the_file_holds(make_s5p):
     np.testing.assert_array_equal(swath["latitude"][:, 0], [28.03125, 28.09375])
     np.testing.assert_array_equal(swath["longitude"][0], [77.03125, 77.09375, 77.15625])
     assert swath["latitude_bounds"].shape == (2, 3, 4)
-    np.testing.assert_allclose(swath["precision"], 2e-6, rtol=1e-6)
+    # Six pixels tell nothing of the random part.
+    assert "uncertainty_random" not in swath
+    np.testing.assert_allclose(swath["uncertainty_systematic"], [[2e-6] * 3, [2e-6, np.nan, 2e-6]])
+    assert "too few" in swath["uncertainty_systematic"].attrs["comment"]
     told = "Sentinel-5P TROPOMI (S5P_OFFL_L2__NO2____20230101T000000, processor 2.4.0)"
     assert swath.attrs["source"] == told
 
@@ -110,14 +114,75 @@ def test_corners_are_built_where_a_subset_lacks_them(make_s5p):
 def test_all_that_is_known_of_a_cell(make_s5p):
     paths = [make_s5p("a.nc", column=1e-5), make_s5p("b.nc", column=3e-5)]
     gridded = grid_no2(paths, resolution=STEP)
-    # Equal weights: the mean is 2e-5. Fully correlated errors stay 2e-6, independent ones fall
-    # by the square root of 2.
-    assert gridded["column"].values == pytest.approx(2e-5, rel=1e-5)
+    # Equal weights: the mean is 2e-5. What pixels share falls as overpasses differ.
+    assert gridded[COLUMN].values == pytest.approx(2e-5, rel=1e-5)
     assert (gridded["count"] == 2).all()
     assert gridded["coverage"].values == pytest.approx(1)
-    assert gridded["precision"].values == pytest.approx(2e-6, rel=1e-4)
-    assert gridded["precision_independent"].values == pytest.approx(2e-6 / 2**0.5, rel=1e-4)
-    check_image(gridded["column"])
+    shared = 2e-6 * np.sqrt(0.3 + 0.7 / 2)
+    assert gridded[f"{COLUMN}_uncertainty_systematic"].values == pytest.approx(shared, rel=1e-4)
+    independent = grid_no2(paths, resolution=STEP, correlation=0)
+    shared = 2e-6 / 2**0.5
+    assert independent[f"{COLUMN}_uncertainty"].values == pytest.approx(shared, rel=1e-4)
+    check_image(gridded[COLUMN])
+    xr.testing.assert_identical(open_no2(paths, resolution=STEP), gridded)
+
+
+SLANT = "SUPPORT_DATA/DETAILED_RESULTS/nitrogendioxide_slant_column_density_precision"
+
+
+def test_the_random_part_is_that_of_the_slant_column(make_s5p):
+    variables = {SLANT: (3e-6, "mol m-2"), "air_mass_factor_troposphere": (2.0, "1")}
+    swath = _read(make_s5p(variables=variables))
+    np.testing.assert_allclose(swath["uncertainty_random"], 1.5e-6, rtol=1e-6)
+    rest = np.sqrt(2e-6**2 - 1.5e-6**2)
+    np.testing.assert_allclose(swath["uncertainty_systematic"], rest, rtol=1e-5)
+    assert "slant" in swath["uncertainty_random"].attrs["comment"]
+    scene = open_no2(make_s5p(variables=variables), bbox=BOX, resolution=STEP)
+    assert "slant" in scene[f"{COLUMN}_uncertainty_random"].attrs["comment"]
+    np.testing.assert_allclose(scene[f"{COLUMN}_uncertainty"], 2e-6, rtol=1e-4)
+    named = _read(make_s5p(variables=variables), variable="air_mass_factor_troposphere")
+    assert not {"uncertainty_random", "uncertainty_systematic"} & set(named)
+
+
+def test_the_random_part_never_exceeds_the_precision(make_s5p):
+    variables = {SLANT: (9e-6, "mol m-2"), "air_mass_factor_troposphere": (2.0, "1")}
+    swath = _read(make_s5p(variables=variables))
+    np.testing.assert_allclose(swath["uncertainty_random"], 2e-6, rtol=1e-6)
+    np.testing.assert_array_equal(swath["uncertainty_systematic"], 0)
+
+
+def test_an_air_mass_factor_of_nothing_leaves_the_noise_unknown(make_s5p):
+    factor = np.full((4, 6), 2.0)
+    factor[0, 1:3] = 0, np.nan
+    variables = {SLANT: (3e-6, "mol m-2"), "air_mass_factor_troposphere": (factor, "1")}
+    swath = _read(make_s5p(variables=variables, leave_out=(f"{COLUMN}_precision",)))
+    assert np.isnan(swath["uncertainty_random"].values).sum() == 2
+    assert "uncertainty_systematic" not in swath
+
+
+def test_without_slant_columns_the_scatter_tells_the_noise(make_s5p):
+    noise = np.random.default_rng(0).normal(0, 1e-6, (40, 50))
+    swath = _read(make_s5p(shape=(40, 50), column=5e-5 + noise))
+    found = swath["uncertainty_random"].values
+    assert np.median(found) == pytest.approx(1e-6, rel=0.1)
+    total = np.hypot(found, swath["uncertainty_systematic"].values)
+    np.testing.assert_allclose(total, 2e-6, rtol=1e-5)
+    assert "scatter" in swath["uncertainty_random"].attrs["comment"]
+    loud = _read(make_s5p(shape=(40, 50), column=5e-5 + 10 * noise))
+    np.testing.assert_allclose(loud["uncertainty_random"], 2e-6, rtol=1e-5)  # as stated at most
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [(-2e-6, "is negative"), (np.nan, "is missing"), (1e3, "is larger than any column")],
+)
+def test_a_precision_that_can_be_none_is_left_out(make_s5p, bad, says):
+    path = make_s5p(variables={f"{COLUMN}_precision": (bad, "mol m-2")})
+    with pytest.warns(no2sr.RepairWarning, match=f"s5p.nc: uncertainty {says}"):
+        swath = _read(path)
+    assert "uncertainty_systematic" not in swath
+    with pytest.warns(no2sr.RepairWarning, match="is in 'K' but its column in"):
+        _read(make_s5p(variables={f"{COLUMN}_precision": (2e-6, "K")}))
 
 
 def test_merging_sums_weights_not_means(make_s5p):

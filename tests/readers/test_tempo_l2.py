@@ -21,6 +21,7 @@ STEP = 0.0625  # degrees; a power of two, so that float32 holds every corner exa
 PER_MOL = 6.02214076e19
 CORNERS = np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)]) * STEP / 2  # SW, SE, NE, NW
 COLUMN = "product/vertical_column_troposphere"
+NAME = "vertical_column_troposphere"
 BOX = (-75.0, 40.0, -74.625, 40.25)
 
 
@@ -117,7 +118,7 @@ def test_the_swath_holds_what_the_file_holds(tempo):
     )  # -75 degrees: all negative, all kept
     np.testing.assert_allclose(swath["column"], expected, rtol=1e-12)
     assert swath["column"].attrs["units"] == "mol m-2"
-    np.testing.assert_allclose(swath["precision"], 2e14 / PER_MOL, rtol=1e-12)
+    np.testing.assert_allclose(swath["uncertainty_systematic"], 2e14 / PER_MOL, rtol=1e-6)
     assert swath["latitude_bounds"].shape == (6, 4, 4)
     assert swath.attrs["screening"] == (
         "pixels with main_data_quality_flag == 0 and eff_cloud_fraction <= 0.2 "
@@ -139,7 +140,7 @@ def test_the_swath_holds_what_the_file_holds(tempo):
 def test_each_screen(tempo, path, values, kept):
     swath = _read(tempo(replace={path: np.array(values)}))
     np.testing.assert_array_equal(np.isfinite(swath["column"][0]), kept)
-    assert swath["precision"].notnull().equals(swath["column"].notnull())
+    assert swath["uncertainty_systematic"].notnull().equals(swath["column"].notnull())
 
 
 def test_fills_that_the_file_does_not_call_fills(tempo):
@@ -224,10 +225,10 @@ def test_the_quality_threshold_of_another_product_changes_nothing(tempo):
 def test_granules_of_a_scan_are_merged(tempo):
     paths = [tempo("g1.nc", west=-75.0), tempo("g2.nc", west=-75.375)]
     gridded = grid_no2(paths, resolution=STEP)
-    assert gridded["column"].rio.bounds() == (-75.375, 40.0, -74.625, 40.25)
+    assert gridded[NAME].rio.bounds() == (-75.375, 40.0, -74.625, 40.25)
     assert (gridded["count"] == 1).all()
     np.testing.assert_allclose(
-        gridded["column"], np.broadcast_to(1e14 * gridded["x"] / PER_MOL, (4, 12)), rtol=1e-6
+        gridded[NAME], np.broadcast_to(1e14 * gridded["x"] / PER_MOL, (4, 12)), rtol=1e-6
     )
 
 
@@ -260,7 +261,7 @@ def test_limits_reach_every_way_of_opening(tempo):
         open_column(path)
     limits = {"eff_cloud_fraction": 0.5}
     assert "eff_cloud_fraction <= 0.5" in open_column(path, limits=limits).attrs["history"]
-    column = grid_no2([path], limits=limits)["column"]
+    column = grid_no2([path], limits=limits)[NAME]
     assert "eff_cloud_fraction <= 0.5" in column.attrs["history"]
     assert "<= 0.5" in describe(path, limits=limits)["screening"]
     packed = path.with_suffix(".gz")

@@ -133,7 +133,9 @@ def _enter_companions(
         fits = layer not in UNCERTAINTIES or clean_layer(entered, image, label=label)
         if fits is not None:
             kept = {k: v for k, v in companion.attrs.items() if k in ("comment", "cell_methods")}
-            layers[layer] = (entered if fits is True else fits).drop_attrs().assign_attrs(kept)
+            layers[layer] = (
+                (entered if fits is True else fits).drop_attrs(deep=False).assign_attrs(kept)
+            )
     return layers
 
 
