@@ -58,7 +58,8 @@ def simulate_orbit() -> xr.Dataset:
     return xr.Dataset(
         {
             "column": (dims, column),
-            "precision": (dims, np.full_like(column, 2e-5)),
+            "uncertainty_random": (dims, np.full_like(column, 2e-5)),
+            "uncertainty_systematic": (dims, np.full_like(column, 2e-5)),
             "latitude_bounds": ((*dims, "corner"), _corners(latitude)),
             "longitude_bounds": ((*dims, "corner"), _corners((longitude + 180) % 360 - 180)),
         }
@@ -73,7 +74,8 @@ def _corners(vertices: np.ndarray) -> np.ndarray:
 def time_gridding(orbit: xr.Dataset, repeats: int) -> dict[str, list[float]]:
     """Return the seconds of every repetition, for the kernel alone and for whole calls."""
     corners = (orbit[f"{name}_bounds"].values.reshape(-1, 4) for name in ("latitude", "longitude"))
-    pixels = Pixels(orbit["column"].values.ravel(), orbit["precision"].values.ravel(), *corners)
+    names = ("column", "uncertainty_random", "uncertainty_systematic")
+    pixels = Pixels(*(orbit[name].values.ravel() for name in names), *corners)
     calls: dict[str, Callable[[Sums], object]] = {
         "kernel": lambda sums: accumulate(pixels, sums),
         "grid_swaths, globe": lambda _: grid_swaths([orbit], bounds=GLOBE),
@@ -82,7 +84,7 @@ def time_gridding(orbit: xr.Dataset, repeats: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats + 1):
         for name, call in calls.items():
-            sums = no_sums(GLOBE, RESOLUTION, with_error=True)
+            sums = no_sums(GLOBE, RESOLUTION, random=True, systematic=True)
             start = time.perf_counter()
             call(sums)
             seconds[name].append(time.perf_counter() - start)

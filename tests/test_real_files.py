@@ -14,11 +14,11 @@ import netCDF4
 import numpy as np
 import pytest
 import rasterio
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
 from no2sr.readers.opening.describe import describe
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
 
@@ -370,7 +370,7 @@ def _says(row: Grid):
 def test_a_grid_opens_as_what_it_is(real_data, row):
     path = real_data / row.file
     with _says(row):
-        image = check_image(open_no2(path, **row.arguments))
+        image = check_image(open_column(path, **row.arguments))
     assert image.name == row.variable
     assert image.shape == row.shape
     assert image.attrs["units"] == row.unit
@@ -393,7 +393,7 @@ def test_a_swath_opens_as_what_it_is(real_data, start, count, least, greatest):
     assert int(placed.count()) == count
     assert float(placed.min()) == pytest.approx(least, rel=1e-6)
     assert float(placed.max()) == pytest.approx(greatest, rel=1e-6)
-    image = check_image(open_no2(path))
+    image = check_image(open_column(path))
     assert image.rio.crs.to_epsg() == 4326
     assert least * (1 - 1e-6) <= float(image.min())  # means lie between the pixels
     assert float(image.max()) <= greatest * (1 + 1e-6)
@@ -408,12 +408,12 @@ def test_a_swath_opens_as_what_it_is(real_data, start, count, least, greatest):
 )
 def test_a_file_is_refused_for_the_right_reason(real_data, pattern, error, message):
     with pytest.raises(error, match=message):
-        open_no2(_one(real_data, pattern))
+        open_column(_one(real_data, pattern))
 
 
 def test_cloudy_subsets_open_with_a_lower_threshold(real_data):
     for start in CLOUDY:
-        image = open_no2(_one(real_data, f"s5p_l2/*{start}*"), qa_min=0.5)
+        image = open_column(_one(real_data, f"s5p_l2/*{start}*"), qa_min=0.5)
         assert np.isfinite(image).any()
 
 
@@ -430,8 +430,8 @@ def test_a_season_of_subsets_is_merged(real_data):
 
 
 def test_harp_level_2_becomes_what_harp_made_of_it(real_data):
-    harp = open_no2(real_data / "harp/harp_l3_bounds_only.nc")
-    ours = open_no2(real_data / "harp/harp_l2_region.nc", bbox=(72.5, 26.5, 77.5, 30.5))
+    harp = open_column(real_data / "harp/harp_l3_bounds_only.nc")
+    ours = open_column(real_data / "harp/harp_l2_region.nc", bbox=(72.5, 26.5, 77.5, 30.5))
     assert ours.rio.bounds() == pytest.approx(harp.rio.bounds())
     # HARP keeps its weights as float32: 1.6e-6 of the spread is what that leaves.
     np.testing.assert_allclose(ours, harp, rtol=0, atol=1e-5 * float(harp.std()))
@@ -439,7 +439,7 @@ def test_harp_level_2_becomes_what_harp_made_of_it(real_data):
 
 def test_the_gas_of_another_product_is_reached_by_name(real_data):
     path = real_data / "s5p_l2_other/S5P_CO_two_scanlines.nc"
-    image = open_no2(path, variable="carbonmonoxide_total_column", qa_min=0.0, resolution=0.25)
+    image = open_column(path, variable="carbonmonoxide_total_column", qa_min=0.0, resolution=0.25)
     assert image.attrs["units"] == "mol m-2"
     assert 0.0247 < float(image.min()) <= float(image.max()) < 0.0423
 
@@ -459,20 +459,22 @@ def test_tempo_opens_where_the_stratospheric_column_is_named(real_data):
         assert float(swath["column"].max()) == pytest.approx(greatest / PER_MOL, rel=1e-9)
         assert swath.attrs["screening"].startswith("all pixels (without main_data_quality_flag")
     box = (-75, 35, -70, 40)
-    image = check_image(open_no2(paths, variable="vertical_column_stratosphere", bbox=box))
+    image = check_image(open_column(paths, variable="vertical_column_stratosphere", bbox=box))
     assert image.rio.bounds() == pytest.approx(box)
     assert float(np.isfinite(image).mean()) > 0.9
     with pytest.raises(NO_PIXELS, match="no pixel has a value"):
-        open_no2(_one(real_data, "tempo_l2/singleton*"), variable="product/vertical_column_total")
+        open_column(
+            _one(real_data, "tempo_l2/singleton*"), variable="product/vertical_column_total"
+        )
 
 
 def test_gaussian_latitudes_are_refused_as_irregular(real_data):
     with pytest.raises(no2sr.IrregularGridError, match="not regular"):
-        open_no2(_one(real_data, "loader_traps/TROPESS*"), variable="nox")
+        open_column(_one(real_data, "loader_traps/TROPESS*"), variable="nox")
 
 
 def test_months_that_only_one_tool_writes(real_data):
-    image = open_no2(real_data / "omi/OMI-Aura_L3-OMNO2d_ymonmean_2015_2019.nc4", time="2019-03")
+    image = open_column(real_data / "omi/OMI-Aura_L3-OMNO2d_ymonmean_2015_2019.nc4", time="2019-03")
     assert image["time"].values.astype("M8[D]") == np.datetime64("2019-03-31")
     assert image.attrs["standard_name"] == "atmosphere_mole_content_of_nitrogen_dioxide"
 
@@ -506,7 +508,7 @@ def test_overpasses_are_read_as_swaths(real_data):
 
 def test_the_truth_at_1_km_is_a_grid(real_data):
     with pytest.warns(no2sr.OversampledWarning, match="smaller than the pixels"):
-        image = open_no2(real_data / "truth_1km" / "cosmo_west.nc")
+        image = open_column(real_data / "truth_1km" / "cosmo_west.nc")
     assert image.shape == (600, 350)
     assert image.attrs["units"] == "mol m-2"
     assert 4e-3 < float(image.max()) < 6e-3

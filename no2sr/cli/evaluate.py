@@ -83,6 +83,7 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
       no2sr evaluate s5p.nc --bbox 76 27.5 78.5 29.5 --psf 0.74 0.44 --json table.json
     """
     import no2sr
+    from no2sr.core.door import choose_variable
     from no2sr.evaluation.comparison import compare, default_methods
     from no2sr.evaluation.tables import DEFAULT_METRICS, tabulate
 
@@ -92,7 +93,7 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
     asked = {name: settings.pop(name) for name in ("scale", "methods", "psf", "full_scale")}
     asked["methods"] = [*(asked["methods"] or default_methods(asked["scale"])), *models]
     settings["unit"] = settings.pop("unit_in")
-    images = [guarded(no2sr.open_no2, path, **settings) for path in inputs]
+    images = [choose_variable(guarded(no2sr.open_no2, path, **settings)) for path in inputs]
     start_backend(*models)
     with progress_bar("evaluate", quiet=quiet) as progress:
         comparison = compare(images, progress=progress, **asked)

@@ -212,7 +212,7 @@ def _downscale(plan: dict[str, Any] | None, facts: dict[str, Any]) -> str:
 
 def _variables(variables: list[dict[str, Any]]) -> Iterator[str]:
     """Word the variables, those that speak of NO2 first where there are many."""
-    from no2sr.readers.kit.fields import mentions_no2
+    from no2sr.core.columns import mentions_no2
 
     if len(variables) > _SHOWN:
         variables = sorted(variables, key=lambda variable: not mentions_no2(variable["name"]))

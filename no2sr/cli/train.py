@@ -219,9 +219,11 @@ def _start(name: str | None, scale: int) -> Model | None:
 def _images(inputs: tuple[Path, ...], **reading: Any) -> tuple[Domain, list[Any]]:
     """Read the images and tell whether they are data or pictures."""
     import no2sr
-    from no2sr.readers.pixels_of_pictures import PICTURES, read_pixels
+    from no2sr.core.door import choose_variable
+    from no2sr.readers.kit.files import is_picture_name
+    from no2sr.readers.pictures import read_pixels
 
-    pictures = [path for path in inputs if path.suffix.lower() in PICTURES]
+    pictures = [path for path in inputs if is_picture_name(path)]
     if pictures and len(pictures) < len(inputs):
         raise click.UsageError(
             f"{pictures[0].name} is a picture and other files are data; train on one kind at a time"
@@ -229,7 +231,8 @@ def _images(inputs: tuple[Path, ...], **reading: Any) -> tuple[Domain, list[Any]
     if pictures:
         return "luminance", [guarded(read_pixels, path) for path in inputs]
     reading["unit"] = reading.pop("unit_in")
-    return "column", [guarded(no2sr.open_no2, path, **reading) for path in inputs]
+    scenes = [guarded(no2sr.open_no2, path, **reading) for path in inputs]
+    return "column", [choose_variable(scene) for scene in scenes]
 
 
 def _summary(card: ModelCard, count: int) -> list[tuple[str, str]]:

@@ -11,9 +11,19 @@ import re
 
 from no2sr.core.errors import UnitsError
 
-__all__ = ["CANONICAL", "asked_unit", "canonical_unit", "factor", "is_column", "known_units"]
+__all__ = [
+    "CANONICAL",
+    "FILL_LIMIT",
+    "asked_unit",
+    "canonical_unit",
+    "factor",
+    "is_column",
+    "known_units",
+]
 
 CANONICAL = "mol m-2"
+# No column reaches this in any unit: larger magnitudes are fills, whether or not a file says so.
+FILL_LIMIT = 1e29
 AVOGADRO = 6.02214076e23  # mol-1, exact (BIPM, SI brochure, 9th edition)
 NO2_MOLAR_MASS = 0.0460055  # kg mol-1
 DOBSON = 2.6867e20  # molecules m-2 in one Dobson unit

@@ -15,8 +15,9 @@ import numpy as np
 from no2sr.downscaling.method import Estimate
 from no2sr.downscaling.tally import Tally
 from no2sr.downscaling.uncertainty import estimate_total
-from no2sr.networks.inference import Prepared, super_resolve
+from no2sr.networks.inference import super_resolve
 from no2sr.networks.noise_step import denoise
+from no2sr.networks.prepared import Prepared
 from no2sr.steps.conserve import closure, conserve
 from no2sr.steps.gaps import restore_gaps
 from no2sr.steps.tiles import trim

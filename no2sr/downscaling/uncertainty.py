@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.networks.inference import Prepared
 from no2sr.networks.noise_step import estimate_uncertainty
+from no2sr.networks.prepared import Prepared
 from no2sr.steps.gaps import fill_gaps
 from no2sr.steps.resample import upsample
 from no2sr.steps.tiles import trim

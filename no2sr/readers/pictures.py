@@ -1,4 +1,4 @@
-"""Pictures: GeoTIFF, PNG and JPEG as bands of colour, with the place that they say they have.
+"""Pictures: as bands of colour with the place that they say they have, or as bare pixels.
 
 What is read here never becomes a column: `no2sr.open_no2` does not know this module.
 """
@@ -25,7 +25,7 @@ from no2sr.core.errors import (
 )
 from no2sr.core.grid import georeference
 from no2sr.readers.kit.bands import is_tiff, opened
-from no2sr.readers.kit.files import PICTURES, beginning, check_room, check_there, readable
+from no2sr.readers.kit.files import beginning, check_room, check_there, picture_kind, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.ImageFile import ImageFile
 
-__all__ = ["open_picture"]
+__all__ = ["open_picture", "read_pixels"]
 
 _BANDS = ("red", "green", "blue", "alpha")
 # Of a pixel: how far world file and picture may be apart, since people write few digits.
@@ -69,7 +69,7 @@ def open_picture(path: str | Path) -> xr.DataArray:
     if is_tiff(path):
         with _complete(path):
             bands, told = _tiff(path)
-    elif PICTURES.get(beginning(path, 3)) in ("PNG", "JPEG"):
+    elif picture_kind(path) in ("PNG", "JPEG"):
         with _complete(path):
             bands, told = _plain(path)
     else:
@@ -89,6 +89,37 @@ def open_picture(path: str | Path) -> xr.DataArray:
             return picture
         _check_place(path, transform, crs, picture.shape[1:])
         return georeference(picture, transform, crs)
+
+
+def read_pixels(path: Path) -> NDArray[np.uint8]:
+    """Read a PNG, BMP or JPEG as red, green and blue.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    array, (y, x, 3), uint8
+        Grey pictures three times the same; what is transparent as it lies in the file.
+
+    Raises
+    ------
+    FileUnreadableError
+        If it is missing, damaged or no such picture.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "BMP", "JPEG")) as file:
+                return np.asarray(file.convert("RGB"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning) as error:
+        raise FileUnreadableError(
+            f"{path} cannot be read ({error}), expected a complete PNG, BMP or JPEG of less than "
+            f"{Image.MAX_IMAGE_PIXELS} pixels; leave it out, or fetch it again"
+        ) from error
 
 
 @contextmanager
@@ -193,7 +224,7 @@ def _colourless(path: Path, what: str, *, data: bool) -> UnknownFormatError:
 
 def _place(path: Path) -> tuple[Affine | None, Any]:
     """Return where a picture lies: by its own word, which its world file may not contradict."""
-    with opened(path, driver=PICTURES.get(beginning(path, 3), "")) as raster:
+    with opened(path, driver=picture_kind(path)) as raster:
         own = None if raster.transform.is_identity else raster.transform
         crs, shape = raster.crs, raster.shape
     world = _world(path)

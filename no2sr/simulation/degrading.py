@@ -12,17 +12,19 @@ assessing the quality of resulting images", Photogramm. Eng. Remote Sens. 63 (19
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
+import xarray as xr
 from scipy.ndimage import gaussian_filter
 
+from no2sr.core.door import choose_variable
 from no2sr.core.errors import SettingsError
 from no2sr.core.grid import check_scale, coarsen, modcrop
 from no2sr.core.image import check_image, with_history
+from no2sr.core.layers import assemble_scene
 
-if TYPE_CHECKING:
-    import xarray as xr
+Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 
 __all__ = ["degrade"]
 
@@ -30,14 +32,12 @@ __all__ = ["degrade"]
 LEAST_VALID = 1.0
 
 
-def degrade(
-    image: xr.DataArray, scale: int, *, psf: tuple[float, float] | None = None
-) -> xr.DataArray:
-    """Average an image to a grid that is `scale` times coarser.
+def degrade(scene: Grid, scale: int, *, psf: tuple[float, float] | None = None) -> Grid:
+    """Average a column to a grid that is `scale` times coarser.
 
     Parameters
     ----------
-    image : DataArray, (y, x) or (time, y, x)
+    scene : Dataset or DataArray, (y, x) or (time, y, x)
         Trimmed to a multiple of the scale.
     scale : int
     psf : (float, float), optional
@@ -47,20 +47,22 @@ def degrade(
 
     Returns
     -------
-    DataArray
-        Area-weighted block means; a gap where any cell of the block is one.
+    Same type as `scene`
+        Area-weighted block means of the column, without its companions; a gap where any cell of the
+        block is one.
 
     Raises
     ------
     SettingsError
         If scale or psf is out of range.
     """
-    image = modcrop(check_image(image), check_scale(scale))
+    image = modcrop(check_image(choose_variable(scene)), check_scale(scale))
     if psf is not None:
         image = image.copy(data=_blur(image.values, [_sigma(value, scale) for value in psf]))
-    return with_history(
+    coarse = with_history(
         coarsen(image, scale, least_valid=LEAST_VALID), f"degrade scale={scale} psf={psf}"
     )
+    return coarse if isinstance(scene, xr.DataArray) else assemble_scene(coarse, {})
 
 
 def _sigma(transfer: float, scale: int) -> float:

@@ -22,20 +22,24 @@ in JPEG compressed images", CRV 2005.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
+import xarray as xr
 
+from no2sr.core.door import choose_variable
 from no2sr.core.earth import KM_PER_DEGREE
 from no2sr.core.grid import bounds_of, coarsen, modcrop, transform_of
 from no2sr.core.image import crs_of, with_history
+from no2sr.core.layers import assemble_scene, companions_of
 
 if TYPE_CHECKING:
-    import xarray as xr
     from numpy.typing import NDArray
 
     Evidence = Literal["", "copies", "interpolation", "pixel size"]
     Array = NDArray[np.float64]
+
+Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 
 __all__ = ["Resolution", "coarsen_to_native", "effective_resolution"]
 
@@ -102,29 +106,41 @@ def effective_resolution(image: xr.DataArray) -> Resolution:
     return Resolution(cells, (cells[0] * steps[0], cells[1] * steps[1]), evidence)
 
 
-def coarsen_to_native(image: xr.DataArray) -> xr.DataArray:
-    """Average an oversampled image to the cells that it really resolves.
+def coarsen_to_native(scene: Grid) -> Grid:
+    """Average an oversampled scene to the cells that it really resolves.
 
     Parameters
     ----------
-    image : DataArray, (y, x) or (time, y, x)
+    scene : Dataset or DataArray, (y, x) or (time, y, x)
         As `no2sr.open_no2` returns it.
 
     Returns
     -------
-    DataArray
+    Same type as `scene`
         Of square blocks of `Resolution.factor` cells; the very same object where no grid is finer
         than what it resolves. A block of which less than half was observed is a gap. Cells on
-        the south and east sides that fill no block are cut off, bounds included.
+        the south and east sides that fill no block are cut off, bounds included. Uncertainties are
+        averaged like the column: oversampled cells share their errors.
 
     Examples
     --------
     ``no2sr.downscale(no2sr.coarsen_to_native(no2sr.open_no2(path)))``
     """
-    found = effective_resolution(image)
+    column = choose_variable(scene)
+    found = effective_resolution(column)
+    if found.factor == 1:
+        return scene
+    coarse = _average(column, found)
+    if isinstance(scene, xr.DataArray):
+        return coarse
+    companions = companions_of(scene, str(column.name))
+    layers = {name: _average(layer, found) for name, layer in companions.items()}
+    return assemble_scene(coarse, layers).assign_attrs(scene.attrs)
+
+
+def _average(image: xr.DataArray, found: Resolution) -> xr.DataArray:
+    """Average the blocks of cells that are resolved."""
     scale = found.factor
-    if scale == 1:
-        return image
     coarse = coarsen(modcrop(image, scale), scale, least_valid=0.5)
     return with_history(
         coarse, f"averaged {scale} x {scale} cells to the effective resolution ({found.evidence})"

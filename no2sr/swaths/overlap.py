@@ -39,7 +39,8 @@ class Pixels(NamedTuple):
     """The pixels of one swath, all arrays of one float type."""
 
     column: NDArray[np.floating]  # (n,)
-    precision: NDArray[np.floating]  # (n,); (0,) if unknown
+    random: NDArray[np.floating]  # (n,), random uncertainty; (0,) if unknown
+    systematic: NDArray[np.floating]  # (n,), systematic uncertainty; (0,) if unknown
     latitude: NDArray[np.floating]  # (n, 4)
     longitude: NDArray[np.floating]  # (n, 4)
 
@@ -53,14 +54,19 @@ class Frame(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What the pixels so far add up to on a grid; a is the overlap as a share of a cell."""
+    """What the pixels so far add up to on a grid; a is the overlap as a share of a cell.
+
+    r and s are the random and the systematic uncertainty of a pixel. What is unknown is (0, 0).
+    """
 
     frame: Frame
     weighted: NDArray[np.float64]  # (y, x), sum of a * column
     weight: NDArray[np.float64]  # (y, x), sum of a
     number: NDArray[np.int32]  # (y, x), pixels with a >= LEAST_OVERLAP
-    error: NDArray[np.float32]  # (y, x), sum of a * precision; (0, 0) if unknown
-    variance: NDArray[np.float32]  # (y, x), sum of (a * precision)**2; (0, 0) if unknown
+    variance: NDArray[np.float32]  # (y, x), sum of (a * r)**2 over all pixels
+    shared: NDArray[np.float32]  # (y, x), sum of a * s over all pixels
+    squares: NDArray[np.float32]  # (y, x), sum over swaths of the square of their sum of a * s
+    latest: NDArray[np.float32]  # (y, x), sum of a * s over the swath that is being added
 
 
 def _jit(function: Function) -> Function:
@@ -80,10 +86,11 @@ def _jit(function: Function) -> Function:
 def load() -> None:
     """Load what was compiled for float32 pixels, or compile it, ahead of its first use."""
     few = np.empty(0, np.float32)
-    none = Pixels(few, few, few.reshape(0, 4), few.reshape(0, 4))
+    none = Pixels(few, few, few, few.reshape(0, 4), few.reshape(0, 4))
     frame, cells, error = Frame(0.0, 0.0, 1.0), np.zeros((1, 1)), np.zeros((1, 1), np.float32)
     extent(none, frame, np.zeros(360, dtype=bool))
-    accumulate(none, Sums(frame, cells, cells, np.zeros((1, 1), np.int32), error, error))
+    number = np.zeros((1, 1), np.int32)
+    accumulate(none, Sums(frame, cells, cells, number, error, error, error, error))
 
 
 @_jit
@@ -140,25 +147,44 @@ def extent(pixels: Pixels, frame: Frame, occupied: Any) -> tuple[float, float, f
 
 @_jit
 def accumulate(pixels: Pixels, sums: Sums) -> None:
-    """Add every usable pixel to the sums, in the order of the swath."""
+    """Add every usable pixel of one swath to the sums, in its order."""
+    first, last = sums.weight.shape[0], 0  # the rows that are met
     corners, copy = np.empty((2, 4)), np.empty((2, 4))
     share = np.zeros(int(WIDEST_PIXEL / sums.frame.spacing) + 5)
     turn = 360 / sums.frame.spacing
     for k in range(pixels.column.size):
         if not _place(pixels, k, sums.frame, corners):
             continue
-        precision = pixels.precision[k] if pixels.precision.size else np.nan
+        random = pixels.random[k] if pixels.random.size else np.nan
+        systematic = pixels.systematic[k] if pixels.systematic.size else np.nan
+        top, bottom = _span(corners[1])
+        first = min(first, max(math.floor(top), 0))
+        last = max(last, min(math.ceil(bottom), sums.weight.shape[0]))
         low, high = _span(corners[0])
         for turns in range(-1, 2):
             if high + turns * turn > 0 and low + turns * turn < sums.weight.shape[1]:
                 for c in range(4):
                     copy[0, c] = corners[0, c] + turns * turn
                     copy[1, c] = corners[1, c]
-                _spread((pixels.column[k], precision), copy, share, sums)
+                _spread((pixels.column[k], random, systematic), copy, share, sums)
+    if sums.latest.size:
+        _close(sums, first, last)
 
 
 @_jit
-def _spread(values: tuple[float, float], corners: Any, share: Any, sums: Sums) -> None:
+def _close(sums: Sums, first: int, last: int) -> None:
+    """Add what the latest swath shares, and its square, between two rows, and forget it."""
+    for row in range(first, last):
+        for column in range(sums.weight.shape[1]):
+            shared = sums.latest[row, column]
+            if shared != 0:  # nor is NaN; what no pixel met stays untouched, and takes no memory
+                sums.shared[row, column] += shared
+                sums.squares[row, column] += shared * shared
+                sums.latest[row, column] = 0
+
+
+@_jit
+def _spread(values: tuple[float, float, float], corners: Any, share: Any, sums: Sums) -> None:
     """Add one copy of a pixel to the sums of the cells it overlaps."""
     ny, nx = sums.weight.shape
     x, y = corners[0], corners[1]
@@ -212,13 +238,14 @@ def _walk(start: tuple[float, float], end: tuple[float, float], share: Any) -> N
 
 
 @_jit
-def _add(a: float, values: tuple[float, float], cell: tuple[int, int], sums: Sums) -> None:
-    """Add the overlap of one pixel, of a column and a precision, to the sums of one cell."""
-    column, precision = values
+def _add(a: float, values: tuple[float, float, float], cell: tuple[int, int], sums: Sums) -> None:
+    """Add one pixel's overlap, of a column and its two uncertainties, to the sums of one cell."""
+    column, random, systematic = values
     sums.weighted[cell] += a * column
     sums.weight[cell] += a
     if a >= LEAST_OVERLAP:
         sums.number[cell] += 1
-    if sums.error.size:
-        sums.error[cell] += a * precision
-        sums.variance[cell] += (a * precision) ** 2
+    if sums.variance.size:
+        sums.variance[cell] += (a * random) ** 2
+    if sums.latest.size:
+        sums.latest[cell] += a * systematic

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import xarray as xr
 from no2sr.core.errors import SettingsError
 from no2sr.core.grid import regular_grid
 from no2sr.core.image import COLUMN_ATTRS, STANDARD_NAME
-from no2sr.core.units import CANONICAL
+from no2sr.core.layers import COUNT, COVERAGE, RANDOM, SYSTEMATIC, TOTAL, assemble_scene
 from no2sr.swaths.overlap import Frame, Sums
 
 if TYPE_CHECKING:
@@ -23,41 +24,44 @@ if TYPE_CHECKING:
 
     from no2sr.core.earth import Box
 
-__all__ = ["means", "no_sums", "widened"]
+__all__ = ["CORRELATION", "LEAST_COVERAGE", "cover_anything", "means", "no_sums", "widen"]
 
+# Of systematic errors of different overpasses: of the air-mass factor and the stratosphere, in the
+# error budget of the KNMI/CCI level 3 product (Glissenaar et al. 2025, ESSD 17, 4627).
+CORRELATION = 0.3
+# A cell that was seen less is a gap: float32 corners on the edge of a cell leave 1e-5 of it.
+LEAST_COVERAGE = 1e-3
 
 _MEAN = {"cell_methods": "area: mean"}
-_ATTRS = {
-    "column": COLUMN_ATTRS,
-    "coverage": {"long_name": "share of the cell area that was observed", "units": "1", **_MEAN},
-    "count": {
-        "standard_name": f"{STANDARD_NAME} number_of_observations",
-        "long_name": "number of pixels that overlap the cell",
-        "units": "1",
-        "cell_methods": "area: sum",
-    },
-    "precision": {
-        "standard_name": f"{STANDARD_NAME} standard_error",
-        "long_name": "standard error of the column if errors of pixels are fully correlated",
-        "units": CANONICAL,
-        **_MEAN,
-    },
-    "precision_independent": {
-        "standard_name": f"{STANDARD_NAME} standard_error",
-        "long_name": "standard error of the column if errors of pixels are independent",
-        "units": CANONICAL,
-        **_MEAN,
-    },
+_COUNT_ATTRS = {
+    "standard_name": f"{STANDARD_NAME} number_of_observations",
+    "long_name": "number of pixels that overlap the cell",
+    "units": "1",
+    "cell_methods": "area: sum",
 }
 
 
 SLAB = 512  # rows that are computed together
-# 0.01 degree over the globe; at 28 bytes a cell more would not fit into usual memories.
+# 0.01 degree over the globe; at 36 bytes a cell more would not fit into usual memories.
 MOST_CELLS = 6.5e8
 
 
-def no_sums(box: Box, resolution: float, *, with_error: bool) -> Sums:
-    """Prepare the sums of a grid around a box."""
+def no_sums(box: Box, resolution: float, *, random: bool = False, systematic: bool = False) -> Sums:
+    """Prepare the sums of a grid around a box.
+
+    Parameters
+    ----------
+    box : (west, south, east, north), degrees
+    resolution : float
+        Cell size in degrees.
+    random, systematic : bool
+        Whether pixels come with this uncertainty.
+
+    Raises
+    ------
+    SettingsError
+        If the box is none, or the grid would be too large to hold.
+    """
     west, south, east, north = box
     if not (0 < east - west <= 360 and -90 <= south < north <= 90):
         raise SettingsError(
@@ -72,8 +76,8 @@ def no_sums(box: Box, resolution: float, *, with_error: bool) -> Sums:
             f"{MOST_CELLS:.1e}; choose a coarser resolution or a smaller region"
         )
     grid = _grid(box, resolution)
-    ny, nx = grid.shape
-    shape, error_shape = (ny, nx), (ny, nx) if with_error else (0, 0)
+    shape = grid.shape
+    of_random, of_systematic = (shape if known else (0, 0) for known in (random, systematic))
     t = grid.rio.transform()
     return Sums(
         frame=Frame(t.c, t.f, t.a),
@@ -81,8 +85,10 @@ def no_sums(box: Box, resolution: float, *, with_error: bool) -> Sums:
         weight=_zeros(shape, np.float64),
         number=_zeros(shape, np.int32),
         # These are reported and not computed with any further: float32 halves their memory.
-        error=_zeros(error_shape, np.float32),
-        variance=_zeros(error_shape, np.float32),
+        variance=_zeros(of_random, np.float32),
+        shared=_zeros(of_systematic, np.float32),
+        squares=_zeros(of_systematic, np.float32),
+        latest=_zeros(of_systematic, np.float32),
     )
 
 
@@ -101,7 +107,7 @@ def _grid(box: Box, resolution: float) -> xr.DataArray:
     return grid
 
 
-def _zeros(shape: tuple[int, int], kind: type[np.generic]) -> NDArray[Any]:
+def _zeros(shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
     """Return zeros that take memory page by page, where something is added.
 
     An orbit meets a fifth of a global grid; `numpy.zeros` asks the system for huge pages, and so
@@ -130,14 +136,15 @@ def _union(a: Box, b: Box, resolution: float) -> Box:
     return west, min(a[1], b[1]), east, max(a[3], b[3])
 
 
-def widened(sums: Sums, box: Box) -> Sums:
+def widen(sums: Sums, box: Box) -> Sums:
     """Move the sums to a grid that also holds a box, if theirs does not."""
     old, spacing = sums.frame, sums.frame.spacing
     here = _box_of(sums)
     union = _union(here, box, spacing)
     if here[0] <= union[0] and here[1] <= union[1] and here[2] >= union[2] and here[3] >= union[3]:
         return sums
-    wide = no_sums(union, spacing, with_error=sums.error.size > 0)
+    known = {"random": sums.variance.size > 0, "systematic": sums.shared.size > 0}
+    wide = no_sums(union, spacing, **known)
     rows = round((wide.frame.north - old.north) / spacing) + np.arange(sums.weight.shape[0])
     offset, turn = (old.west - wide.frame.west) / spacing, 360 / spacing
     columns = round(offset) + np.arange(sums.weight.shape[1])
@@ -149,31 +156,54 @@ def widened(sums: Sums, box: Box) -> Sums:
                 "expected one that divides 360; choose such a one, or state the bounds"
             )
         columns %= round(turn)
-    names = ["weighted", "weight", "number", *["error", "variance"] * bool(sums.error.size)]
-    for name in names:
-        getattr(wide, name)[np.ix_(rows, columns)] = getattr(sums, name)
+    for name in sums._fields[1:]:
+        if getattr(sums, name).size:
+            getattr(wide, name)[np.ix_(rows, columns)] = getattr(sums, name)
     return wide
 
 
-def means(sums: Sums) -> xr.Dataset:
-    """Promise the means, with gaps where no pixel counts; slabs are computed when they are used.
+def cover_anything(sums: Sums) -> bool:
+    """Tell whether any cell was seen enough to have a value."""
+    return bool((sums.weight >= LEAST_COVERAGE).any())
+
+
+def means(sums: Sums, name: str, *, correlation: float = CORRELATION) -> xr.Dataset:
+    """Promise the means, with gaps where too little was seen; slabs are computed when used.
 
     The means of a globe take several times the memory of the cells that were met, which is all that
     the sums take.
+
+    Parameters
+    ----------
+    sums : Sums
+    name : str
+        What to call the column.
+    correlation : float
+        Between the systematic errors of two overpasses, 0..1.
+
+    Returns
+    -------
+    Dataset, (y, x)
+        A scene (see `no2sr.core.layers`): the column, its uncertainties as far as the sums hold
+        them, coverage and count.
     """
-    weight, number = _slabs(sums.weight), _slabs(sums.number)
-    fields = {
-        "column": _promised(_mean, _slabs(sums.weighted), weight, number),
-        "count": number,
-        "coverage": _promised(_coverage, weight, number),
-    }
-    if sums.error.size:
-        fields["precision"] = _promised(_mean, _slabs(sums.error), weight, number)
-        root = _promised(np.sqrt, _slabs(sums.variance))
-        fields["precision_independent"] = _promised(_mean, root, weight, number)
+    weight, number = _cut(sums.weight), _cut(sums.number)
+    fields = {COVERAGE: _promise(_coverage, weight, number), COUNT: number}
+    if sums.variance.size:
+        fields[RANDOM] = _promise(_random, _cut(sums.variance), weight)
+    if sums.shared.size:
+        share = partial(_systematic, correlation=correlation)
+        fields[SYSTEMATIC] = _promise(share, _cut(sums.shared), _cut(sums.squares), weight)
+    parts = [fields[layer] for layer in (RANDOM, SYSTEMATIC) if layer in fields]
+    if parts:
+        fields[TOTAL] = _promise(_total, *parts)
     grid = _grid(_box_of(sums), sums.frame.spacing)
-    names = [name for name in _ATTRS if name in fields]
-    return xr.Dataset({n: grid.copy(data=fields[n]).assign_attrs(_ATTRS[n]) for n in names})
+    column = grid.copy(data=_promise(_mean, _cut(sums.weighted), weight)).rename(name)
+    layers = {
+        layer: grid.copy(data=data).assign_attrs(_COUNT_ATTRS if layer == COUNT else _MEAN)
+        for layer, data in fields.items()
+    }
+    return assemble_scene(column.assign_attrs(COLUMN_ATTRS), layers)
 
 
 class _Held:
@@ -186,7 +216,7 @@ class _Held:
         return np.asarray(self.values[key])
 
 
-def _slabs(values: NDArray[Any]) -> Any:
+def _cut(values: NDArray[Any]) -> Any:
     """Return an array in slabs; named by chance, for a name by content would read all of it."""
     import dask.array as da
 
@@ -194,18 +224,39 @@ def _slabs(values: NDArray[Any]) -> Any:
     return da.from_array(_Held(values), chunks=(SLAB, values.shape[1]), name=name)
 
 
-def _promised(function: Callable[..., NDArray[np.float32]], *arrays: Any) -> Any:
+def _promise(function: Callable[..., NDArray[np.float32]], *arrays: Any) -> Any:
     import dask.array as da
 
     return da.map_blocks(function, *arrays, dtype=np.float32, meta=np.empty((0, 0), np.float32))
 
 
-def _mean(
-    total: NDArray[np.floating], weight: NDArray[np.float64], number: NDArray[np.int32]
-) -> NDArray[np.float32]:
+def _mean(total: NDArray[np.floating], weight: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Divide a sum by the weights, where they are enough for a value."""
     mean = np.full(total.shape, np.nan, dtype=np.float32)
-    np.divide(total, weight, out=mean, where=number > 0, casting="same_kind")
+    np.divide(total, weight, out=mean, where=weight >= LEAST_COVERAGE, casting="same_kind")
     return mean
+
+
+def _random(variance: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return ``sqrt(sum (a r)**2) / sum a``: errors of pixels are independent."""
+    return _mean(np.sqrt(variance), weight)
+
+
+def _systematic(
+    shared: NDArray[np.float32],
+    squares: NDArray[np.float32],
+    weight: NDArray[np.float64],
+    *,
+    correlation: float,
+) -> NDArray[np.float32]:
+    """Combine the errors that overpasses share within themselves, and partly among each other."""
+    variance = correlation * np.square(shared, dtype=np.float64) + (1 - correlation) * squares
+    return _mean(np.sqrt(variance), weight)
+
+
+def _total(*parts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Add independent errors in quadrature."""
+    return parts[0] if len(parts) == 1 else np.hypot(*parts)
 
 
 def _coverage(weight: NDArray[np.float64], number: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ import netCDF4
 import numpy as np
 import pytest
 import rasterio
+from opening import open_column
 
 import no2sr
 from no2sr.cli import main
@@ -186,7 +187,7 @@ def test_unit_in_states_what_the_file_does_not(no2sr_command, grid, tmp_path):
     out = tmp_path / "fine.nc"
     done = no2sr_command("downscale", path, out, "--unit-in", "umol m-2")
     assert done.code == 0
-    back = no2sr.open_no2(out)
+    back = open_column(out)
     assert float(back.max()) == pytest.approx(2e-4, rel=0.3)  # the higher plume of the fixture
 
 

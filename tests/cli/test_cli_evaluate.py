@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.downscaling.baselines import BASELINES
@@ -24,7 +25,7 @@ def test_table_has_every_method_and_fits_a_terminal(no2sr_command, grid_file):
 
 
 def test_files_hold_the_table_of_the_library(no2sr_command, grid_file, tmp_path):
-    table = no2sr.evaluate(no2sr.open_no2(grid_file), scale=2, methods=["nearest", "srcnn"])
+    table = no2sr.evaluate(open_column(grid_file), scale=2, methods=["nearest", "srcnn"])
     outputs = {name: tmp_path / "new" / f"table.{name}" for name in ("csv", "json")}
     options = [part for name, path in outputs.items() for part in (f"--{name}", path)]
     done = no2sr_command(
@@ -78,7 +79,7 @@ def test_options_reach_the_protocol(no2sr_command, grid_file, tmp_path):
     said = json.loads(out.read_text())
     assert said["psf"] == [0.74, 0.44]
     assert said["methods"]["nearest"]["full_scale_closure"] == pytest.approx(0, abs=1e-12)
-    image = no2sr.open_no2(grid_file, bbox=(76, 27.1, 77.6, 29.5))
+    image = open_column(grid_file, bbox=(76, 27.1, 77.6, 29.5))
     expected = no2sr.evaluate(image, scale=2, methods=["nearest"], psf=(0.74, 0.44))
     assert said["methods"]["nearest"]["rmse"] == pytest.approx(expected.loc["nearest", "rmse"])
 
@@ -93,7 +94,7 @@ def test_several_files_are_judged_together(no2sr_command, grid, grid_file, tmp_p
     assert done.code == 0
     said = json.loads(out.read_text())
     assert said["images"] == 2
-    images = [no2sr.open_no2(path, unit="mol m-2") for path in (grid_file, other)]
+    images = [open_column(path, unit="mol m-2") for path in (grid_file, other)]
     expected = no2sr.evaluate(images, methods=["nearest"]).loc["nearest", "rmse"]
     assert said["methods"]["nearest"]["rmse"] == pytest.approx(expected)
 
@@ -135,7 +136,7 @@ def test_what_cannot_be_judged_is_one_line(no2sr_command, grid_file, tmp_path, a
 
 @pytest.mark.real_data
 def test_networks_beat_interpolation_where_they_never_were(real_data):
-    image = no2sr.open_no2(real_data / "tempo_utm" / "tempo_vcd_troposphere_utm11_clipped.tif")
+    image = open_column(real_data / "tempo_utm" / "tempo_vcd_troposphere_utm11_clipped.tif")
     table = no2sr.evaluate(image, scale=4, methods=["bicubic", "bicubic + correction", "srcnn"])
     assert table.loc["srcnn", "rmse"] < table.loc["bicubic + correction", "rmse"]
     assert np.isfinite(table.loc["srcnn", "rmse / bicubic high"])

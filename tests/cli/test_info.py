@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from opening import open_column
 
 import no2sr
 from no2sr.core.errors import No2srWarning
@@ -71,7 +72,7 @@ def test_an_oversampled_file_is_told_and_can_be_averaged(no2sr_command, grid, tm
 
 def no2sr_bounds(path):
     with pytest.warns(no2sr.OversampledWarning):
-        return no2sr.open_no2(path).rio.bounds()
+        return open_column(path).rio.bounds()
 
 
 def test_a_plain_grid_has_no_trace(no2sr_command, grid_file):
@@ -99,7 +100,7 @@ def test_what_downscale_would_do_is_what_it_does(no2sr_command, grid_file, tmp_p
 def test_of_a_swath_the_grid_is_told_roughly(no2sr_command, samples):
     (path,) = samples.glob("S5P*")
     facts = _facts(no2sr_command, path)
-    image = no2sr.open_no2(path)
+    image = open_column(path)
     assert facts["downscale"]["approximate"]
     assert facts["downscale"]["shape"] == pytest.approx([4 * n for n in image.shape], rel=0.02)
     assert facts["processor_version"] == "2.6.0"
@@ -241,8 +242,8 @@ def test_an_image_read_back_after_refining_raises_no_alarm(no2sr_command, grid_f
     no2sr_command("downscale", grid_file, out)
     with warnings.catch_warnings():
         warnings.simplefilter("error", no2sr.OversampledWarning)
-        fine = no2sr.open_no2(out)
-    assert fine.shape == refine(no2sr.open_no2(grid_file), 4).shape
+        fine = open_column(out)
+    assert fine.shape == refine(open_column(grid_file), 4).shape
 
 
 def test_a_raster_without_a_crs_is_told_to_be_oversampled(no2sr_command, tmp_path):

@@ -8,6 +8,7 @@ import warnings
 import pytest
 import rioxarray
 import xarray as xr
+from opening import open_column
 
 import no2sr
 from no2sr.core.errors import RefinedInputWarning
@@ -26,7 +27,7 @@ def swath_file(samples):
 @pytest.fixture
 def small(swath_file):
     """Return what a little of the sample swath says and holds."""
-    return no2sr.open_no2(swath_file, qa_min=0.5, bbox=(77, 28.2, 77.6, 28.8))
+    return open_column(swath_file, qa_min=0.5, bbox=(77, 28.2, 77.6, 28.8))
 
 
 def test_a_swath_says_what_it_is(small):
@@ -39,7 +40,7 @@ def test_a_swath_says_what_it_is(small):
 
 
 def test_a_grid_says_what_is_not_known_of_it(grid_file):
-    attrs = no2sr.open_no2(grid_file).attrs
+    attrs = open_column(grid_file).attrs
     assert attrs["no2sr_product"] == "CF grid in NetCDF or HDF5"
     assert attrs["no2sr_processor_version"] == "not stated by the input"
     assert attrs["no2sr_quality_threshold"] == "none applied"
@@ -95,7 +96,7 @@ def test_an_own_output_as_input_is_warned_about(grid_file, tmp_path, no2sr_comma
 @pytest.mark.parametrize("suffix", [".tif", ".nc"])
 def test_python_warns_alike_whatever_opened_it(grid, tmp_path, suffix):
     path = no2sr.write(no2sr.downscale(grid, scale=2), tmp_path / f"fine{suffix}")
-    opened = [no2sr.open_no2(path)]
+    opened = [open_column(path)]
     if suffix == ".nc":
         opened.append(xr.open_dataset(path))
     else:
@@ -107,10 +108,10 @@ def test_python_warns_alike_whatever_opened_it(grid, tmp_path, suffix):
 
 
 def test_an_observed_grid_is_not_warned_about(grid_file, tmp_path):
-    path = no2sr.write(no2sr.open_no2(grid_file), tmp_path / "copy.nc")
+    path = no2sr.write(open_column(grid_file), tmp_path / "copy.nc")
     with warnings.catch_warnings():
         warnings.simplefilter("error", RefinedInputWarning)
-        no2sr.downscale(no2sr.open_no2(path), scale=2)
+        no2sr.downscale(open_column(path), scale=2)
 
 
 def test_averaged_back_it_is_observed_again(small):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from opening import open_column
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
@@ -25,7 +26,6 @@ from no2sr.downscaling.blocks import reader_of
 from no2sr.downscaling.inputs import seal
 from no2sr.downscaling.workfolder import WorkFolder, folder_of
 from no2sr.readers.opening.extent import cells_in
-from no2sr.readers.opening.opener import open_no2
 
 pytest.importorskip("zarr")
 DAYS = np.array(["2023-10-30", "2023-10-31", "2023-11-01"], dtype="datetime64[ns]")
@@ -89,7 +89,7 @@ def stores(folder):
 
 def shards(folder):
     """Write three of the four shards of an export."""
-    image = open_no2(store(folder.parent, 2)[0])
+    image = open_column(store(folder.parent, 2)[0])
     for top in (0, 160):
         for left in (0, 64):
             if (top, left) != (160, 64):
@@ -255,7 +255,7 @@ def test_chunks_hold_whole_images_or_parts_of_one(folder, kind):
     (path,) = INPUTS[kind](folder)
     for room, (along, down) in {"40KiB": (1, 2), "200KiB": (2, 1), "1MiB": (3, 1)}.items():
         with dask.config.set({"array.chunk-size": room}):
-            chunks = choose_variable(open_no2(path, chunks="auto")).chunks
+            chunks = open_column(path, chunks="auto").chunks
         assert max(chunks[0]) == along
         assert (len(chunks[1]) == 1) == (down == 1)
 
@@ -401,7 +401,7 @@ def test_gdal_does_not_keep_what_it_has_read(no2sr_command, monkeypatch):
 def test_a_day_of_gaps_among_others_is_a_day(folder, chunks):
     paths = stack(folder, scalar=False)  # a.nc holds the last day
     xr.load_dataset(paths[0]).where(False).to_netcdf(paths[0])
-    image = open_no2(paths, chunks=chunks)
+    image = open_column(paths, chunks=chunks)
     np.testing.assert_array_equal(image["time"], DAYS)
     np.testing.assert_array_equal(image.isnull().all(("y", "x")), [False, False, True])
 
@@ -412,12 +412,12 @@ def test_nothing_but_gaps_is_refused_among_others_too(folder):
         xr.load_dataset(path).where(False).to_netcdf(path)
     for given in (paths[0], paths):
         with pytest.raises(NoValidPixelsError, match="gap"):
-            open_no2(given)
+            open_column(given)
 
 
 def test_python_reads_stacks_lazily_too(folder):
     paths = stack(folder, scalar=True)
-    lazy, whole = (open_no2(paths, chunks=chunks) for chunks in ("auto", None))
+    lazy, whole = (open_column(paths, chunks=chunks) for chunks in ("auto", None))
     assert lazy.chunks is not None
     np.testing.assert_array_equal(lazy["time"], DAYS)
     xr.testing.assert_identical(lazy.compute(), whole)

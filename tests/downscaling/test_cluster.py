@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from affine import Affine
+from opening import open_column
 from runs import refine_to_file
 
 from no2sr.core.errors import ClusterError, MissingDependencyError, SettingsError
@@ -21,7 +22,6 @@ from no2sr.core.grid import georeference
 from no2sr.downscaling import inputs
 from no2sr.downscaling.cluster import _Submitter, cluster
 from no2sr.downscaling.workfolder import folder_of
-from no2sr.readers.opening.opener import open_no2
 from no2sr.writers.zarr import write_zarr
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what distributed leaves open is its own affair
@@ -185,6 +185,6 @@ def test_stores_by_window_on_two_workers_equal_local(tmp_path, no2sr_command, mo
         for out in outs
     )
     assert local == workers
-    fine = open_no2(outs[1])
+    fine = open_column(outs[1])
     assert fine.shape == (1200, 600)
     assert np.isnan(fine.values).mean() == pytest.approx(250 / 45000)

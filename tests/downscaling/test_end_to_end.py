@@ -11,6 +11,7 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
+from opening import open_column
 
 import no2sr
 from no2sr.core.grid import bounds_of, cell_areas
@@ -64,7 +65,7 @@ def test_samples_are_there_and_small():
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("path", SAMPLE_FILES, ids=lambda path: path.name[:20])
 def test_sample_through_the_library(path, scale, tmp_path):
-    coarse = no2sr.open_no2(path, bbox=BOXES[path.suffix])
+    coarse = open_column(path, bbox=BOXES[path.suffix])
     fine = no2sr.downscale(coarse, scale=scale)
     out = no2sr.write(fine, tmp_path / "fine.tif")
     assert_lawful(coarse, out, scale=scale, unit="mol m-2")
@@ -77,8 +78,8 @@ def test_command_line_gives_what_the_library_gives(no2sr_command, tmp_path, suff
     out = tmp_path / f"fine{suffix}"
     done = no2sr_command("downscale", path, out, "--bbox", *box, "--quiet")
     assert (done.code, done.errors) == (0, [])
-    fine = no2sr.downscale(no2sr.open_no2(path, bbox=box), scale=4)
-    back = no2sr.open_no2(out) if suffix != ".zarr" else _from_zarr(out)
+    fine = no2sr.downscale(open_column(path, bbox=box), scale=4)
+    back = open_column(out) if suffix != ".zarr" else _from_zarr(out)
     if suffix == ".tif":  # in umol m-2: a rounding there and one back, of float32
         assert np.allclose(back.values, fine.values, rtol=2.5e-7, atol=0, equal_nan=True)
     else:
@@ -127,7 +128,7 @@ def test_real_file_through_the_command_line(no2sr_command, real_data, tmp_path, 
     region = ["--bbox", *box] if box else []
     done = no2sr_command("downscale", path, out, "--scale", scale, *region)
     assert (done.code, done.errors) == (0, [])
-    assert_lawful(no2sr.open_no2(path, bbox=box), out, scale=scale)
+    assert_lawful(open_column(path, bbox=box), out, scale=scale)
 
 
 @pytest.mark.real_data
@@ -144,7 +145,7 @@ def test_gems_hour_written_as_netcdf(no2sr_command, real_data, tmp_path, scale):
     field.to_netcdf(path)
     done = no2sr_command("downscale", path, out, "--scale", scale)
     assert (done.code, done.errors) == (0, [])
-    assert_lawful(no2sr.open_no2(path), out, scale=scale)
+    assert_lawful(open_column(path), out, scale=scale)
 
 
 @pytest.mark.real_data

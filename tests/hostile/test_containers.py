@@ -13,8 +13,8 @@ import pytest
 import rasterio
 from catalogue import Case, Map, Refused, named, try_case
 from makers import KINDS, cf_grid, gzipped, tiff, zipped
+from opening import open_column
 
-import no2sr
 from no2sr.core import errors
 
 if TYPE_CHECKING:
@@ -175,13 +175,13 @@ def test_container(case, tmp_path, no2sr_command):
 @pytest.mark.filterwarnings("ignore::no2sr.No2srWarning")
 def test_a_file_cut_at_every_kilobyte_is_refused_or_whole(kind, tmp_path):
     whole = KINDS[kind](tmp_path / kind)
-    data, image = whole.read_bytes(), no2sr.open_no2(whole)
+    data, image = whole.read_bytes(), open_column(whole)
     cut = tmp_path / "cut" / kind
     cut.parent.mkdir()
     for size in [*range(0, len(data), 1024), len(data) - 1]:
         cut.write_bytes(data[:size])
         try:
-            opened = no2sr.open_no2(cut)
+            opened = open_column(cut)
         except errors.No2srError:
             continue
         # What was cut off said nothing: an end of line, the padding of a block.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import makers
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core import errors
@@ -91,9 +92,9 @@ def test_commands_refuse_names(line, stem, place, no2sr_command):
 @pytest.mark.usefixtures("place")
 def test_functions_refuse_names(stem):
     says = NAMES.get(stem, "a zero byte in it, expected none; check the path")
-    image = no2sr.open_no2("good.nc")
+    image = open_column("good.nc")
     with pytest.raises(errors.FileUnreadableError, match=says):
-        no2sr.open_no2(f"{stem}.nc")
+        open_column(f"{stem}.nc")
     assert re.search(says, describe(f"{stem}.nc")["problem"])
     for suffix, settings in ((".tif", {"style": True}), (".tif", {}), (".nc", {}), (".zarr", {})):
         with pytest.raises(errors.WriteError, match=says):

@@ -8,6 +8,7 @@ import makers
 import numpy as np
 import pytest
 import xarray as xr
+from opening import open_column
 
 import no2sr
 from no2sr.core import errors
@@ -120,7 +121,7 @@ OPENING = [
 @pytest.mark.parametrize(("settings", "says"), OPENING, ids=str)
 def test_arguments_of_open_no2(settings, says, tmp_path):
     with pytest.raises(errors.SettingsError, match=says):
-        no2sr.open_no2(makers.cf_grid(tmp_path / "grid.nc"), **settings)
+        open_column(makers.cf_grid(tmp_path / "grid.nc"), **settings)
 
 
 # What a cell of a swath's grid cannot be: exit code, and what is said of it.
@@ -176,6 +177,6 @@ REFINING = [
 
 @pytest.mark.parametrize("settings", REFINING, ids=str)
 def test_arguments_of_downscale(settings, tmp_path):
-    image = no2sr.open_no2(makers.cf_grid(tmp_path / "grid.nc"))
+    image = open_column(makers.cf_grid(tmp_path / "grid.nc"))
     with pytest.raises(no2sr.No2srError, match=next(iter(settings)).removesuffix("s")):
         no2sr.downscale(image, **settings)

@@ -17,6 +17,7 @@ import makers
 import numpy as np
 import onnx
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.errors import CardMismatchError, FileUnreadableError, ReadError, UnknownFormatError
@@ -166,7 +167,7 @@ def test_gdal_reads_no_virtual_raster(tmp_path, reader):
         path = tmp_path / name
         path.write_text(VRT.format(secret))
         with pytest.raises(UnknownFormatError):
-            no2sr.open_no2(path, reader=reader)
+            open_column(path, reader=reader)
 
 
 def test_gdal_is_held_to_its_drivers_even_behind_the_readers(tmp_path):
@@ -214,7 +215,7 @@ def test_a_folder_that_is_called_like_an_address_is_a_folder(tmp_path, monkeypat
     makers.tiff((folder / "a.tif").absolute())
     makers.cf_grid((folder / "a::b.nc").absolute())
     for name in ("a.tif", "a::b.nc"):
-        assert no2sr.open_no2(folder / name).shape == (8, 10)
+        assert open_column(folder / name).shape == (8, 10)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def test_a_zip_writes_into_its_own_folder_only(tmp_path, name, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(there))
     path = makers.zipped(tmp_path / "slip.zip", name=name)
     try:
-        assert no2sr.open_no2(path).shape == (8, 10)
+        assert open_column(path).shape == (8, 10)
     except ReadError:
         assert name == ".."
     assert [p.name for p in tmp_path.rglob("*escaped*")] == []
@@ -243,7 +244,7 @@ def test_an_archive_does_not_explode(tmp_path, monkeypatch, kind):
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("bomb.nc", data)
     with pytest.raises(FileUnreadableError, match="becomes larger than"):
-        no2sr.open_no2(path)
+        open_column(path)
 
 
 def test_an_archive_in_an_archive_is_refused(tmp_path):
@@ -251,7 +252,7 @@ def test_an_archive_in_an_archive_is_refused(tmp_path):
     path = tmp_path / "a.nc.gz.gz"
     path.write_bytes(gzip.compress(inner.read_bytes()))
     with pytest.raises(UnknownFormatError, match="holds an archive"):
-        no2sr.open_no2(path)
+        open_column(path)
 
 
 def test_what_is_unpacked_is_private_and_goes_away(tmp_path, monkeypatch):
@@ -263,7 +264,7 @@ def test_what_is_unpacked_is_private_and_goes_away(tmp_path, monkeypatch):
         return find(path)
 
     monkeypatch.setattr(packed, "find_reader", look)
-    no2sr.open_no2(makers.zipped(tmp_path / "a.zip"))
+    open_column(makers.zipped(tmp_path / "a.zip"))
     assert [mode for mode, _ in seen] == [0o700]
     assert not seen[0][1].exists()
 

@@ -23,8 +23,8 @@ from makers import (
     tempo_l3,
     tiff,
 )
+from opening import open_column
 
-import no2sr
 from no2sr.core import errors
 
 if TYPE_CHECKING:
@@ -518,7 +518,7 @@ def test_damaged_tables_of_names_are_a_damaged_file(mark, tmp_path):
         file["no2"] = NO2
     path.write_bytes(path.read_bytes().replace(mark, b"XXXX"))
     with pytest.raises(errors.FileUnreadableError, match="cannot be read"):
-        no2sr.open_no2(path)
+        open_column(path)
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)

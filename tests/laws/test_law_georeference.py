@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opening import open_column
 from scenes import (
     FEW,
     LAW,
@@ -72,7 +73,7 @@ def test_an_image_of_its_own_coordinates_is_found_there_again(
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", No2srWarning)  # such columns are odd, and it is refined
         path = no2sr.write(fine, Path(folder) / f"own{suffix}")
-        back = no2sr.open_no2(path).load()
+        back = open_column(path).load()
     assert back.rio.crs == image.rio.crs
     assert bounds_of(back) == pytest.approx(bounds_of(image), rel=1e-9, abs=1e-9)
     blocks = coarsen(back, scale)
@@ -111,7 +112,7 @@ def test_across_the_antimeridian_in_0_to_360(tmp_path, suffix):
     path = no2sr.write(fine, tmp_path / f"fine{suffix}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", No2srWarning)
-        back = no2sr.open_no2(path)
+        back = open_column(path)
     west, _, east, _ = bounds_of(back)
     assert (west % 360, east - west) == pytest.approx((178.5, 3), abs=1e-9)
     np.testing.assert_allclose(coarsen(back, 2).values, image.values, rtol=1e-5)

@@ -9,6 +9,7 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
+from opening import open_column
 
 import no2sr
 from no2sr.cli import main
@@ -141,7 +142,7 @@ def test_a_netcdf_file_opens_by_its_path(qgis, inputs, tmp_path):
     out = tmp_path / "a.nc"
     run("downscale", inputs["geotiff"], out, "--scale", 2)
     seen = qgis.look(out, tmp_path / "a.png")
-    image = no2sr.open_no2(out)
+    image = open_column(out)
     assert (seen["valid"], seen["bands"], seen["crs"]) == (True, 1, "EPSG:4326")
     assert np.allclose(seen["extent"], image.rio.bounds(), rtol=0, atol=1e-9)
     assert seen["maximum"] == pytest.approx(float(image.max()), rel=1e-6)

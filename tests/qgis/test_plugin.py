@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from opening import open_column
 
 import no2sr
 from no2sr.core.door import enter
@@ -63,7 +64,7 @@ def test_downscale_gives_what_the_command_line_gives(plugin, inputs, tmp_path):
     assert "100 - done" in done.out
     assert "conservation residual" in done.out
     values, unit, bounds = read(out)
-    fine = no2sr.downscale(no2sr.open_no2(inputs["geotiff"]), scale=2)
+    fine = no2sr.downscale(open_column(inputs["geotiff"]), scale=2)
     assert unit == "umol m-2"
     assert np.allclose(values, 1e6 * fine.values, rtol=1e-6, atol=0, equal_nan=True)
     assert bounds == pytest.approx(fine.rio.bounds(), abs=1e-9)

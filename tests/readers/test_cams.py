@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.registry import find_reader
 
 MOLAR_MASS = 0.0460055  # kg mol-1
@@ -65,7 +65,7 @@ def test_every_cell_lands_where_it_says(cams, new, south_first):
     path = cams(latitude=LATITUDE[::-1] if south_first else LATITUDE, new=new)
     assert find_reader(path).name == "cams"
     with pytest.warns(no2sr.RepairWarning, match="2 rows of 24 pixels were cut off"):
-        image = check_image(open_no2(path))
+        image = check_image(open_column(path))
     # 0..345 in steps of 15, rolled: the first cell from the west is the one around 180.
     assert image.rio.bounds() == (-187.5, -82.5, 172.5, 82.5)
     own = _own(image["y"], image["x"] % 360) / MOLAR_MASS
@@ -77,7 +77,7 @@ def test_every_cell_lands_where_it_says(cams, new, south_first):
 
 
 def test_a_region_is_no_globe(cams):
-    image = open_no2(cams(latitude=np.arange(60.0, 30, -5), longitude=np.arange(350.0, 380, 5)))
+    image = open_column(cams(latitude=np.arange(60.0, 30, -5), longitude=np.arange(350.0, 380, 5)))
     assert image.rio.bounds() == pytest.approx((-12.5, 32.5, 17.5, 62.5))
     np.testing.assert_allclose(
         image, _own(image["y"], image["x"] + 360) / MOLAR_MASS, rtol=1e-6, atol=5e-9 / MOLAR_MASS
@@ -86,20 +86,20 @@ def test_a_region_is_no_globe(cams):
 
 @POLES
 def test_forecasts_are_laid_out_along_time(cams):
-    image = check_image(open_no2(cams(new=True, periods=4, runs=2)))
+    image = check_image(open_column(cams(new=True, periods=4, runs=2)))
     hours = (image["time"].values - np.datetime64("2024-10-01")) / np.timedelta64(1, "h")
     assert hours.tolist() == [0, 3, 6, 9, 12, 15, 18, 21]
     # Values rise by 1e-6 in the order (period, run): 00 + 3 h is the third, 12 + 0 h the second.
     rise = (image - image[0]).isel(y=0, x=0).values * MOLAR_MASS / 1e-6
     np.testing.assert_allclose(rise, [0, 2, 4, 6, 1, 3, 5, 7], atol=1e-3)
-    one = open_no2(cams(new=True, periods=4), time="2024-10-01T06")
+    one = open_column(cams(new=True, periods=4), time="2024-10-01T06")
     assert one.dims == ("y", "x")
 
 
 @POLES
 def test_two_forecasts_of_one_time(cams):
     with pytest.raises(no2sr.DimensionError, match="several forecasts of the same time"):
-        open_no2(cams(new=True, periods=2, runs=2, hours=12))
+        open_column(cams(new=True, periods=2, runs=2, hours=12))
 
 
 @POLES
@@ -115,8 +115,8 @@ def test_what_is_no_column_is_read_only_by_name(cams, variable, unit, name):
     with pytest.raises(
         no2sr.MissingVariableError, match=rf"no NO2 column \(tcno2\) but {variable}.*variable="
     ):
-        open_no2(path)
-    image = open_no2(path, variable=variable)
+        open_column(path)
+    image = open_column(path, variable=variable)
     assert image.attrs["units"] == unit
     own = _own(image["y"], image["x"] % 360)
     np.testing.assert_allclose(image, own, rtol=1e-6, atol=5e-9)

@@ -7,10 +7,10 @@ import logging
 
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.registry import find_reader
 
 
@@ -39,7 +39,7 @@ def test_every_cell_lands_where_it_says(tmp_path, caplog, name, west, upper):
     path = _write(tmp_path / name, west=west, upper=upper)
     assert find_reader(path).name == ("packed" if name.endswith("gz") else "esri_ascii")
     with caplog.at_level(logging.INFO, "no2sr"):
-        image = check_image(open_no2(path, unit="1e13 molecules cm-2"))
+        image = check_image(open_column(path, unit="1e13 molecules cm-2"))
     assert "no2_200510.grd states no CRS; its degrees are taken as EPSG:4326" in caplog.text
     assert image.rio.bounds() == (-180, -90, 180, 90)
     longitude = image["x"] if west else image["x"] % 360  # as the file counts it
@@ -50,7 +50,7 @@ def test_every_cell_lands_where_it_says(tmp_path, caplog, name, west, upper):
 
 def test_gaps_and_negative_values(tmp_path):
     row = np.array([-999, -5.5, 0, 12, *([7.25] * 8)])
-    image = open_no2(_write(tmp_path / "a.grd", values=row), unit="1e13 molecules cm-2")
+    image = open_column(_write(tmp_path / "a.grd", values=row), unit="1e13 molecules cm-2")
     expected = row * 1e13 / 6.02214076e19
     expected[0] = np.nan
     np.testing.assert_allclose(image, np.broadcast_to(expected, (6, 12)), rtol=1e-6)
@@ -58,25 +58,25 @@ def test_gaps_and_negative_values(tmp_path):
 
 def test_a_unit_is_asked_for(tmp_path):
     with pytest.raises(no2sr.UnitsError, match=r"states no unit.*unit="):
-        open_no2(_write(tmp_path / "a.grd"))
+        open_column(_write(tmp_path / "a.grd"))
     with pytest.warns(no2sr.UnverifiedUnitsWarning, match="read as molecules cm-2"):
-        open_no2(_write(tmp_path / "b.grd", values=3e15))
+        open_column(_write(tmp_path / "b.grd", values=3e15))
 
 
 @pytest.mark.parametrize(("west", "south"), [(5e5, 5e6), (0.0, 500.0), (0.0, -500.0), (350, 0)])
 def test_metres_are_no_degrees(tmp_path, west, south):
     path = _write(tmp_path / "a.grd", west=west, south=south, cell=10.0)
     with pytest.raises(no2sr.MissingCRSError, match=r"no CRS and bounds.*\.prj"):
-        open_no2(path, unit="umol m-2")
+        open_column(path, unit="umol m-2")
 
 
 def test_there_is_one_variable(tmp_path):
     with pytest.raises(no2sr.MissingVariableError, match="only one, NO2"):
-        open_no2(_write(tmp_path / "a.grd"), variable="ozone")
+        open_column(_write(tmp_path / "a.grd"), variable="ozone")
 
 
 def test_a_truncated_grid(tmp_path):
     path = _write(tmp_path / "a.grd")
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(no2sr.FileUnreadableError, match="truncated"):
-        open_no2(path, unit="umol m-2")
+        open_column(path, unit="umol m-2")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import netCDF4
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
 
@@ -68,7 +68,7 @@ def test_every_pixel_lands_where_it_says(gems, west):
     path = gems(west=west)
     assert find_reader(path).name == "gems_l2"
     box = (west, 35.0, west + 0.5, 35.375)
-    image = check_image(open_no2(path, bbox=box, resolution=STEP))
+    image = check_image(open_column(path, bbox=box, resolution=STEP))
     own = np.broadcast_to(1e13 * image["x"] / PER_MOL, image.shape)
     # Corners are means of centres in space: 1e-4 of a cell from those of the grid, and a cell more
     # to the east is worth 5e-4 of the value.
@@ -81,7 +81,7 @@ def test_the_swath_holds_what_the_file_holds(gems):
     expected = 1e13 * swath["longitude"].values.astype("f8") / PER_MOL
     np.testing.assert_allclose(swath["column"], expected, rtol=1e-6)
     assert "latitude_bounds" not in swath
-    assert "precision" not in swath
+    assert "uncertainty_systematic" not in swath
     assert swath.attrs["screening"] == (
         "pixels with FinalAlgorithmFlags == 0 and CloudFraction <= 0.3 and RootMeanSquareError "
         "<= 0.005 and SolarZenithAngle < 70 and ViewingZenithAngle < 70"
@@ -114,14 +114,14 @@ def test_coordinates_beyond_the_scan(gems, beyond):
 
 
 def test_the_total_column_is_reached_by_name(gems):
-    image = open_no2(gems(), variable="ColumnAmountNO2", resolution=STEP)
+    image = open_column(gems(), variable="ColumnAmountNO2", resolution=STEP)
     assert float(image.mean()) == pytest.approx(1e16 / PER_MOL, rel=1e-6)
 
 
 def test_another_gas(gems):
     path = gems(leave=(COLUMN, f"{DATA}/ColumnAmountNO2"))
     with pytest.raises(no2sr.MissingVariableError, match=r"ColumnAmountNO2Trop\), it has "):
-        open_no2(path)
+        open_column(path)
 
 
 def test_limits_move_the_screens(gems):
@@ -130,4 +130,4 @@ def test_limits_move_the_screens(gems):
     np.testing.assert_array_equal(np.isfinite(swath["column"][0]), [True] * 4 + [False] * 4)
     assert "CloudFraction <= 0.5 and RootMeanSquareError <= 0.005" in swath.attrs["screening"]
     with pytest.raises(no2sr.SettingsError, match=r"'cloud', expected one of FinalAlgorithmFlags"):
-        open_no2(path, limits={"cloud": 0.5})
+        open_column(path, limits={"cloud": 0.5})

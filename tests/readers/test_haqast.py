@@ -5,10 +5,10 @@ from __future__ import annotations
 import netCDF4
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.registry import find_reader
 
 PER_MOL = 6.02214076e19
@@ -53,7 +53,7 @@ def test_every_cell_lands_where_it_says(haqast, north_first, turn):
     latitude = LATITUDE[::-1] if north_first else LATITUDE
     path = haqast(latitude=latitude, longitude=LONGITUDE + turn)
     assert find_reader(path).name == "haqast"
-    image = check_image(open_no2(path))
+    image = check_image(open_column(path))
     assert image.rio.bounds() == pytest.approx((-125.1, 24, -124.3, 24.5), abs=1e-5)
     own = _own(image["y"], image["x"] + turn) / PER_MOL
     np.testing.assert_allclose(image, own, rtol=1e-6)
@@ -64,18 +64,18 @@ def test_every_cell_lands_where_it_says(haqast, north_first, turn):
 def test_gaps_and_negative_columns(haqast):
     values = np.full((5, 8), -3e14)
     values[0, 0] = np.nan
-    image = open_no2(haqast(values=values))
+    image = open_column(haqast(values=values))
     assert np.argwhere(np.isnan(image.values)).tolist() == [[4, 0]]
     assert float(image.min()) == pytest.approx(-3e14 / PER_MOL, rel=1e-6)
 
 
 @pytest.mark.parametrize("date", ["", "not a date"])
 def test_without_a_month(haqast, date):
-    assert "time" not in open_no2(haqast(date=date)).coords
+    assert "time" not in open_column(haqast(date=date)).coords
 
 
 def test_the_unit_is_read_not_known(haqast):
-    image = open_no2(haqast(unit="10^15 molecules/cm^2", values=np.full((5, 8), 2.5)))
+    image = open_column(haqast(unit="10^15 molecules/cm^2", values=np.full((5, 8), 2.5)))
     assert image.values == pytest.approx(2.5e15 / PER_MOL, rel=1e-6)
 
 
@@ -113,18 +113,18 @@ def old(tmp_path):
 def test_axes_are_found_in_the_file_beside(old, axes, transposed):
     path = old(axes=axes, transposed=transposed)
     assert find_reader(path).name == "haqast"
-    image = check_image(open_no2(path))
+    image = check_image(open_column(path))
     np.testing.assert_allclose(image, _own(image["y"], image["x"]) / PER_MOL, rtol=1e-6)
     assert image.rio.bounds() == pytest.approx((-125.1, 24, -124.3, 24.5), abs=1e-5)
 
 
 def test_a_folder_with_the_axes_in_it(old):
     path = old(folder="months")
-    assert open_no2(path.parent).equals(open_no2(path))
+    assert open_column(path.parent).equals(open_column(path))
 
 
 def test_axes_that_are_not_there_or_do_not_fit(old):
     with pytest.raises(no2sr.MissingVariableError, match=r"expected them in LatLonGrid\.ncf"):
-        open_no2(old(axes="", folder="a"))
+        open_column(old(axes="", folder="a"))
     with pytest.raises(no2sr.DimensionError, match="5 latitudes and 7 longitudes"):
-        open_no2(old(size=7, folder="b"))
+        open_column(old(size=7, folder="b"))

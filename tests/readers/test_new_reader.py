@@ -9,11 +9,11 @@ from importlib.metadata import EntryPoint
 
 import numpy as np
 import pytest
+from opening import open_column
 
 from no2sr.core.image import check_image
 from no2sr.readers import registry as readers
 from no2sr.readers.opening.describe import describe
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.port import Reader
 from no2sr.readers.registry import available_readers
 
@@ -37,7 +37,7 @@ def test_it_reads_its_files(example, tmp_path):
     assert "csv_table" in available_readers()
     path = tmp_path / "table.txt"
     path.write_text("lon,lat,no2\n200.5,10.5,1\n201.5,10.5,2\n200.5,11.5,3\n")
-    image = check_image(open_no2(path))
+    image = check_image(open_column(path))
     per_unit = 1e15 / 6.02214076e19
     np.testing.assert_allclose(image, np.array([[3, np.nan], [1, 2]]) * per_unit, rtol=1e-6)
     assert image.rio.bounds() == (-160, 10, -158, 12)

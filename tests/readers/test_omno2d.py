@@ -5,10 +5,10 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.registry import find_reader
 
 FILL = np.float32(-(2.0**100))  # -1.2676506e30
@@ -58,7 +58,7 @@ def omno2d(tmp_path):
 def test_every_cell_lands_where_it_says(omno2d):
     path = omno2d()
     assert find_reader(path).name == "omno2d"
-    image = check_image(open_no2(path))
+    image = check_image(open_column(path))
     assert image.name == COLUMN
     assert image.rio.bounds() == (-180, -90, 180, 90)
     own = 1e13 * (image["x"] + 1000) / PER_MOL
@@ -69,7 +69,7 @@ def test_every_cell_lands_where_it_says(omno2d):
 
 def test_the_south_comes_first_in_the_file(omno2d):
     latitude = -90 + 10 * (np.arange(18) + 0.5)
-    image = open_no2(omno2d(values=np.tile(1e13 * (200 + latitude[:, None]), 36)))
+    image = open_column(omno2d(values=np.tile(1e13 * (200 + latitude[:, None]), 36)))
     own = 1e13 * (200 + image["y"]) / PER_MOL
     np.testing.assert_allclose(image, np.tile(own.values[:, None], 36), rtol=1e-6)
 
@@ -77,7 +77,7 @@ def test_the_south_comes_first_in_the_file(omno2d):
 def test_fills_are_gaps_and_negative_columns_are_not(omno2d):
     values = np.full((18, 36), -4e14)
     values[2, 3], values[17, 35] = FILL, 0.0
-    image = open_no2(omno2d(values=values))
+    image = open_column(omno2d(values=values))
     assert np.argwhere(np.isnan(image.values)).tolist() == [[15, 3]]
     assert float(image[0, 35]) == 0
     assert float(image.min()) == pytest.approx(-4e14 / PER_MOL, rel=1e-6)
@@ -88,10 +88,10 @@ def test_fills_are_gaps_and_negative_columns_are_not(omno2d):
 )
 def test_the_other_columns_are_reached_by_name(omno2d, name, above):
     path = omno2d()
-    difference = open_no2(path, variable=name) - open_no2(path)
+    difference = open_column(path, variable=name) - open_column(path)
     np.testing.assert_allclose(difference, above / PER_MOL, rtol=1e-5)
     with pytest.raises(no2sr.MissingVariableError, match=r"ColumnAmountNO2Trop \[molec/cm2\]"):
-        open_no2(path, variable="Ozone")
+        open_column(path, variable="Ozone")
 
 
 def test_scale_and_offset_under_other_names(omno2d):
@@ -101,11 +101,11 @@ def test_scale_and_offset_under_other_names(omno2d):
     with h5py.File(path, "a") as file:
         data = file[f"HDFEOS/GRIDS/ColumnAmountNO2/Data Fields/{COLUMN}"]
         data.attrs["ScaleFactor"], data.attrs["Offset"] = np.array([1e-3]), np.array([1e14])
-    image = open_no2(path)
+    image = open_column(path)
     assert np.argwhere(np.isnan(image.values)).tolist() == [[17, 0]]
     np.testing.assert_allclose(image[:17], 3.1e15 / PER_MOL, rtol=1e-6)
 
 
 def test_attributes_that_contradict_the_grid(omno2d):
     with pytest.raises(no2sr.DimensionError, match=r"18 x 36 cells of 0\.25"):
-        open_no2(omno2d(spacing="(0.25,0.25)"))
+        open_column(omno2d(spacing="(0.25,0.25)"))

@@ -10,11 +10,11 @@ import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
 from no2sr.readers.opening.describe import describe
-from no2sr.readers.opening.opener import open_no2
 
 DAYS = np.array(["2023-10-30", "2023-10-31"], dtype="M8[ns]")
 BAND = "tropospheric_NO2_column_number_density"
@@ -28,15 +28,15 @@ def test_a_folder_or_a_pattern_stands_for_its_files(make_grid, tmp_path, how):
     for day in (1, 0):
         make_grid(f"{day}.nc", times=DAYS[day : day + 1])
     (tmp_path / ".hidden.nc").write_bytes(b"not looked at")
-    image = check_image(open_no2(how(tmp_path)))
+    image = check_image(open_column(how(tmp_path)))
     np.testing.assert_array_equal(image["time"], DAYS)
-    assert image.equals(open_no2([tmp_path / "0.nc", tmp_path / "1.nc"]))
+    assert image.equals(open_column([tmp_path / "0.nc", tmp_path / "1.nc"]))
 
 
 def test_swaths_of_a_folder_are_merged(make_s5p, tmp_path):
     make_s5p("a.nc", west=77.0)
     make_s5p("b.nc", west=77.375)
-    image = open_no2(tmp_path, resolution=0.0625)
+    image = open_column(tmp_path, resolution=0.0625)
     assert image.rio.bounds() == (77.0, 28.0, 77.75, 28.25)
     own = np.broadcast_to(1e-6 * image["x"], image.shape)
     np.testing.assert_allclose(image, own, rtol=1e-6)
@@ -46,41 +46,41 @@ def test_mixed_products_are_named(make_grid, make_s5p, make_tiff, tmp_path):
     make_grid("grid.nc"), make_s5p("swath.nc"), make_tiff("raster.tif")
     message = r"mixes products: .*s5p_l2 \(swath\.nc\).*expected one.*pattern"
     with pytest.raises(no2sr.SettingsError, match=message):
-        open_no2(tmp_path)
+        open_column(tmp_path)
     with pytest.raises(no2sr.SettingsError, match=r"cf_grid \(grid\.nc\)"):
-        open_no2(f"{tmp_path}/*.nc")
-    assert open_no2(f"{tmp_path}/g*.nc").shape == (6, 8)
+        open_column(f"{tmp_path}/*.nc")
+    assert open_column(f"{tmp_path}/g*.nc").shape == (6, 8)
 
 
 def test_files_that_nobody_knows_are_left_out_aloud(make_grid, tmp_path):
     make_grid()
     (tmp_path / "README.txt").write_text("what these files are")
     with pytest.warns(no2sr.No2srWarning, match=r"1 of the files .* left out.*README\.txt"):
-        assert open_no2(tmp_path).shape == (6, 8)
+        assert open_column(tmp_path).shape == (6, 8)
 
 
 def test_broken_files_of_a_folder_are_not_left_out(make_grid, tmp_path):
     make_grid()
     (tmp_path / "cut.nc").write_bytes(b"\r\n")
     with pytest.raises(no2sr.FileUnreadableError, match=r"cut\.nc is 2 bytes long"):
-        open_no2(tmp_path)
+        open_column(tmp_path)
 
 
 def test_nothing_there(tmp_path):
     with pytest.raises(no2sr.SettingsError, match="no file matches"):
-        open_no2(f"{tmp_path}/*.nc")
+        open_column(f"{tmp_path}/*.nc")
     with pytest.raises(no2sr.UnknownFormatError, match="it has none at all"):
-        open_no2(tmp_path)
+        open_column(tmp_path)
 
 
 def test_a_file_whose_name_looks_like_a_pattern(make_grid):
-    assert open_no2(make_grid("grid[1].nc")).shape == (6, 8)
+    assert open_column(make_grid("grid[1].nc")).shape == (6, 8)
 
 
 def test_a_forced_reader_reads_all_that_match(make_grid, tmp_path):
     make_grid("a.nc", times=DAYS[:1])
     make_grid("b.nc", times=DAYS[1:])
-    assert open_no2(f"{tmp_path}/?.nc", reader="cf_grid").shape == (2, 6, 8)
+    assert open_column(f"{tmp_path}/?.nc", reader="cf_grid").shape == (2, 6, 8)
 
 
 # ------------------------------------------------------------------------------- shards
@@ -123,7 +123,7 @@ def _own(image):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_shards_are_put_together(shards, order):
-    image = check_image(open_no2(shards()[::order]))
+    image = check_image(open_column(shards()[::order]))
     assert image.shape == (7, 9)
     assert image.rio.bounds() == pytest.approx((20, 8.5, 24.5, 12))
     np.testing.assert_allclose(image, _own(image), rtol=1e-6)
@@ -133,11 +133,11 @@ def test_shards_are_put_together(shards, order):
 
 def test_shards_in_a_folder(shards, tmp_path):
     shards()
-    assert open_no2(tmp_path).shape == (7, 9)
+    assert open_column(tmp_path).shape == (7, 9)
 
 
 def test_one_shard_is_an_image_of_its_own(shards):
-    image = open_no2(shards()[3])
+    image = open_column(shards()[3])
     assert image.shape == (3, 4)
     np.testing.assert_allclose(image, _own(image), rtol=1e-6)
 
@@ -145,17 +145,17 @@ def test_one_shard_is_an_image_of_its_own(shards):
 def test_empty_and_absent_shards_are_gaps(shards):
     expected = np.zeros((7, 9), dtype=bool)
     expected[:4, :5] = True
-    image = open_no2(shards(gaps=((0, 0),)))
+    image = open_column(shards(gaps=((0, 0),)))
     np.testing.assert_array_equal(np.isnan(image), expected)
-    np.testing.assert_array_equal(np.isnan(open_no2(shards()[1:])), expected)
+    np.testing.assert_array_equal(np.isnan(open_column(shards()[1:])), expected)
     np.testing.assert_allclose(image.values[~expected], _own(image).values[~expected], rtol=1e-6)
 
 
 def test_shards_that_do_not_fit(shards):
     with pytest.raises(no2sr.DimensionError, match="do not lie on one grid"):
-        open_no2(shards(shift=0.2))
+        open_column(shards(shift=0.2))
     with pytest.raises(no2sr.DimensionError, match="overlap"):
-        open_no2(shards(shift=0.0, repeat=True))
+        open_column(shards(shift=0.0, repeat=True))
 
 
 def test_a_damaged_shard_is_named(shards, tmp_path):
@@ -170,13 +170,13 @@ def test_a_damaged_shard_is_named(shards, tmp_path):
     paths[2].write_bytes(data)
     says = rf"{paths[2].name} cannot be read .*fetch it again"
     with pytest.raises(no2sr.FileUnreadableError, match=says):
-        open_no2(paths)
+        open_column(paths)
     assert re.search(says, describe(tmp_path)["problem"])
 
 
 def test_two_exports_are_not_one(shards):
     with pytest.raises(no2sr.DimensionError, match="no time"):
-        open_no2([*shards(), *shards(name="no2_2024")])
+        open_column([*shards(), *shards(name="no2_2024")])
 
 
 # ------------------------------------------------------------------------------- empty files
@@ -190,10 +190,10 @@ def _empty(path):
 def test_empty_files_of_a_folder_are_left_out(make_s5p, tmp_path):
     _empty(tmp_path / "a.nc"), make_s5p("b.nc"), _empty(tmp_path / "c.nc")
     with pytest.warns(no2sr.ManyGapsWarning, match=r"[ac]\.nc is empty.*left out") as caught:
-        image = open_no2(tmp_path, resolution=0.0625)
+        image = open_column(tmp_path, resolution=0.0625)
     ours = [str(w.message) for w in caught if issubclass(w.category, no2sr.No2srWarning)]
     assert [text[:4] for text in ours] == ["a.nc", "c.nc"]
-    assert image.equals(open_no2(tmp_path / "b.nc", resolution=0.0625))
+    assert image.equals(open_column(tmp_path / "b.nc", resolution=0.0625))
 
 
 def test_a_folder_of_empty_files(tmp_path):
@@ -202,7 +202,7 @@ def test_a_folder_of_empty_files(tmp_path):
         pytest.warns(no2sr.ManyGapsWarning, match="is empty"),
         pytest.raises(no2sr.NoValidPixelsError, match="all 2 files are empty"),
     ):
-        open_no2(tmp_path)
+        open_column(tmp_path)
 
 
 @pytest.mark.parametrize("pattern", ["", "*.nc"])

@@ -7,6 +7,7 @@ import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
+from opening import open_column
 from PIL import Image
 from rasterio.enums import ColorInterp
 
@@ -152,21 +153,21 @@ def test_a_rendered_picture_is_refused_as_data(tmp_path, grid, suffix):
     picture = render(enter(grid).fillna(0))
     path = no2sr.write(picture, tmp_path / f"map{suffix}")
     with pytest.raises(UnknownFormatError, match=r"is a picture.*the picture was made of"):
-        no2sr.open_no2(path)
+        open_column(path)
 
 
 def test_a_tagged_picture_is_refused_in_any_type(tmp_path):
     path = tmp_path / "float.tif"
     _write(path, np.ones((9, 9), np.float32), tags={PICTURE: "NO2 from 0 to 1"})
     with pytest.raises(UnknownFormatError, match=r"picture \(NO2 from 0 to 1\)"):
-        no2sr.open_no2(path, unit="mol m-2")
+        open_column(path, unit="mol m-2")
 
 
 def test_foreign_rgb_is_refused_as_data(tmp_path):
     path = tmp_path / "photo.png"
     Image.new("RGB", (20, 20), "red").save(path)
     with pytest.raises(UnknownFormatError, match=r"photo\.png is a picture"):
-        no2sr.open_no2(path)
+        open_column(path)
 
 
 def test_palettes_are_opened_as_their_colours(tmp_path):
@@ -353,7 +354,7 @@ def test_bad_calls_leave_nothing(no2sr_command, grid_file, tmp_path):
     (tmp_path / "out").mkdir()
     grey = tmp_path / "grey.png"
     Image.new("L", (20, 20)).save(grey)
-    values = no2sr.write(no2sr.open_no2(grid_file), tmp_path / "values.tif")
+    values = no2sr.write(open_column(grid_file), tmp_path / "values.tif")
     legend = tmp_path / "a_legend.png"  # where that of a.png goes
     legend.write_bytes(grey.read_bytes())
     for args, code in (

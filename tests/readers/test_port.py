@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from opening import open_column
 from rasterio.errors import RasterioIOError
 
 import no2sr
 from no2sr.readers import registry as readers
 from no2sr.readers.kit.files import readable
 from no2sr.readers.opening.describe import describe
-from no2sr.readers.opening.opener import grid_no2, open_no2
+from no2sr.readers.opening.opener import grid_no2
 from no2sr.readers.port import Reader
 from no2sr.readers.registry import available_readers, find_reader
 
@@ -115,7 +116,7 @@ def test_a_plug_in_reads_its_own_files(plugged, tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("PENCIL 10 20 30 40")
     assert available_readers() == (*PRODUCTS, "pencil", *GENERIC)
-    image = open_no2(path)
+    image = open_column(path)
     np.testing.assert_allclose(image, np.array([[30, 40], [10, 20]]) * 1e-6, rtol=1e-6)
     assert describe(path)["product"] == "columns written by hand"
 
@@ -123,14 +124,14 @@ def test_a_plug_in_reads_its_own_files(plugged, tmp_path):
 def test_a_plug_in_may_leave_several_variables(plugged, tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("PENCIL 10 20 30 40 1 1 1 1")
-    assert open_no2(path).name == "no2_troposphere"
+    assert open_column(path).name == "no2_troposphere"
 
 
 def test_a_bug_of_a_plug_in_is_not_taken_for_a_broken_file(plugged, tmp_path):
     path = tmp_path / "note.txt"
     path.write_text("PENCIL ?")
     with pytest.raises(RuntimeError, match="a bug"):
-        open_no2(path)
+        open_column(path)
 
 
 def test_a_plug_in_does_not_take_a_name_of_ours(plugged, caplog):
@@ -146,18 +147,18 @@ def test_a_reader_that_is_not_there(make_grid):
     with pytest.raises(
         no2sr.SettingsError, match=r"no reader 'gems', expected one of s5p_l2, harp"
     ):
-        open_no2(make_grid(), reader="gems")
+        open_column(make_grid(), reader="gems")
 
 
 def test_a_reader_may_be_forced(make_grid):
-    assert open_no2(make_grid(), reader="cf_grid").shape == (6, 8)
+    assert open_column(make_grid(), reader="cf_grid").shape == (6, 8)
 
 
 def test_a_missing_file(tmp_path):
     with pytest.raises(
         no2sr.FileUnreadableError, match=r"absent\.nc does not exist.*check the path"
     ):
-        open_no2(tmp_path / "absent.nc")
+        open_column(tmp_path / "absent.nc")
 
 
 @pytest.mark.parametrize("content", [b"", b"\r\n"])
@@ -165,7 +166,7 @@ def test_a_file_of_no_bytes_to_speak_of(tmp_path, content):
     path = tmp_path / "short.nc"
     path.write_bytes(content)
     with pytest.raises(no2sr.FileUnreadableError, match=f"{len(content)} bytes long"):
-        open_no2(path)
+        open_column(path)
 
 
 def test_a_foreign_file_and_a_folder(tmp_path):
@@ -175,9 +176,9 @@ def test_a_foreign_file_and_a_folder(tmp_path):
         no2sr.UnknownFormatError,
         match=r"begins with b'<!DOCTYP'.*s5p_l2, harp, .*geotiff, .*cf_grid",
     ):
-        open_no2(path)
+        open_column(path)
     with pytest.raises(no2sr.UnknownFormatError, match=r"folder.*it has login\.nc"):
-        open_no2(tmp_path)
+        open_column(tmp_path)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
@@ -190,7 +191,7 @@ def test_truncated_files_are_never_read_as_zeros(make_grid, make_tiff, kind, sha
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(no2sr.FileUnreadableError, match="truncated"):
-        open_no2(path)
+        open_column(path)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_what_rasterio_only_points_to_is_told():
 
 def test_nothing_to_open():
     with pytest.raises(no2sr.SettingsError, match="no file"):
-        open_no2([])
+        open_column([])
 
 
 # ------------------------------------------------------------------------------- arguments
@@ -234,14 +235,14 @@ def test_nothing_to_open():
 @pytest.mark.parametrize("qa_min", [-0.1, 1.5, 75])
 def test_quality_out_of_range(make_s5p, qa_min):
     with pytest.raises(no2sr.SettingsError, match="0 to 1"):
-        open_no2(make_s5p(), qa_min=qa_min)
+        open_column(make_s5p(), qa_min=qa_min)
 
 
 def test_arguments_that_do_not_apply_are_refused(make_s5p, make_grid):
     with pytest.raises(no2sr.SettingsError, match=r"resolution=0\.1 was given for a grid"):
-        open_no2(make_grid(), resolution=0.1)
+        open_column(make_grid(), resolution=0.1)
     with pytest.raises(no2sr.SettingsError, match=r"time='2023' was given for a swath"):
-        open_no2(make_s5p(), time="2023")
+        open_column(make_s5p(), time="2023")
     with pytest.raises(no2sr.SettingsError, match=r"is a grid already.*open_no2"):
         grid_no2(make_grid())
 
@@ -250,9 +251,9 @@ def test_arguments_that_do_not_apply_are_refused(make_s5p, make_grid):
 def test_limits_of_a_product_without_screens(make_s5p, make_grid, make_tiff, kind):
     path = {"grid": make_grid, "raster": make_tiff, "swath": make_s5p}[kind]()
     with pytest.raises(no2sr.SettingsError, match=r"a limit of cloud was given for .*; leave it"):
-        open_no2(path, limits={"cloud": 0.5})
+        open_column(path, limits={"cloud": 0.5})
     assert "limit of cloud" in describe(path, limits={"cloud": 0.5})["problem"]
-    assert open_no2(path, limits={}).equals(open_no2(path))
+    assert open_column(path, limits={}).equals(open_column(path))
 
 
 def test_progress_counts_the_files(make_s5p):
@@ -265,9 +266,9 @@ def test_progress_counts_the_files(make_s5p):
 def test_grids_and_swaths_do_not_mix(make_s5p, make_grid):
     swath, grid = make_s5p(), make_grid()
     with pytest.raises(no2sr.SettingsError, match="files of one kind"):
-        open_no2([swath, grid])
-    with pytest.raises(no2sr.SettingsError, match="files of one kind"):
-        open_no2([grid, swath])
+        open_column([swath, grid])
+    with pytest.raises(no2sr.SettingsError, match="one kind at a time"):
+        open_column([grid, swath])
 
 
 # ------------------------------------------------------------------------------- describe
@@ -338,5 +339,5 @@ def test_warnings_are_part_of_the_description(make_grid):
 
 def test_paths_as_text(make_grid):
     path = make_grid()
-    assert open_no2(str(path)).equals(open_no2(Path(path)))
-    assert open_no2(iter([path])).equals(open_no2(path))
+    assert open_column(str(path)).equals(open_column(Path(path)))
+    assert open_column(iter([path])).equals(open_column(path))

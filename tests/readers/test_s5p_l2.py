@@ -5,6 +5,8 @@ from __future__ import annotations
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
@@ -24,7 +26,7 @@ def _read(path, **options):
 
 
 def _open(path, **arguments):
-    return open_no2(path, **{"bbox": BOX, "resolution": STEP} | arguments)
+    return open_column(path, **{"bbox": BOX, "resolution": STEP} | arguments)
 
 
 def test_swath_holds_what_the_file_holds(make_s5p):
@@ -36,7 +38,10 @@ def test_swath_holds_what_the_file_holds(make_s5p):
     np.testing.assert_array_equal(swath["latitude"][:, 0], [28.03125, 28.09375])
     np.testing.assert_array_equal(swath["longitude"][0], [77.03125, 77.09375, 77.15625])
     assert swath["latitude_bounds"].shape == (2, 3, 4)
-    np.testing.assert_allclose(swath["precision"], 2e-6, rtol=1e-6)
+    # Six pixels tell nothing of the random part.
+    assert "uncertainty_random" not in swath
+    np.testing.assert_allclose(swath["uncertainty_systematic"], [[2e-6] * 3, [2e-6, np.nan, 2e-6]])
+    assert "too few" in swath["uncertainty_systematic"].attrs["comment"]
     told = "Sentinel-5P TROPOMI (S5P_OFFL_L2__NO2____20230101T000000, processor 2.4.0)"
     assert swath.attrs["source"] == told
 
@@ -95,7 +100,7 @@ def test_a_swath_whose_coordinates_are_all_missing(make_s5p):
     nothing = {name: (np.full((4, 6), np.nan), "degrees") for name in ("latitude", "longitude")}
     path = make_s5p("lost.nc", corners=False, variables=nothing)
     with pytest.raises(no2sr.NoValidPixelsError, match=r"lost\.nc.*four corners"):
-        open_no2(path)
+        open_column(path)
 
 
 def test_corners_are_built_where_a_subset_lacks_them(make_s5p):
@@ -109,14 +114,75 @@ def test_corners_are_built_where_a_subset_lacks_them(make_s5p):
 def test_all_that_is_known_of_a_cell(make_s5p):
     paths = [make_s5p("a.nc", column=1e-5), make_s5p("b.nc", column=3e-5)]
     gridded = grid_no2(paths, resolution=STEP)
-    # Equal weights: the mean is 2e-5. Fully correlated errors stay 2e-6, independent ones fall
-    # by the square root of 2.
-    assert gridded["column"].values == pytest.approx(2e-5, rel=1e-5)
+    # Equal weights: the mean is 2e-5. What pixels share falls as overpasses differ.
+    assert gridded[COLUMN].values == pytest.approx(2e-5, rel=1e-5)
     assert (gridded["count"] == 2).all()
     assert gridded["coverage"].values == pytest.approx(1)
-    assert gridded["precision"].values == pytest.approx(2e-6, rel=1e-4)
-    assert gridded["precision_independent"].values == pytest.approx(2e-6 / 2**0.5, rel=1e-4)
-    check_image(gridded["column"])
+    shared = 2e-6 * np.sqrt(0.3 + 0.7 / 2)
+    assert gridded[f"{COLUMN}_uncertainty_systematic"].values == pytest.approx(shared, rel=1e-4)
+    independent = grid_no2(paths, resolution=STEP, correlation=0)
+    shared = 2e-6 / 2**0.5
+    assert independent[f"{COLUMN}_uncertainty"].values == pytest.approx(shared, rel=1e-4)
+    check_image(gridded[COLUMN])
+    xr.testing.assert_identical(open_no2(paths, resolution=STEP), gridded)
+
+
+SLANT = "SUPPORT_DATA/DETAILED_RESULTS/nitrogendioxide_slant_column_density_precision"
+
+
+def test_the_random_part_is_that_of_the_slant_column(make_s5p):
+    variables = {SLANT: (3e-6, "mol m-2"), "air_mass_factor_troposphere": (2.0, "1")}
+    swath = _read(make_s5p(variables=variables))
+    np.testing.assert_allclose(swath["uncertainty_random"], 1.5e-6, rtol=1e-6)
+    rest = np.sqrt(2e-6**2 - 1.5e-6**2)
+    np.testing.assert_allclose(swath["uncertainty_systematic"], rest, rtol=1e-5)
+    assert "slant" in swath["uncertainty_random"].attrs["comment"]
+    scene = open_no2(make_s5p(variables=variables), bbox=BOX, resolution=STEP)
+    assert "slant" in scene[f"{COLUMN}_uncertainty_random"].attrs["comment"]
+    np.testing.assert_allclose(scene[f"{COLUMN}_uncertainty"], 2e-6, rtol=1e-4)
+    named = _read(make_s5p(variables=variables), variable="air_mass_factor_troposphere")
+    assert not {"uncertainty_random", "uncertainty_systematic"} & set(named)
+
+
+def test_the_random_part_never_exceeds_the_precision(make_s5p):
+    variables = {SLANT: (9e-6, "mol m-2"), "air_mass_factor_troposphere": (2.0, "1")}
+    swath = _read(make_s5p(variables=variables))
+    np.testing.assert_allclose(swath["uncertainty_random"], 2e-6, rtol=1e-6)
+    np.testing.assert_array_equal(swath["uncertainty_systematic"], 0)
+
+
+def test_an_air_mass_factor_of_nothing_leaves_the_noise_unknown(make_s5p):
+    factor = np.full((4, 6), 2.0)
+    factor[0, 1:3] = 0, np.nan
+    variables = {SLANT: (3e-6, "mol m-2"), "air_mass_factor_troposphere": (factor, "1")}
+    swath = _read(make_s5p(variables=variables, leave_out=(f"{COLUMN}_precision",)))
+    assert np.isnan(swath["uncertainty_random"].values).sum() == 2
+    assert "uncertainty_systematic" not in swath
+
+
+def test_without_slant_columns_the_scatter_tells_the_noise(make_s5p):
+    noise = np.random.default_rng(0).normal(0, 1e-6, (40, 50))
+    swath = _read(make_s5p(shape=(40, 50), column=5e-5 + noise))
+    found = swath["uncertainty_random"].values
+    assert np.median(found) == pytest.approx(1e-6, rel=0.1)
+    total = np.hypot(found, swath["uncertainty_systematic"].values)
+    np.testing.assert_allclose(total, 2e-6, rtol=1e-5)
+    assert "scatter" in swath["uncertainty_random"].attrs["comment"]
+    loud = _read(make_s5p(shape=(40, 50), column=5e-5 + 10 * noise))
+    np.testing.assert_allclose(loud["uncertainty_random"], 2e-6, rtol=1e-5)  # as stated at most
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [(-2e-6, "is negative"), (np.nan, "is missing"), (1e3, "is larger than any column")],
+)
+def test_a_precision_that_can_be_none_is_left_out(make_s5p, bad, says):
+    path = make_s5p(variables={f"{COLUMN}_precision": (bad, "mol m-2")})
+    with pytest.warns(no2sr.RepairWarning, match=f"s5p.nc: uncertainty {says}"):
+        swath = _read(path)
+    assert "uncertainty_systematic" not in swath
+    with pytest.warns(no2sr.RepairWarning, match="is in 'K' but its column in"):
+        _read(make_s5p(variables={f"{COLUMN}_precision": (2e-6, "K")}))
 
 
 def test_merging_sums_weights_not_means(make_s5p):
@@ -146,7 +212,7 @@ def test_other_variables_are_reached_by_name(make_s5p):
     with pytest.raises(
         no2sr.MissingVariableError, match=r"no variable 'ozone'.*tropospheric_column \[mol"
     ):
-        open_no2(path, variable="ozone")
+        open_column(path, variable="ozone")
 
 
 def test_another_gas_is_refused_by_name(make_s5p):
@@ -158,7 +224,7 @@ def test_another_gas_is_refused_by_name(make_s5p):
     with pytest.raises(
         no2sr.MissingVariableError, match=r"L2__CO____ without.*carbonmonoxide_total_column"
     ):
-        open_no2(path)
+        open_column(path)
     np.testing.assert_allclose(_open(path, variable="carbonmonoxide_total_column"), 0.03, rtol=1e-6)
 
 
@@ -171,7 +237,7 @@ def test_an_empty_granule_is_refused(tmp_path):
     with pytest.raises(
         no2sr.NoValidPixelsError, match=r"empty granule.*fetch it again or leave it out"
     ):
-        open_no2(path)
+        open_column(path)
 
 
 def test_an_empty_granule_among_others_is_left_out(make_s5p, tmp_path):
@@ -184,13 +250,13 @@ def test_an_empty_granule_among_others_is_left_out(make_s5p, tmp_path):
         pytest.warns(no2sr.ManyGapsWarning),
         pytest.raises(no2sr.NoValidPixelsError, match="all 2 files"),
     ):
-        open_no2([nothing, nothing])
+        open_column([nothing, nothing])
 
 
 @pytest.mark.parametrize("name", ["qa_value", "latitude"])
 def test_a_subset_that_lacks_what_is_needed(make_s5p, name):
     with pytest.raises(no2sr.MissingVariableError, match=f"no PRODUCT/{name}.*keep it"):
-        open_no2(make_s5p(leave_out=(name,)))
+        open_column(make_s5p(leave_out=(name,)))
 
 
 def test_several_granules_in_one_file(make_s5p):
@@ -202,7 +268,7 @@ def test_several_granules_in_one_file(make_s5p):
             product.createDimension(dim, size)
         product.createVariable(COLUMN, "f4", ("time", "scanline", "ground_pixel")).units = "mol m-2"
     with pytest.raises(no2sr.DimensionError, match=r"2 time steps.*separate files"):
-        open_no2(several)
+        open_column(several)
 
 
 def test_files_of_different_units_are_not_merged(make_s5p):
@@ -210,12 +276,12 @@ def test_files_of_different_units_are_not_merged(make_s5p):
         make_s5p(f"{unit}.nc", variables={"cloud_fraction": (0.5, unit)}) for unit in ("1", "%")
     ]
     with pytest.raises(no2sr.SettingsError, match=r"in '%' but 1\.nc in '1'"):
-        open_no2(paths, variable="cloud_fraction")
+        open_column(paths, variable="cloud_fraction")
 
 
 def test_screened_to_nothing(make_s5p):
     with pytest.raises(no2sr.NoValidPixelsError, match="lower the quality threshold"):
-        open_no2(make_s5p(qa=74))
+        open_column(make_s5p(qa=74))
     assert np.isfinite(_open(make_s5p(qa=74), qa_min=0.5).values).all()
 
 
@@ -225,12 +291,12 @@ def test_processor_versions_that_do_not_compare(make_s5p):
         make_s5p("new.nc", attrs={"processor_version": "2.4.0"}),
     ]
     with pytest.warns(no2sr.No2srWarning, match=r"versions 1\.3, 2\.4"):
-        open_no2(paths)
+        open_column(paths)
 
 
 def test_the_box_decides_the_grid(make_s5p):
     path = make_s5p(shape=(10, 10))
-    image = open_no2(path, bbox=(77.13, 28.125, 77.37, 28.375), resolution=0.125)
+    image = open_column(path, bbox=(77.13, 28.125, 77.37, 28.375), resolution=0.125)
     assert image.rio.bounds() == (77.125, 28.125, 77.375, 28.375)  # widened to multiples of 1/8
     # A cell of 1/8 degree holds four pixels; the mean of their longitudes is its own.
     own = np.broadcast_to(1e-6 * image["x"], (2, 2))
@@ -238,18 +304,18 @@ def test_the_box_decides_the_grid(make_s5p):
 
 
 def test_history_names_files_and_threshold(make_s5p):
-    newest, first = open_no2(make_s5p(), qa_min=0.5).attrs["history"].split("\n")
+    newest, first = open_column(make_s5p(), qa_min=0.5).attrs["history"].split("\n")
     assert "gridded 1 swath(s) at 0.05 degree" in newest
     assert first == "no2sr: read s5p.nc as s5p_l2, pixels with qa_value above 0.5"
 
 
 def test_a_resolution_of_nothing_is_no_default(make_s5p):
     with pytest.raises(no2sr.SettingsError, match="resolution"):
-        open_no2(make_s5p(), resolution=0)
+        open_column(make_s5p(), resolution=0)
 
 
 def test_reading_leaves_no_warning_and_no_change(make_s5p):
     path = make_s5p()
     before = path.read_bytes()
-    open_no2(path)  # the suite turns every warning into an error
+    open_column(path)  # the suite turns every warning into an error
     assert path.read_bytes() == before

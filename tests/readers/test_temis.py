@@ -7,10 +7,10 @@ import re
 
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.registry import find_reader
 
 PER_UNIT = 1e13 / 6.02214076e19
@@ -43,7 +43,7 @@ def temis(tmp_path):
 def test_every_cell_lands_where_it_says(temis, name, north_first):
     path = temis(name, latitude=LATITUDE[::-1] if north_first else LATITUDE)
     assert find_reader(path).name == ("packed" if name.endswith("gz") else "temis")
-    image = check_image(open_no2(path))
+    image = check_image(open_column(path))
     assert image.rio.bounds() == (-180, -90, 180, 90)
     own = np.rint(1000 + image["y"] + image["x"]) * PER_UNIT
     np.testing.assert_allclose(image, own, rtol=1e-6)
@@ -57,7 +57,7 @@ def test_values_that_touch(temis):
     row[:5] = -999, -999, 9999, -123, 4321
     path = temis(values=row)
     assert "-999-9999999-1234321   7" in path.read_text()
-    image = open_no2(path)
+    image = open_column(path)
     expected = [np.nan, np.nan, 9999 * PER_UNIT, -123 * PER_UNIT, 4321 * PER_UNIT, 7 * PER_UNIT]
     np.testing.assert_allclose(image[0, :6], expected, rtol=1e-6)
     assert int(np.isnan(image).sum()) == 2 * 36
@@ -67,7 +67,7 @@ def test_values_that_touch(temis):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_truncated_text(temis, cut, suffix):
     with pytest.raises(no2sr.FileUnreadableError, match="truncated"):
-        open_no2(temis(f"no2_202304.asc{suffix}", cut=cut))
+        open_column(temis(f"no2_202304.asc{suffix}", cut=cut))
 
 
 @pytest.mark.parametrize("broken", ["-45...000", "", "-", "."])
@@ -77,25 +77,25 @@ def test_a_damaged_latitude(temis, broken):
     last = re.findall("lat=.*", text)[-2]
     path.write_text(text.replace(last, f"lat= {broken}"))
     with pytest.raises(no2sr.FileUnreadableError, match="something else than numbers at lat="):
-        open_no2(path)
+        open_column(path)
 
 
 def test_truncated_gzip(temis):
     path = temis("no2_202304.asc.gz")
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(no2sr.FileUnreadableError, match=r"cannot be unpacked.*truncated"):
-        open_no2(path)
+        open_column(path)
 
 
 def test_without_a_month_in_the_name(temis):
-    assert "time" not in open_no2(temis("renamed.txt")).coords
+    assert "time" not in open_column(temis("renamed.txt")).coords
 
 
 def test_months_are_stacked(temis):
-    image = open_no2([temis("no2_202305.asc"), temis("no2_202304.asc")])
+    image = open_column([temis("no2_202305.asc"), temis("no2_202304.asc")])
     assert image["time"].values.astype("M8[M]").astype(str).tolist() == ["2023-04", "2023-05"]
 
 
 def test_there_is_one_variable(temis):
     with pytest.raises(no2sr.MissingVariableError, match="only tropospheric_NO2"):
-        open_no2(temis(), variable="ozone")
+        open_column(temis(), variable="ozone")

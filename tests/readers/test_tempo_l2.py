@@ -8,11 +8,12 @@ import re
 import netCDF4
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
 from no2sr.readers.opening.describe import describe
-from no2sr.readers.opening.opener import grid_no2, open_no2
+from no2sr.readers.opening.opener import grid_no2
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
 
@@ -20,6 +21,7 @@ STEP = 0.0625  # degrees; a power of two, so that float32 holds every corner exa
 PER_MOL = 6.02214076e19
 CORNERS = np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)]) * STEP / 2  # SW, SE, NE, NW
 COLUMN = "product/vertical_column_troposphere"
+NAME = "vertical_column_troposphere"
 BOX = (-75.0, 40.0, -74.625, 40.25)
 
 
@@ -88,7 +90,7 @@ def _read(path, **options):
 
 
 def _open(path, **arguments):
-    return open_no2(path, **{"bbox": BOX, "resolution": STEP} | arguments)
+    return open_column(path, **{"bbox": BOX, "resolution": STEP} | arguments)
 
 
 @pytest.mark.parametrize("corners", [True, False])
@@ -116,7 +118,7 @@ def test_the_swath_holds_what_the_file_holds(tempo):
     )  # -75 degrees: all negative, all kept
     np.testing.assert_allclose(swath["column"], expected, rtol=1e-12)
     assert swath["column"].attrs["units"] == "mol m-2"
-    np.testing.assert_allclose(swath["precision"], 2e14 / PER_MOL, rtol=1e-12)
+    np.testing.assert_allclose(swath["uncertainty_systematic"], 2e14 / PER_MOL, rtol=1e-6)
     assert swath["latitude_bounds"].shape == (6, 4, 4)
     assert swath.attrs["screening"] == (
         "pixels with main_data_quality_flag == 0 and eff_cloud_fraction <= 0.2 "
@@ -138,7 +140,7 @@ def test_the_swath_holds_what_the_file_holds(tempo):
 def test_each_screen(tempo, path, values, kept):
     swath = _read(tempo(replace={path: np.array(values)}))
     np.testing.assert_array_equal(np.isfinite(swath["column"][0]), kept)
-    assert swath["precision"].notnull().equals(swath["column"].notnull())
+    assert swath["uncertainty_systematic"].notnull().equals(swath["column"].notnull())
 
 
 def test_fills_that_the_file_does_not_call_fills(tempo):
@@ -189,7 +191,7 @@ def test_missing_coordinates(tempo):
     assert int(swath["latitude"].isnull().sum()) == 2
     nothing = tempo("lost.nc", corners=False, replace={"geolocation/latitude": -1e30})
     with pytest.raises(no2sr.NoValidPixelsError, match=r"lost\.nc"):
-        open_no2(nothing)
+        open_column(nothing)
 
 
 def test_without_a_tropospheric_column(tempo):
@@ -199,7 +201,7 @@ def test_without_a_tropospheric_column(tempo):
         r"product/vertical_column_stratosphere \[molecules/cm\^2\] \(6, 4\).*variable="
     )
     with pytest.raises(no2sr.MissingVariableError, match=message):
-        open_no2(path)
+        open_column(path)
     image = _open(path, variable="vertical_column_stratosphere")
     np.testing.assert_allclose(image, 3e15 / PER_MOL, rtol=1e-6)
     assert _open(path, variable="support_data/vertical_column_total").shape == (4, 6)
@@ -207,12 +209,12 @@ def test_without_a_tropospheric_column(tempo):
 
 def test_a_variable_that_is_not_one_value_a_pixel(tempo):
     with pytest.raises(no2sr.DimensionError, match="expected the pixels"):
-        open_no2(tempo(), variable="latitude_bounds")
+        open_column(tempo(), variable="latitude_bounds")
 
 
 def test_granules_without_coordinates(tempo):
     with pytest.raises(no2sr.MissingVariableError, match="geolocation/longitude"):
-        open_no2(tempo(leave=("geolocation/longitude",)))
+        open_column(tempo(leave=("geolocation/longitude",)))
 
 
 def test_the_quality_threshold_of_another_product_changes_nothing(tempo):
@@ -223,10 +225,10 @@ def test_the_quality_threshold_of_another_product_changes_nothing(tempo):
 def test_granules_of_a_scan_are_merged(tempo):
     paths = [tempo("g1.nc", west=-75.0), tempo("g2.nc", west=-75.375)]
     gridded = grid_no2(paths, resolution=STEP)
-    assert gridded["column"].rio.bounds() == (-75.375, 40.0, -74.625, 40.25)
+    assert gridded[NAME].rio.bounds() == (-75.375, 40.0, -74.625, 40.25)
     assert (gridded["count"] == 1).all()
     np.testing.assert_allclose(
-        gridded["column"], np.broadcast_to(1e14 * gridded["x"] / PER_MOL, (4, 12)), rtol=1e-6
+        gridded[NAME], np.broadcast_to(1e14 * gridded["x"] / PER_MOL, (4, 12)), rtol=1e-6
     )
 
 
@@ -256,17 +258,17 @@ def test_limits_move_the_screens(tempo, limits, kept, said):
 def test_limits_reach_every_way_of_opening(tempo):
     path = tempo(replace={CLOUD: 0.3})
     with pytest.raises(no2sr.NoValidPixelsError):
-        open_no2(path)
+        open_column(path)
     limits = {"eff_cloud_fraction": 0.5}
-    assert "eff_cloud_fraction <= 0.5" in open_no2(path, limits=limits).attrs["history"]
-    column = grid_no2([path], limits=limits)["column"]
+    assert "eff_cloud_fraction <= 0.5" in open_column(path, limits=limits).attrs["history"]
+    column = grid_no2([path], limits=limits)[NAME]
     assert "eff_cloud_fraction <= 0.5" in column.attrs["history"]
     assert "<= 0.5" in describe(path, limits=limits)["screening"]
     packed = path.with_suffix(".gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
-    assert np.isfinite(open_no2(packed, limits=limits)).all()
+    assert np.isfinite(open_column(packed, limits=limits)).all()
     with pytest.raises(no2sr.SettingsError, match="has no screen 'cloud'"):
-        open_no2(packed, limits={"cloud": 1})
+        open_column(packed, limits={"cloud": 1})
 
 
 @pytest.mark.parametrize(
@@ -282,4 +284,4 @@ def test_limits_reach_every_way_of_opening(tempo):
 )
 def test_limits_that_are_none(tempo, limits, said):
     with pytest.raises(no2sr.SettingsError, match=re.escape(said)):
-        open_no2(tempo(), limits=limits)
+        open_column(tempo(), limits=limits)

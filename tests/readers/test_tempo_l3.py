@@ -5,11 +5,11 @@ from __future__ import annotations
 import netCDF4
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.grids import cropped
-from no2sr.readers.opening.opener import open_no2
+from no2sr.readers.opening.grids import crop_to_box
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
 
@@ -65,7 +65,7 @@ def test_every_cell_lands_where_it_says(tempo, north_first, turn, chunks):
     latitude = LATITUDE[::-1] if north_first else LATITUDE
     path = tempo(latitude=latitude, longitude=np.float32(LONGITUDE + turn))
     assert find_reader(path).name == "tempo_l3"
-    image = open_no2(path, chunks=chunks)
+    image = open_column(path, chunks=chunks)
     assert (image.chunks is None) == (chunks is None)
     image = check_image(image.load())
     assert image.rio.bounds() == pytest.approx((-100.02, 30.0, -99.88, 30.1), abs=1e-5)
@@ -85,7 +85,7 @@ def test_every_cell_lands_where_it_says(tempo, north_first, turn, chunks):
     ],
 )
 def test_each_screen(tempo, path, values, kept):
-    image = open_no2(tempo(replace={path: np.array(values)}))
+    image = open_column(tempo(replace={path: np.array(values)}))
     expected = np.broadcast_to([flag == "1" for flag in kept], image.shape)
     np.testing.assert_array_equal(np.isfinite(image), expected)
 
@@ -97,7 +97,7 @@ def test_fills_that_the_file_does_not_call_fills(tempo):
         cloud = file.createVariable("support_data/eff_cloud_fraction", "f4", dims)
         cloud[:] = 0.1
         cloud[0, 0, 0] = -1e30  # below 0.2, and yet no clear sky
-    assert np.argwhere(np.isnan(open_no2(path).values)).tolist() == [[4, 0]]
+    assert np.argwhere(np.isnan(open_column(path).values)).tolist() == [[4, 0]]
 
 
 def test_without_a_tropospheric_column(tempo):
@@ -105,8 +105,8 @@ def test_without_a_tropospheric_column(tempo):
     with pytest.raises(
         no2sr.MissingVariableError, match=r"no tropospheric.*product/vertical_column_stratosphere"
     ):
-        open_no2(path)
-    image = open_no2(path, variable="vertical_column_stratosphere")
+        open_column(path)
+    image = open_column(path, variable="vertical_column_stratosphere")
     np.testing.assert_allclose(image, 3e15 / PER_MOL, rtol=1e-6)
     assert "(without eff_cloud_fraction in the file)" in image.attrs["history"]
 
@@ -118,22 +118,22 @@ def test_a_box_is_what_cropping_the_whole_leaves(tempo, north_first, turn):
     longitude = np.float32(-100.01 + turn + STEP * np.arange(80))
     path = tempo(latitude=latitude, longitude=longitude)
     box = (-99.505, 30.301, -99.405, 30.399)
-    image = check_image(open_no2(path, bbox=box))
-    assert image.equals(cropped(open_no2(path), box))
+    image = check_image(open_column(path, bbox=box))
+    assert image.equals(crop_to_box(open_column(path), box))
     # Six columns from -99.52 to -99.40, the rows of 30.30 to 30.40.
     assert image.rio.bounds() == pytest.approx((-99.52, 30.3, -99.4, 30.4))
     read = find_reader(path).read(path, ReadOptions(bbox=box))
     assert read.sizes["latitude"] * read.sizes["longitude"] <= 7 * 8
     with pytest.raises(no2sr.SettingsError, match="outside the image"):
-        open_no2(path, bbox=(0, 0, 10, 10))
+        open_column(path, bbox=(0, 0, 10, 10))
 
 
 def test_limits_move_the_screens(tempo):
     clouds = np.array([0.0, 0.2, 0.3, 0.5, 0.6, 0.9, np.nan])
     path = tempo(replace={"support_data/eff_cloud_fraction": clouds})
-    image = open_no2(path, limits={"eff_cloud_fraction": 0.5})
+    image = open_column(path, limits={"eff_cloud_fraction": 0.5})
     expected = np.broadcast_to([True, True, True, True, False, False, False], image.shape)
     np.testing.assert_array_equal(np.isfinite(image), expected)
     assert "eff_cloud_fraction <= 0.5" in image.attrs["history"]
     with pytest.raises(no2sr.SettingsError, match="no screen 'qa_value', expected one of main_d"):
-        open_no2(path, limits={"qa_value": 0.5})
+        open_column(path, limits={"qa_value": 0.5})

@@ -7,10 +7,10 @@ import importlib.util
 import numpy as np
 import pytest
 import xarray as xr
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.registry import find_reader
 from no2sr.writers.zarr import write_zarr
 
@@ -37,7 +37,7 @@ def store(make_grid, tmp_path):
 def test_every_cell_lands_where_it_says(store, form, latitude, turn, chunks):
     path = store(form=form, latitude=latitude, longitude=-20.25 + turn + np.arange(4) * 0.5)
     assert find_reader(path).name == "zarr"
-    image = open_no2(path, chunks=chunks)
+    image = open_column(path, chunks=chunks)
     assert (image.chunks is None) == (chunks is None)
     image = check_image(image.load())
     assert image.rio.bounds() == pytest.approx((-20.5, 10, -18.5, 11.5))
@@ -45,8 +45,8 @@ def test_every_cell_lands_where_it_says(store, form, latitude, turn, chunks):
 
 
 def test_what_the_writer_wrote(make_grid, tmp_path):
-    image = open_no2(make_grid())
-    again = open_no2(write_zarr(image, tmp_path / "out.zarr"))
+    image = open_column(make_grid())
+    again = open_column(write_zarr(image, tmp_path / "out.zarr"))
     np.testing.assert_array_equal(again, image)
     assert again.rio.transform() == image.rio.transform()
     assert again.attrs["units"] == "mol m-2"
@@ -54,21 +54,21 @@ def test_what_the_writer_wrote(make_grid, tmp_path):
 
 def test_variables_by_name(store):
     path = store(extra={"so2": (("lat", "lon"), np.full((6, 8), 2e-5), {"units": "mol m-2"})})
-    assert open_no2(path, variable="so2").values == pytest.approx(2e-5)
+    assert open_column(path, variable="so2").values == pytest.approx(2e-5)
     with pytest.raises(no2sr.MissingVariableError, match=r"tropospheric_no2 \[nmol m-2\]"):
-        open_no2(path, variable="ozone")
+        open_column(path, variable="ozone")
 
 
 def test_damaged_metadata(store):
     path = store()
     (path / ".zmetadata").write_text("{")
     with pytest.raises(no2sr.FileUnreadableError, match="Zarr store"):
-        open_no2(path)
+        open_column(path)
 
 
 def test_without_the_package(store, monkeypatch):
     path = store()
     monkeypatch.setattr("no2sr.readers.formats.zarr_store.find_spec", lambda _: None)
     with pytest.raises(no2sr.MissingDependencyError, match=r"no2sr\[zarr\]"):
-        open_no2(path)
+        open_column(path)
     assert importlib.util.find_spec("zarr") is not None

@@ -8,6 +8,7 @@ import xarray as xr
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
+from opening import open_column
 from scipy.ndimage import zoom
 
 import no2sr
@@ -194,7 +195,7 @@ OVERSAMPLED = {
 def test_real_files_that_are_oversampled(real_data, file):
     unit = "umol m-2" if file.endswith(".tif") else None
     with pytest.warns(no2sr.OversampledWarning, match="coarsen_to_native"):
-        image = no2sr.open_no2(real_data / file, unit=unit)
+        image = open_column(real_data / file, unit=unit)
     evidence, size = OVERSAMPLED[file]
     found = effective_resolution(image)
     assert found.evidence == evidence
@@ -239,9 +240,9 @@ def test_gems_hours_raise_no_alarm(real_data, root):
 )
 def test_real_files_that_are_not_oversampled(real_data, pattern):
     for path in sorted(real_data.glob(pattern)):
-        assert effective_resolution(no2sr.open_no2(path)).evidence == "", path.name
+        assert effective_resolution(open_column(path)).evidence == "", path.name
 
 
 def test_samples_are_not_oversampled(samples):
     for path in [*samples.glob("*.nc"), *samples.glob("*.tif")]:
-        assert effective_resolution(no2sr.open_no2(path)).evidence == "", path.name
+        assert effective_resolution(open_column(path)).evidence == "", path.name

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from opening import open_column
 
 import no2sr
 from no2sr.core.colours import robust_limits
@@ -251,7 +252,7 @@ def test_command_draws_the_uncertainty_stored_with_a_file(
 @pytest.fixture
 def fine_file(grid_file, tmp_path):
     path = tmp_path / "fine.tif"
-    no2sr.write(no2sr.downscale(no2sr.open_no2(grid_file), scale=4), path)
+    no2sr.write(no2sr.downscale(open_column(grid_file), scale=4), path)
     return path
 
 
@@ -275,7 +276,7 @@ def test_command_takes_a_time_of_both(no2sr_command, grid, tmp_path):
     days = xr.concat([grid, 2 * grid], xr.Variable("time", times)).assign_attrs(grid.attrs)
     coarse, out = tmp_path / "days.nc", tmp_path / "both.png"
     days.to_netcdf(coarse)
-    fine = no2sr.write(no2sr.downscale(no2sr.open_no2(coarse), scale=2), tmp_path / "fine.nc")
+    fine = no2sr.write(no2sr.downscale(open_column(coarse), scale=2), tmp_path / "fine.nc")
     refused = no2sr_command("plot", coarse, fine, out)
     assert refused.code == 1
     assert "2 times and one can be shown; choose one with --time" in refused.err

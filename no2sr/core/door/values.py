@@ -11,14 +11,12 @@ import xarray as xr
 from no2sr.core.colours import PICTURE
 from no2sr.core.door.axes import called
 from no2sr.core.errors import DimensionError, NoValidPixelsError, RepairWarning, UnitsError
+from no2sr.core.units import FILL_LIMIT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["check_no_picture", "check_values", "clean"]
-
-# No column reaches 1e29 in any unit: larger magnitudes are fill values that lost their attribute.
-ABSURD = 1e29
 
 
 def check_no_picture(dataset: xr.DataArray | xr.Dataset) -> None:
@@ -105,10 +103,10 @@ def _cleaned(values: NDArray[np.floating], *, fills: tuple[float, ...]) -> NDArr
         gaps = np.zeros(values.shape, dtype=bool)
         for fill in fills:
             gaps |= values == values.dtype.type(fill)
-    absurd = (np.abs(values) >= ABSURD) & ~gaps
+    absurd = (np.abs(values) >= FILL_LIMIT) & ~gaps
     if absurd.any():
         warnings.warn(
-            f"{np.count_nonzero(absurd)} pixels were infinite or beyond {ABSURD:g}, expected "
+            f"{np.count_nonzero(absurd)} pixels were infinite or beyond {FILL_LIMIT:g}, expected "
             "finite columns; they were set missing; declare them as _FillValue if they are gaps",
             RepairWarning,
             stacklevel=2,

@@ -1,26 +1,21 @@
-"""Which variable of a Dataset is meant."""
+"""Which variable of a Dataset is meant: the choice of `no2sr.core.columns`, on a grid."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from no2sr.core.columns import Field, choose
 from no2sr.core.door.axes import axis_name, with_axes
-from no2sr.core.errors import AmbiguousVariableError, DimensionError, MissingVariableError
-from no2sr.core.units import is_column
+from no2sr.core.errors import DimensionError, MissingVariableError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-__all__ = ["choose_variable", "listed"]
+__all__ = ["choose_variable", "describe_variable", "listed"]
 
-_NO2 = re.compile(r"no2|nitrogen.?dioxide", re.IGNORECASE)
-_COMPANION = re.compile(
-    r"precision|uncertainty|error|std|weight|count|kernel|amf|strat|slant|summed|quality|qa_value",
-    re.IGNORECASE,
-)
+_TEXTS = ("long_name", "standard_name", "title")
 
 
 def choose_variable(
@@ -32,8 +27,8 @@ def choose_variable(
     ----------
     dataset : Dataset or DataArray
     variable : str, optional
-        By default the only floating variable on a grid; of several, the only one that is an NO2
-        column by its name and unit; of several such, the only tropospheric one.
+        By default the NO2 column on a grid (see `no2sr.core.columns.find_columns`); where nothing
+        speaks of NO2, the only floating variable on a grid that accompanies no other.
 
     Returns
     -------
@@ -49,7 +44,7 @@ def choose_variable(
     if isinstance(dataset, xr.DataArray):
         if variable not in (None, dataset.name):
             raise MissingVariableError(
-                f"the DataArray is {dataset.name!r}, expected {variable!r}; leave variable out, or "
+                f"the DataArray is {dataset.name!r}, not {variable!r}; leave variable out, or "
                 "pass the Dataset that holds it"
             )
         return dataset
@@ -59,7 +54,7 @@ def choose_variable(
             "with no2sr.open_no2, wrap arrays in xarray.DataArray"
         )
     if variable is None:
-        return dataset[_qualified(dataset)]
+        return dataset[_find_qualified(dataset)]
     if variable not in dataset.data_vars:
         raise MissingVariableError(
             f"there is no variable {variable!r}, only {listed(dataset, dataset.data_vars)}; "
@@ -68,43 +63,41 @@ def choose_variable(
     return dataset[variable]
 
 
-def _qualified(dataset: xr.Dataset) -> Hashable:
-    """Pick the one variable that can be meant."""
+def describe_variable(variable: xr.DataArray) -> Field:
+    """Describe a variable of a dataset without looking at its values.
+
+    Parameters
+    ----------
+    variable : DataArray
+    """
+    texts = (str(variable.attrs[key]) for key in _TEXTS if variable.attrs.get(key))
+    return Field(
+        name=str(variable.name),
+        path=str(variable.name),
+        unit=str(variable.attrs.get("units", "")).strip(),
+        dims=tuple(map(str, variable.dims)),
+        shape=variable.shape,
+        text=" ".join(texts),
+    )
+
+
+def _find_qualified(dataset: xr.Dataset) -> Hashable:
+    """Return the name of the one variable that can be meant."""
     fields = [n for n, v in dataset.data_vars.items() if v.ndim > 1 and v.dtype.kind == "f"]
-    gridded = [n for n in fields if _on_grid(dataset, n)] or fields
+    gridded = [n for n in fields if _is_on_grid(dataset, n)] or fields
     if not gridded:
         raise MissingVariableError(
             f"no floating variable lies on a grid; there are {listed(dataset, dataset.data_vars)}; "
             "expected a column on latitude and longitude; open the right group of the file"
         )
-    says = [n for n in gridded if _is_no2(dataset[n])]
-    tropospheric = [n for n in says if "tropo" in _words(dataset[n])]
-    for few in (gridded, says, tropospheric):
-        if len(few) == 1:
-            return few[0]
-    raise AmbiguousVariableError(
-        f"several variables qualify: {listed(dataset, says or gridded)}; expected one; "
-        "pass its name as variable"
-    )
+    described = {describe_variable(dataset[name]): name for name in gridded}
+    return described[choose(list(described), variable=None, source="the dataset", lone=True)]
 
 
-def _on_grid(dataset: xr.Dataset, name: Hashable) -> bool:
+def _is_on_grid(dataset: xr.Dataset, name: Hashable) -> bool:
     """Tell whether a variable has both axes."""
     column = with_axes(dataset[name], dataset)
     return all(axis_name(column, which) is not None for which in "yx")
-
-
-def _is_no2(field: xr.DataArray) -> bool:
-    """Tell whether name and unit speak of an NO2 column, and not of its error or weight."""
-    units = str(field.attrs.get("units", "")).strip()
-    fits = not units or is_column(units)
-    return fits and bool(_NO2.search(_words(field))) and not _COMPANION.search(str(field.name))
-
-
-def _words(field: xr.DataArray) -> str:
-    """Return name, standard name and long name in lower case."""
-    named = (field.name, field.attrs.get("standard_name"), field.attrs.get("long_name"))
-    return " ".join(str(word) for word in named if word).lower()
 
 
 def listed(dataset: xr.Dataset, names: Iterable[Hashable]) -> str:

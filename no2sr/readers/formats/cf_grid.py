@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from no2sr.core.columns import choose
 from no2sr.readers.kit.cf import gridded_in, only, opened_cf
-from no2sr.readers.kit.fields import choose
 from no2sr.readers.kit.netcdf import is_netcdf
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from no2sr.core.colours import PICTURE
+from no2sr.core.columns import choose, listing, mentions_no2, speaks_of_another
 from no2sr.core.errors import (
     IrregularGridError,
     MissingCRSError,
@@ -24,18 +25,19 @@ from no2sr.core.errors import (
     UnitsError,
     UnknownFormatError,
 )
+from no2sr.core.layers import layer_name
 from no2sr.core.provenance import noted
 from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.bands import bands_in, is_tiff, opened
 from no2sr.readers.kit.column import is_surely_mol
-from no2sr.readers.kit.fields import choose, listing, mentions_no2, speaks_of_another
+from no2sr.readers.kit.uncertainty import find_companions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import xarray as xr
 
-    from no2sr.readers.kit.fields import Field
+    from no2sr.core.columns import Field
     from no2sr.readers.port import ReadOptions
 
 __all__ = ["READER", "GeoTiff"]
@@ -104,7 +106,13 @@ class GeoTiff:
             column = _without_zeros(column, path)
         attrs = {"units": field.unit or _implied_unit(field, column), "long_name": field.text}
         column.attrs = {key: text for key, text in attrs.items() if text}
-        dataset = _with_origin(column.rename(field.name).to_dataset(), tags)
+        dataset = column.rename(field.name).to_dataset()
+        for layer, name in find_companions(field.name, (f.name for f in fields)).items():
+            place = next(n for n, f in enumerate(fields) if f.name == name)
+            beside = bands.isel(band=place, drop=True)
+            beside.attrs = {"units": fields[place].unit}
+            dataset[layer_name(field.name, layer)] = beside
+        dataset = _with_origin(dataset, tags)
         dataset.set_close(bands.close)
         return dataset
 

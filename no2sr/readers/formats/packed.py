@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from no2sr.core.errors import FileUnreadableError, UnknownFormatError
 from no2sr.readers.kit.files import beginning
-from no2sr.readers.kit.screens import check_limits
+from no2sr.readers.kit.screens import check_limits, check_quality
 from no2sr.readers.registry import find_reader
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Packed:
     name = "packed"
     product = "gzipped or zipped file"
     criteria = None  # those of the file inside
+    has_quality = True  # likewise
 
     def recognises(self, path: Path) -> bool:
         """Tell by the first bytes whether the file is gzip or zip."""
@@ -63,6 +64,7 @@ class Packed:
                     f"{path.name} holds an archive, {inside.name}, expected a file in it; unpack it"
                 )
             check_limits(reader, options.limits)
+            check_quality(reader, options.qa_min)
             with reader.read(inside, replace(options, chunks=None)) as dataset:
                 return dataset.load()
 

@@ -10,9 +10,9 @@ import warnings
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from no2sr.core.columns import Field, choose
 from no2sr.core.errors import FileUnreadableError, MissingDependencyError
 from no2sr.readers.kit.cf import gridded, only, unread
-from no2sr.readers.kit.fields import Field, choose
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from no2sr.readers.kit.fields import Field
+from no2sr.core.columns import Field
 from no2sr.readers.kit.files import beginning, readable
 
 if TYPE_CHECKING:

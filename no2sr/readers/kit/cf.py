@@ -10,17 +10,19 @@ import numpy as np
 import xarray as xr
 from pyproj import CRS
 
+from no2sr.core.columns import listing
 from no2sr.core.errors import FileUnreadableError, MissingVariableError
-from no2sr.readers.kit.fields import listing
+from no2sr.core.layers import UNCERTAINTIES, layer_name
 from no2sr.readers.kit.netcdf import empty, fields_in, opened
 from no2sr.readers.kit.time import by_time
+from no2sr.readers.kit.uncertainty import find_companions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from no2sr.readers.kit.fields import Field
+    from no2sr.core.columns import Field
 
 __all__ = ["gridded", "gridded_in", "only", "opened_cf", "unread"]
 
@@ -71,9 +73,16 @@ def gridded_in(path: Path) -> list[Field]:
 
 
 def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    """Return one variable with its axes, where a ``dataMask`` beside it is not 0.
+    """Return one variable and its companions with their axes, where a ``dataMask`` is not 0.
 
-    Closing it closes the dataset.
+    Uncertainties, coverage and count are renamed as `no2sr.core.layers` has them. Closing what is
+    returned closes the dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    name : str
+        The column.
 
     Raises
     ------
@@ -81,14 +90,24 @@ def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
         If its values are packed in a way that nobody can undo.
     """
     _check_packing(dataset[name])
+    beside = find_companions(name, (v for v in dataset.data_vars if v != name))
+    alike = {k: v for k, v in beside.items() if k in UNCERTAINTIES or _is_alike(dataset, name, v)}
     masks = [m for m in dataset.data_vars if _MASK.fullmatch(str(m)) and m != name]
     grid = dataset
     for mask in masks:
         if set(dataset[mask].dims) <= set(dataset[name].dims):
             grid = grid.assign({name: grid[name].where(dataset[mask] == 1)})
-    grid = _with_bounds(_with_proj4(grid.drop_vars([v for v in grid.data_vars if v != name])))
+    kept = {name, *alike.values()}
+    grid = _with_bounds(_with_proj4(grid.drop_vars([v for v in grid.data_vars if v not in kept])))
+    names = {found: layer_name(name, layer) for layer, found in alike.items()}
+    grid = grid.rename({old: new for old, new in names.items() if old != new})
     grid.set_close(dataset.close)
     return grid
+
+
+def _is_alike(dataset: xr.Dataset, name: str, other: str) -> bool:
+    """Tell whether two variables lie on the same cells."""
+    return dataset[other].dims == dataset[name].dims
 
 
 def _check_packing(column: xr.DataArray) -> None:

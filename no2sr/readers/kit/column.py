@@ -26,17 +26,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.core.errors import UnitsError, UnverifiedUnitsWarning
-from no2sr.core.units import CANONICAL, canonical_unit, factor, is_column
+from no2sr.core.errors import RepairWarning, UnitsError, UnverifiedUnitsWarning
+from no2sr.core.units import CANONICAL, FILL_LIMIT, canonical_unit, factor, is_column
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["in_mol", "is_surely_mol"]
+__all__ = ["convert", "convert_companion", "in_mol", "is_surely_mol", "settle_unit"]
 
 log = logging.getLogger("no2sr")
 
-FILL = 1e29  # no column reaches this in any unit; TEMPO and OMI fills lie beyond
 SURELY_MOL = 1e-3  # medians below are mol m-2: in mmol m-2 this is a clean ocean already
 SURELY_MOLECULES = 1e12  # medians above are molecules cm-2
 PLAUSIBLE = (1e-9, 1e-1)  # mol m-2; generous, since polluted medians stay below 1e-3
@@ -47,7 +46,7 @@ _NO_UNIT = {"", "none", "unknown", "n/a", "na", "-", "unitless"}
 def _without_fills(column: xr.DataArray) -> xr.DataArray:
     """Set fill values missing that survived decoding; infinities are left for the door to count."""
     values = column if column.dtype.kind == "f" else column.astype("float64")
-    return values.where(~(np.isfinite(values) & (np.abs(values) > FILL)))
+    return values.where(~(np.isfinite(values) & (np.abs(values) > FILL_LIMIT)))
 
 
 def in_mol(
@@ -88,8 +87,32 @@ def in_mol(
     UnverifiedUnitsWarning
         If the unit was inferred, or contradicts the size of the values.
     """
+    found = settle_unit(column, label=label, unit=unit, named=named, no2=no2)
+    return convert(column, found, label=label, no2=no2)
+
+
+def convert(column: xr.DataArray, found: str, *, label: str, no2: bool = True) -> xr.DataArray:
+    """Convert values of a known unit to mol m-2, or keep them if it is no column unit.
+
+    Parameters
+    ----------
+    column : DataArray
+    found : str
+        What the values are in, as `settle_unit` returns it.
+    label, no2
+        As for `in_mol`.
+
+    Returns
+    -------
+    DataArray
+        Fills set to NaN.
+
+    Raises
+    ------
+    UnitsError
+        If it is a mass of another gas.
+    """
     clean = _without_fills(column)
-    found = _settle(clean, label, unit=unit, named=named, no2=no2)
     if not is_column(found):
         return clean.assign_attrs(units=found)
     if canonical_unit(found) == "kg m-2" and not no2:
@@ -101,8 +124,66 @@ def in_mol(
     return converted.assign_attrs(column.attrs | {"units": CANONICAL})
 
 
-def _settle(column: xr.DataArray, label: str, *, unit: str | None, named: bool, no2: bool) -> str:
-    """Decide which unit the values are in."""
+def convert_companion(
+    companion: xr.DataArray, *, stated: str, found: str, label: str
+) -> xr.DataArray | None:
+    """Convert what accompanies a column to the unit of the column, by the same factor.
+
+    Parameters
+    ----------
+    companion : DataArray
+        Such as an uncertainty.
+    stated : str
+        The unit that the file states for the column.
+    found : str
+        The unit that the column was found to be in; see `settle_unit`.
+    label : str
+        What to call the companion in a message.
+
+    Returns
+    -------
+    DataArray or None
+        None, with a warning, if its unit is another quantity's.
+
+    Warns
+    -----
+    RepairWarning
+    """
+    own = str(companion.attrs.get("units", "")).strip()
+    if own.lower() in _NO_UNIT or _is_same(own, stated):
+        return convert(companion, found, label=label)
+    if is_column(own) and is_column(found):
+        return convert(companion, own, label=label)
+    warnings.warn(
+        f"{label} is in {own!r} but its column in {found!r}; it is left out: write it in the unit "
+        "of the column to use it",
+        RepairWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+def _is_same(unit: str, other: str) -> bool:
+    both_columns = is_column(unit) and is_column(other)
+    return canonical_unit(unit) == canonical_unit(other) if both_columns else unit == other
+
+
+def settle_unit(
+    column: xr.DataArray,
+    *,
+    label: str,
+    unit: str | None = None,
+    named: bool = False,
+    no2: bool = True,
+) -> str:
+    """Decide which unit values are in; as for `in_mol`.
+
+    Parameters
+    ----------
+    column, label, unit, named, no2
+        As for `in_mol`.
+    """
+    column = _without_fills(column)
     inside = str(column.attrs.get("units", "")).strip()
     inside = "" if inside.lower() in _NO_UNIT else inside
     stated = inside if unit is None else unit

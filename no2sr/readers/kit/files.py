@@ -14,18 +14,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "PICTURES",
     "beginning",
     "check_no_picture",
     "check_room",
     "check_there",
+    "is_picture_name",
     "is_there",
+    "picture_kind",
     "readable",
 ]
 
 
-# What files of colours begin with.
-PICTURES = {b"\x89PN": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF": "GIF"}
+# Files of colours: what they begin with, and the endings of those that can be learnt from.
+_PICTURES = {
+    "PNG": (b"\x89PN", {".png"}),
+    "JPEG": (b"\xff\xd8\xff", {".jpg", ".jpeg"}),
+    "BMP": (b"BM", {".bmp"}),
+    "GIF": (b"GIF", set[str]()),
+}
 
 
 def beginning(path: Path, count: int = 4) -> bytes:
@@ -97,6 +103,27 @@ def check_room(size: int, path: Path) -> None:
         )
 
 
+def picture_kind(path: Path) -> str:
+    """Return ``"PNG"``, ``"JPEG"``, ``"BMP"`` or ``"GIF"`` by the first bytes of a file, or ``""``.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    first = beginning(path, 3)
+    return next((kind for kind, (magic, _) in _PICTURES.items() if first.startswith(magic)), "")
+
+
+def is_picture_name(path: Path) -> bool:
+    """Tell by its ending whether a file is a picture that `read_pixels` takes.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    return any(path.suffix.lower() in endings for _, endings in _PICTURES.values())
+
+
 def check_no_picture(path: Path) -> None:
     """Refuse what holds colours: no number that was ever a colour is a column.
 
@@ -104,8 +131,8 @@ def check_no_picture(path: Path) -> None:
     ------
     UnknownFormatError
     """
-    kind = next((kind for first, kind in PICTURES.items() if beginning(path, 3) == first), None)
-    if kind is not None:
+    kind = picture_kind(path)
+    if kind:
         raise UnknownFormatError(
             f"{path.name} is a picture ({kind}), expected measured values: no column can be read "
             "off colours; give the file that the picture was made of, or make the picture larger "

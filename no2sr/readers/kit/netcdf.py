@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from no2sr.core.columns import Field
 from no2sr.core.errors import DimensionError, FileUnreadableError, NoValidPixelsError
-from no2sr.readers.kit.fields import Field
 from no2sr.readers.kit.files import beginning, check_room, readable
 from no2sr.readers.kit.links import check_closed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import netCDF4
     from numpy.typing import NDArray
@@ -30,6 +31,7 @@ __all__ = [
     "find",
     "floats",
     "group_at",
+    "hold_open",
     "is_netcdf",
     "opened",
     "walk",
@@ -45,15 +47,64 @@ def is_netcdf(path: Path) -> bool:
     return beginning(path) in _SIGNATURES
 
 
+class _Held:
+    """A file that stays open until a block ends; unopened at first."""
+
+    def __init__(self, until: ExitStack) -> None:
+        self.until = until
+        self.file: netCDF4.Dataset | None = None
+
+
+_HELD: ContextVar[Mapping[Path, _Held]] = ContextVar("held", default={})  # noqa: B039 - never changed
+
+
+@contextmanager
+def hold_open(path: Path) -> Iterator[None]:
+    """Open a file once, however often `opened` asks for it inside the block.
+
+    Every reader that is asked whether a file is its own looks into it.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    held = _HELD.get()
+    if path in held:
+        yield
+        return
+    with ExitStack() as until:
+        token = _HELD.set({**held, path: _Held(until)})
+        try:
+            yield
+        finally:
+            _HELD.reset(token)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[netCDF4.Dataset]:
-    """Open a NetCDF or HDF5 file.
+    """Open a NetCDF or HDF5 file, or take it as it is held open.
 
     Raises
     ------
     FileUnreadableError
         If it is truncated or damaged.
     """
+    held = _HELD.get().get(path)
+    if held is None:
+        with _open(path) as file:
+            yield file
+        return
+    if held.file is None:
+        held.file = held.until.enter_context(_open(path))
+    with readable(path):
+        try:
+            yield held.file
+        finally:
+            held.file.set_auto_maskandscale(True)  # as the next one expects to find it
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[netCDF4.Dataset]:
     import netCDF4
 
     with readable(path):

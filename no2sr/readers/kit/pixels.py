@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from no2sr.core.columns import choose, listing, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError
-from no2sr.readers.kit.column import in_mol
-from no2sr.readers.kit.fields import choose, listing, mentions_no2
+from no2sr.core.units import FILL_LIMIT
+from no2sr.readers.kit.column import convert, convert_companion, settle_unit
 from no2sr.readers.kit.netcdf import attribute, field_of, find, walk
-from no2sr.readers.kit.screens import FILL, Criterion, failing, limited
+from no2sr.readers.kit.screens import Criterion, failing, limited
+from no2sr.readers.kit.uncertainty import SLANT, Stated, add_uncertainties
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +43,9 @@ class Layout:
         What the name of a column's standard error has after the column's own; empty if there is
         none.
     criteria : tuple of Criterion
+    slant_error, air_mass_factor : str
+        Paths of the precision of the slant column and of the tropospheric air-mass factor, whose
+        quotient is the random uncertainty of the tropospheric column; empty if there is none.
     """
 
     column: str
@@ -48,6 +53,8 @@ class Layout:
     longitude: str
     error: str
     criteria: tuple[Criterion, ...]
+    slant_error: str = ""
+    air_mass_factor: str = ""
 
 
 def swath_of(
@@ -76,19 +83,39 @@ def swath_of(
         )
     criteria = limited(layout.criteria, options.limits)
     bad, screening = failing(criteria, lambda name: _screen(file, name))
-    swath = xr.Dataset({"column": _screened(column, bad, options, path)})
+    found = _settle(column, options, path)
+    swath = xr.Dataset({"column": _screened(column, bad, found, path)})
     swath.attrs = {"variable": column.name, "screening": screening}
-    error = find(file, f"{field_of(column).path}{layout.error}") if layout.error else None
-    if error is not None and options.unit is None:
-        sigma = in_mol(_array(error), label=path.name, named=True, no2=False)
-        swath["precision"] = sigma.where(np.isfinite(swath["column"])).drop_attrs()
     for axis, centres in places.items():
         if centres is not None:
             swath = swath.assign_coords({axis: (PIXEL, _values(centres))})
             corners = find(file, f"{getattr(layout, axis)}_bounds")
             if corners is not None and corners.shape[2:] == (4,):
                 swath[f"{axis}_bounds"] = ((*PIXEL, "corner"), _values(corners))
-    return swath
+    return add_uncertainties(swath, _stated(file, layout, column, found), label=path.name)
+
+
+def _stated(
+    file: netCDF4.Dataset, layout: Layout, column: netCDF4.Variable[Any], found: str
+) -> Stated:
+    """Return what the file states of the errors of a column that is in the unit found."""
+    stated = field_of(column).unit
+
+    def convert_error(path: str) -> xr.DataArray | None:
+        error = find(file, path)
+        if error is None or error.dimensions != column.dimensions:
+            return None
+        return convert_companion(_array(error), stated=stated, found=found, label=path)
+
+    total = convert_error(f"{field_of(column).path}{layout.error}") if layout.error else None
+    factor = find(file, layout.air_mass_factor) if layout.air_mass_factor else None
+    if factor is None or field_of(column).path != layout.column:
+        return Stated(total=total)
+    slant = convert_error(layout.slant_error)
+    if slant is None or factor.dimensions != column.dimensions:
+        return Stated(total=total)
+    air_mass = _array(factor)
+    return Stated(random=slant / air_mass.where(air_mass > 0), total=total, source=SLANT)
 
 
 def _column(
@@ -114,7 +141,7 @@ def _values(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     variable.set_auto_maskandscale(False)
     raw = np.asarray(variable[...])
     values = raw.astype(raw.dtype if raw.dtype.kind == "f" else "float64")
-    missing = np.abs(values) > FILL
+    missing = np.abs(values) > FILL_LIMIT
     for key in ("_FillValue", "missing_value"):
         if key in variable.ncattrs():
             missing |= np.isin(raw, variable.getncattr(key))
@@ -139,17 +166,20 @@ def _array(variable: netCDF4.Variable[Any]) -> xr.DataArray:
     return xr.DataArray(_values(variable), dims=PIXEL, name=field.name, attrs=told)
 
 
-def _screened(
-    variable: netCDF4.Variable[Any],
-    bad: NDArray[np.bool_] | None,
-    options: ReadOptions,
-    path: Path,
-) -> xr.DataArray:
-    column = in_mol(
+def _settle(variable: netCDF4.Variable[Any], options: ReadOptions, path: Path) -> str:
+    """Decide which unit a column is in."""
+    return settle_unit(
         _array(variable),
         label=f"{path.name}: {variable.name}",
         unit=options.unit,
         named=options.variable is not None,
         no2=mentions_no2(field_of(variable).path, field_of(variable).text),
     )
+
+
+def _screened(
+    variable: netCDF4.Variable[Any], bad: NDArray[np.bool_] | None, found: str, path: Path
+) -> xr.DataArray:
+    no2 = mentions_no2(field_of(variable).path, field_of(variable).text)
+    column = convert(_array(variable), found, label=f"{path.name}: {variable.name}", no2=no2)
     return (column if bad is None else column.where(~bad)).rename("column")

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from no2sr.core.errors import SettingsError
+from no2sr.core.units import FILL_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from no2sr.readers.port import Reader
 
-__all__ = ["FILL", "Criterion", "check_limits", "failing", "limited"]
+__all__ = ["QA_MIN", "Criterion", "check_limits", "check_quality", "failing", "limited"]
 
-FILL = 1e29  # what lies beyond is a fill, whether the file says so or not
 _RELATIONS = {"==": operator.eq, "<=": operator.le, "<": operator.lt}
 
 
@@ -41,8 +41,40 @@ class Criterion:
 
     def fails(self, values: Any) -> Any:
         """Tell where the condition does not hold, or nothing is known."""
-        unknown = ~(abs(values) < FILL)
+        unknown = ~(abs(values) < FILL_LIMIT)
         return unknown | ~_RELATIONS[self.relation](values, self.limit)
+
+
+QA_MIN = 0.75  # the threshold where the caller names none: what the product advises
+
+
+def check_quality(reader: Reader, qa_min: float) -> None:
+    """Refuse a quality threshold for a product without quality values, rather than ignore it.
+
+    Parameters
+    ----------
+    reader : Reader
+        Has a quality if its attribute ``has_quality`` is true.
+    qa_min : float
+        The default passes everywhere.
+
+    Raises
+    ------
+    SettingsError
+        If another one is given for a product that has none.
+    """
+    if qa_min == QA_MIN or getattr(reader, "has_quality", False):
+        return
+    screens = getattr(reader, "criteria", None)
+    advice = (
+        f"leave it out, or move its screens with limits= ({', '.join(map(str, screens))})"
+        if screens
+        else "leave it out"
+    )
+    raise SettingsError(
+        f"a quality threshold of {qa_min:g} was given for {reader.product}, which has no quality "
+        f"values; {advice}"
+    )
 
 
 def check_limits(reader: Reader, limits: Mapping[str, float] | None) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from no2sr.readers.kit.fields import Field
+    from no2sr.core.columns import Field
 
 __all__ = ["Moment", "by_time", "layers_of", "month_in", "select_time", "with_time"]
 

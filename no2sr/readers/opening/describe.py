@@ -12,6 +12,7 @@ from no2sr.core.earth import KM_PER_DEGREE
 from no2sr.core.errors import MissingCRSError, No2srError, No2srWarning, UnitsError
 from no2sr.core.grid import bounds_of, transform_of
 from no2sr.core.image import crs_of
+from no2sr.core.layers import UNCERTAINTIES, companions_of
 from no2sr.core.provenance import doubt_refined, noted
 from no2sr.core.units import CANONICAL
 from no2sr.readers.formats import geotiff
@@ -20,7 +21,7 @@ from no2sr.readers.kit.bands import opened as opened_raster
 from no2sr.readers.kit.files import readable
 from no2sr.readers.kit.netcdf import fields_in, is_netcdf, opened
 from no2sr.readers.opening.doubts import doubt_negatives, doubt_resolution, doubt_zeros
-from no2sr.readers.opening.grids import image_of
+from no2sr.readers.opening.grids import column_of, scene_of
 from no2sr.readers.opening.paths import expanded, grouped
 from no2sr.readers.opening.source import Source, is_swath
 from no2sr.readers.opening.sources import sources
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from no2sr.readers.kit.fields import Field
+    from no2sr.core.columns import Field
     from no2sr.steps.sampling import Resolution
 
 __all__ = ["describe"]
@@ -74,8 +75,10 @@ def describe(
         ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
         averages, and ``evidence``), ``pixel_km`` (along and across the scanlines of a swath: median
         distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
-        screening), ``range`` (least, median, greatest), ``range_unit``, ``quality_threshold``,
-        ``screening`` (which pixels of a swath are used, in words), ``processor_version``,
+        screening), ``range`` (least, median, greatest), ``range_unit``,
+        ``noise`` (the uncertainties that are known, by layer: ``median``, ``comment``),
+        ``quality_threshold``, ``screening`` (which pixels of a swath are used, in words),
+        ``processor_version``,
         ``made_by`` (what this package noted in its own outputs), ``warnings``, and ``problem``: why
         the file cannot be read as NO2.
     """
@@ -105,7 +108,7 @@ def describe(
 _FACTS = """
     file files first bytes reader product source variables kind variable unit shape crs bounds
     spacing effective_resolution oversampling pixel_km time gap_share range range_unit
-    quality_threshold screening processor_version made_by warnings problem
+    noise quality_threshold screening processor_version made_by warnings problem
 """
 
 
@@ -151,11 +154,12 @@ def _plain(field: Field) -> dict[str, Any]:
 
 
 def _of_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
-    image = image_of(source, options=options, time=None, bbox=None)
+    scene = scene_of(source, options=options, time=None, bbox=None)
+    image = column_of(scene)
     if image.attrs["units"] == CANONICAL:
         doubt_zeros(image)
         doubt_negatives(image)
-    return _placed(image) | _values(image)
+    return _placed(image) | _values(image) | {"noise": _noise(companions_of(scene, image.name))}
 
 
 def _placed(image: xr.DataArray) -> dict[str, Any]:
@@ -211,7 +215,7 @@ def _without_values(paths: list[Path], options: ReadOptions) -> dict[str, Any]:
     source, _ = sources(paths, find_reader(paths[0]).name, assumed)
     if is_swath(source.dataset):
         return {}
-    return _placed(image_of(source, options=assumed, time=None, bbox=None))
+    return _placed(column_of(scene_of(source, options=assumed, time=None, bbox=None)))
 
 
 def _resolved(found: Resolution | None) -> dict[str, Any]:
@@ -240,6 +244,7 @@ def _of_swath(source: Source) -> dict[str, Any]:
         "screening": swath.attrs.get("screening"),
         "processor_version": swath.attrs.get("processor_version"),
         **_values(swath["column"]),
+        "noise": _noise({layer: swath[layer] for layer in UNCERTAINTIES if layer in swath}),
     }
 
 
@@ -293,6 +298,16 @@ def _times(image: xr.DataArray) -> list[str] | None:
     if np.issubdtype(times.dtype, np.datetime64):
         times = np.datetime_as_string(times, unit="s")
     return [str(times[0]), str(times[-1])]
+
+
+def _noise(layers: Mapping[str, xr.DataArray]) -> dict[str, Any] | None:
+    """Return the median of every uncertainty, and where it comes from; None if none is known."""
+    told = {
+        layer: {"median": float(np.nanmedian(field.values)), "comment": field.attrs.get("comment")}
+        for layer, field in layers.items()
+        if layer in UNCERTAINTIES and np.isfinite(field.values).any()
+    }
+    return told or None
 
 
 def _values(column: xr.DataArray) -> dict[str, Any]:

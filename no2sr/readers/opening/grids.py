@@ -10,7 +10,9 @@ import xarray as xr
 from affine import Affine
 from pyproj import Transformer
 
+from no2sr.core.columns import choose, is_total, mentions_no2
 from no2sr.core.door import enter
+from no2sr.core.door.variables import describe_variable
 from no2sr.core.errors import (
     DimensionError,
     NoValidPixelsError,
@@ -20,23 +22,25 @@ from no2sr.core.errors import (
 )
 from no2sr.core.grid import bounds_of, crop, georeference, spans_globe, transform_of
 from no2sr.core.image import COLUMN_ATTRS, crs_of, with_history
+from no2sr.core.layers import UNCERTAINTIES, assemble_scene, companions_of, is_companion
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
-from no2sr.readers.kit.column import in_mol
-from no2sr.readers.kit.fields import Field, choose, is_total, mentions_no2
+from no2sr.readers.kit.column import convert, convert_companion, settle_unit
 from no2sr.readers.kit.files import check_room, readable
 from no2sr.readers.kit.time import select_time, with_time
+from no2sr.readers.kit.uncertainty import clean_layer
 from no2sr.readers.opening.doubts import doubt_range
 from no2sr.readers.opening.source import is_swath
 from no2sr.readers.registry import load_reader
 
 if TYPE_CHECKING:
+    from no2sr.core.columns import Field
     from no2sr.core.earth import Box
     from no2sr.readers.kit.time import Moment
     from no2sr.readers.opening.source import Source
     from no2sr.readers.port import ReadOptions
 
-__all__ = ["check_seen", "checked_box", "cropped", "image_of"]
+__all__ = ["check_box", "check_seen", "column_of", "crop_to_box", "scene_of"]
 
 
 # CF standard name table: columns that are not the tropospheric one.
@@ -44,55 +48,98 @@ TOTAL = "atmosphere_mole_content_of_nitrogen_dioxide"
 _KEPT = ("units", "standard_name", "long_name", "cell_methods")
 
 
-def image_of(
+def scene_of(
     source: Source,
     *,
     options: ReadOptions,
     time: Moment | None,
     bbox: Box | None,
     alone: bool = True,
-) -> xr.DataArray:
-    """Make the image of a grid that a reader handed on.
+) -> xr.Dataset:
+    """Make the scene of a grid that a reader handed on: its column and what accompanies it.
 
     Nothing but gaps is refused in a grid that stands alone. Among others it is a time at which
     nothing was seen, as in a file of many times.
     """
     if is_swath(source.dataset):
         raise SettingsError(
-            f"{source.path.name} is a swath but other files are grids, expected files of one kind; "
-            "open them apart"
+            f"{source.path.name} is a swath but other files are grids; open them one kind at a time"
         )
     with readable(source.path):
         dataset = select_time(with_time(source.dataset), time, source=source.path.name)
-        name = _variable(dataset, options, source)
+        name = _find_variable(dataset, options, source)
         if options.chunks is None:
-            dataset = _loaded(dataset, name, source)
-    field = _field(dataset[name])
+            dataset = _load(dataset, name, source)
+    field = describe_variable(dataset[name])
     no2 = options.variable is None or mentions_no2(field.name, field.text)
-    column = in_mol(
-        dataset[name],
-        label=f"{source.path.name}: {name}",
-        unit=options.unit,
-        named=options.variable is not None,
-        no2=no2,
+    label = f"{source.path.name}: {name}"
+    named = options.variable is not None
+    found = settle_unit(dataset[name], label=label, unit=options.unit, named=named, no2=no2)
+    column = convert(dataset[name], found, label=label, no2=no2)
+    image = _enter(dataset.assign({name: column}), name, alone=alone)
+    layers = _enter_companions(dataset, image, stated=field.unit, found=found, source=source)
+    inside = _find_within_poles(image, source)
+    image, *others = (
+        layer if inside is None else crop(layer, *inside) for layer in (image, *layers.values())
     )
-    image = _within_poles(_entered(dataset.assign({name: column}), name, alone=alone), source)
-    image = image if bbox is None else cropped(image, bbox)
+    if bbox is not None:
+        image, *others = (crop_to_box(layer, bbox) for layer in (image, *others))
     if alone:
         check_seen(image, source)
+    image.attrs = {**_attrs(image, field, no2=no2), **_origin(source)}
+    screening = source.dataset.attrs.get("screening")
+    step = f"read {field.path} of {source.path.name} as {source.reader}"
+    image = with_history(image, f"{step}, {screening}" if screening else step)
+    return assemble_scene(image, dict(zip(layers, others, strict=True)))
+
+
+def column_of(scene: xr.Dataset) -> xr.DataArray:
+    """Return the column of a scene that was made here."""
+    (name,) = (name for name in scene.data_vars if not is_companion(name, scene.data_vars))
+    return scene[name]
+
+
+def _origin(source: Source) -> dict[str, Any]:
+    """Return the attributes that say where a column comes from."""
     told = source.dataset.attrs
-    image.attrs = {
-        **_attrs(image, field, no2=no2),
+    return {
         "source": str(told.get("source") or source.path.name),
         **({"history": str(told["history"])} if told.get("history") else {}),
         **origin(load_reader(source.reader).product, told),
     }
-    screening = told.get("screening")
-    step = f"read {field.path} of {source.path.name} as {source.reader}"
-    return with_history(image, f"{step}, {screening}" if screening else step)
 
 
-def _entered(dataset: xr.Dataset, name: str, *, alone: bool) -> xr.DataArray:
+def _enter_companions(
+    dataset: xr.Dataset, image: xr.DataArray, *, stated: str, found: str, source: Source
+) -> dict[str, xr.DataArray]:
+    """Return the companions of a column on the grid of its image, in its unit.
+
+    What cannot accompany it is left out, with a warning.
+    """
+    layers = {}
+    for layer, companion in companions_of(dataset, image.name).items():
+        label = f"{source.path.name}: {companion.name}"
+        column = dataset[image.name]
+        values: xr.DataArray | None = companion
+        if layer in UNCERTAINTIES:
+            values = convert_companion(companion, stated=stated, found=found, label=label)
+        if values is None or values.dims != column.dims or values.shape != column.shape:
+            if values is not None:
+                clean_layer(values, column, label=label)
+            continue
+        told = {"units": values.attrs.get("units") or "1"}
+        entering = values.astype("float32").assign_attrs(told)
+        entered = _enter(dataset.assign({companion.name: entering}), str(companion.name))
+        fits = layer not in UNCERTAINTIES or clean_layer(entered, image, label=label)
+        if fits is not None:
+            kept = {k: v for k, v in companion.attrs.items() if k in ("comment", "cell_methods")}
+            layers[layer] = (
+                (entered if fits is True else fits).drop_attrs(deep=False).assign_attrs(kept)
+            )
+    return layers
+
+
+def _enter(dataset: xr.Dataset, name: str, *, alone: bool = False) -> xr.DataArray:
     """Make the strict image, of gaps too if it does not stand alone."""
     try:
         return enter(dataset, variable=name)
@@ -103,7 +150,7 @@ def _entered(dataset: xr.Dataset, name: str, *, alone: bool) -> xr.DataArray:
         return xr.full_like(enter(seen, variable=name), np.nan)
 
 
-def _loaded(dataset: xr.Dataset, name: str, source: Source) -> xr.Dataset:
+def _load(dataset: xr.Dataset, name: str, source: Source) -> xr.Dataset:
     """Read the values, if they are numbers and there is room for them."""
     check_room(dataset.nbytes, source.path)
     dataset = dataset.load()
@@ -118,20 +165,20 @@ def _loaded(dataset: xr.Dataset, name: str, source: Source) -> xr.Dataset:
     return dataset
 
 
-def _within_poles(image: xr.DataArray, source: Source) -> xr.DataArray:
-    """Cut the rows that reach beyond a pole.
+def _find_within_poles(image: xr.DataArray, source: Source) -> tuple[slice, slice] | None:
+    """Return the cells that reach beyond no pole, and warn if some do; None for all.
 
     A grid with centres on the poles has half cells there, which no grid of equal rows can hold.
     What is lost is a single value for each pole, repeated at every longitude.
     """
     t = transform_of(image)
     if not crs_of(image).is_geographic:
-        return image
+        return None
     ny, nx = image.sizes["y"], image.sizes["x"]
     north = max(0, int(np.ceil((t.f - 90) / -t.e - 1e-3)))
     south = max(0, int(np.ceil((-90 - t.f - ny * t.e) / -t.e - 1e-3)))
     if not north + south:
-        return image
+        return None
     warnings.warn(
         f"{source.path.name} has cell centres on the poles, so its outermost cells reach beyond "
         f"them: {north + south} rows of {nx} pixels were cut off; its own cells there are half as "
@@ -139,27 +186,15 @@ def _within_poles(image: xr.DataArray, source: Source) -> xr.DataArray:
         RepairWarning,
         stacklevel=3,
     )
-    return crop(image, slice(north, ny - south), slice(0, nx))
+    return slice(north, ny - south), slice(0, nx)
 
 
-def _field(column: xr.DataArray) -> Field:
-    texts = (str(column.attrs.get(key, "")) for key in ("long_name", "standard_name", "title"))
-    return Field(
-        name=str(column.name),
-        path=str(column.name),
-        unit=str(column.attrs.get("units", "")),
-        dims=tuple(map(str, column.dims)),
-        shape=column.shape,
-        text=" ".join(filter(None, texts)),
-    )
-
-
-def _variable(dataset: xr.Dataset, options: ReadOptions, source: Source) -> str:
-    """Return the one data variable, or choose among those that a plug-in left."""
-    names = [str(name) for name in dataset.data_vars]
+def _find_variable(dataset: xr.Dataset, options: ReadOptions, source: Source) -> str:
+    """Return the one column, or choose among those that a plug-in left."""
+    names = [str(n) for n in dataset.data_vars if not is_companion(n, dataset.data_vars)]
     if len(names) == 1:
         return names[0]
-    fields = [_field(dataset[name]) for name in names]
+    fields = [describe_variable(dataset[name]) for name in names]
     return choose(fields, variable=options.variable, source=source.path.name).name
 
 
@@ -188,7 +223,7 @@ def check_seen(image: xr.DataArray, source: Source) -> None:
         )
 
 
-def checked_box(bbox: Box) -> Box:
+def check_box(bbox: Box) -> Box:
     """Return a box that starts in -180..180, its east beyond 180 if it crosses the antimeridian.
 
     Raises
@@ -214,7 +249,7 @@ def checked_box(bbox: Box) -> Box:
     return west, south, east, north
 
 
-def cropped(image: xr.DataArray, bbox: Box) -> xr.DataArray:
+def crop_to_box(image: xr.DataArray, bbox: Box) -> xr.DataArray:
     """Keep the cells that a box in degrees touches.
 
     Raises
@@ -224,7 +259,7 @@ def cropped(image: xr.DataArray, bbox: Box) -> xr.DataArray:
     TooSmallError
         If fewer than two cells a side remain.
     """
-    box = checked_box(bbox)
+    box = check_box(bbox)
     image, box = (
         _turned(image, box) if crs_of(image).is_geographic else (image, _projected(image, box))
     )

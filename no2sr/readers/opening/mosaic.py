@@ -10,24 +10,26 @@ import numpy as np
 import xarray as xr
 
 from no2sr.core.errors import DimensionError
+from no2sr.core.layers import companions_of, layer_name
 from no2sr.readers.kit.files import readable
+from no2sr.readers.opening.grids import column_of
 from no2sr.readers.opening.paths import shard_of
 from no2sr.readers.opening.source import Source
 from no2sr.steps.tiles import Tile
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from numpy.typing import NDArray
 
 
-__all__ = ["mosaicked"]
+__all__ = ["join_shards"]
 
 _TOUCH = 1e-3  # of a cell; how exactly shards fit
 
 
-def mosaicked(shards: Sequence[Source]) -> Source:
-    """Lay the shards of one export onto the grid that they tile.
+def join_shards(shards: Sequence[Source]) -> Source:
+    """Lay the shards of one export onto the grid that they tile, with all their layers.
 
     Cells of shards that were not given are gaps.
 
@@ -40,25 +42,17 @@ def mosaicked(shards: Sequence[Source]) -> Source:
     whole = str(shard_of(shards[0].path))
     x, left = _axis([column["x"].values for column in columns], whole)
     y, top = _axis([column["y"].values for column in columns], whole)
-    first = columns[0]
     places = [
         Tile(rows=slice(i, i + column.sizes["y"]), columns=slice(j, j + column.sizes["x"]))
         for column, i, j in zip(columns, top, left, strict=True)
     ]
     _check_alike(columns, whole)
     pieces = _pieces(places, (y.size, x.size), whole)
-    lay = _laid if first.chunks is None else _promised
-    values = lay([column.data for column in columns], places, pieces)
-    coords = {k: c for k, c in first.coords.items() if not {"x", "y"} & set(c.dims)}
-    mapping = {k: c.drop_attrs() if k == "spatial_ref" else c for k, c in coords.items()}
-    merged = xr.DataArray(
-        values,
-        dims=first.dims,
-        coords={**mapping, "y": ("y", y, first["y"].attrs), "x": ("x", x, first["x"].attrs)},
-        name=first.name,
-        attrs=next((c.attrs for c in columns if c.attrs.get("units")), first.attrs),
-    ).rio.write_crs(first.rio.crs)
-    dataset = merged.to_dataset().assign_attrs(shards[0].dataset.attrs)
+    layers = {
+        name: _join(parts, places, pieces, axes=(y, x))
+        for name, parts in [(columns[0].name, columns), *_companions(shards, columns[0].name)]
+    }
+    dataset = xr.Dataset(layers).assign_attrs(shards[0].dataset.attrs)
     dataset.attrs["screening"] = f"from {len(shards)} shards"
     closing = ExitStack()
     for shard in shards:
@@ -67,10 +61,46 @@ def mosaicked(shards: Sequence[Source]) -> Source:
     return Source(shards[0].path.with_name(whole), shards[0].reader, dataset)
 
 
+def _join(
+    parts: list[xr.DataArray],
+    places: list[Tile],
+    pieces: _Pieces,
+    *,
+    axes: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> xr.DataArray:
+    """Return one layer of the whole."""
+    first, (y, x) = parts[0], axes
+    lay = _laid if first.chunks is None else _promised
+    coords = {k: c for k, c in first.coords.items() if not {"x", "y"} & set(c.dims)}
+    mapping = {k: c.drop_attrs() if k == "spatial_ref" else c for k, c in coords.items()}
+    joined = xr.DataArray(
+        lay([part.data for part in parts], places, pieces),
+        dims=first.dims,
+        coords={**mapping, "y": ("y", y, first["y"].attrs), "x": ("x", x, first["x"].attrs)},
+        name=first.name,
+        attrs=next((part.attrs for part in parts if part.attrs.get("units")), first.attrs),
+    )
+    placed: xr.DataArray = joined.rio.write_crs(first.rio.crs)
+    return placed
+
+
+def _companions(shards: Sequence[Source], name: Hashable) -> list[tuple[str, list[xr.DataArray]]]:
+    """Return the layers that every shard has beside its column."""
+    there = [companions_of(shard.dataset, name) for shard in shards]
+    found = []
+    for layer in there[0]:
+        if all(layer in each for each in there):
+            parts = [_load(each[layer], s) for each, s in zip(there, shards, strict=True)]
+            found.append((layer_name(name, layer), parts))
+    return found
+
+
 def _column(shard: Source) -> xr.DataArray:
-    (name,) = shard.dataset.data_vars
+    return _load(column_of(shard.dataset), shard)
+
+
+def _load(column: xr.DataArray, shard: Source) -> xr.DataArray:
     with readable(shard.path):
-        column = shard.dataset[name]
         return column.load() if column.chunks is None else column
 
 

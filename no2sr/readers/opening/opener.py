@@ -32,8 +32,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     resolution: float | None = None,
     time: Moment | None = None,
     chunks: Any = None,
-) -> xr.DataArray:
-    """Open an NO2 file, or several, as one image.
+) -> xr.Dataset:
+    """Open an NO2 file, or several, as one scene: the column and what accompanies it.
 
     Parameters
     ----------
@@ -49,12 +49,13 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         Which variable or band (name or number); by default the tropospheric NO2 column. Other gases
         and quantities are reached by name only, and keep a unit that is no column unit.
     unit : str, optional
-        The unit of the values in the file, where the file says none or a wrong one. The image is in
+        The unit of the values in the file, where the file says none or a wrong one. The scene is in
         mol m-2 all the same.
     qa_min : float
-        Quality, 0..1, that a pixel of Sentinel-5P level 2 must exceed; compared with the stored
-        byte as ``byte > round(100 * qa_min)``. TEMPO and GEMS have screens of their own, recorded
-        in ``history``; other grids carry no quality any more.
+        Quality, 0..1, that a pixel of Sentinel-5P level 2, or of HARP with a validity, must exceed;
+        compared with the stored byte as ``byte > round(100 * qa_min)``. TEMPO and GEMS have screens
+        of their own, recorded in ``history``; other grids carry no quality any more. Another
+        threshold than the default is refused for a product without quality.
     limits : mapping of str to float, optional
         Other limits for the screens of TEMPO and GEMS, such as ``{"eff_cloud_fraction": 0.5}``;
         those not named keep their defaults. An infinite limit lets every known value pass.
@@ -70,8 +71,12 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
 
     Returns
     -------
-    DataArray, (y, x) or (time, y, x), mol m-2
-        The image of `no2sr.core.image.check_image`. Negative columns are kept.
+    Dataset, (y, x) or (time, y, x)
+        A scene (see `no2sr.core.layers`): the column under its own name, in mol m-2, an image of
+        `no2sr.core.image.check_image` with its negative values kept, and what is known beside it:
+        ``<column>_uncertainty_random``, ``<column>_uncertainty_systematic``,
+        ``<column>_uncertainty``, ``coverage`` and ``count``. Gridded swaths have the latter two; an
+        attribute ``comment`` says where an uncertainty comes from.
 
     Raises
     ------
@@ -88,7 +93,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     UnverifiedUnitsWarning
         If the unit was inferred from the size of the values, or contradicts it.
     RepairWarning
-        If infinite values were set missing, or rows beyond a pole cut off.
+        If infinite values were set missing, rows beyond a pole cut off, or an uncertainty left
+        out because it cannot be that of the column: negative, missing, on another grid, in another
+        unit, or larger than any column.
     ManyGapsWarning
         If one of several files holds no pixels.
     OversampledWarning
@@ -101,36 +108,33 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     several processes.
     """
     from no2sr.readers.opening.doubts import doubt_resolution
-    from no2sr.readers.opening.grids import check_seen, checked_box, image_of
+    from no2sr.readers.opening.grids import check_box, check_seen, column_of, scene_of
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import refuse, sources
-    from no2sr.readers.opening.stacks import stacked
+    from no2sr.readers.opening.stacks import stack_scenes
 
-    box = None if bbox is None else checked_box(bbox)
+    box = None if bbox is None else check_box(bbox)
     options = ReadOptions(
         variable=variable, qa_min=qa_min, unit=unit, chunks=chunks, bbox=box, limits=limits
     )
     first, rest = sources(path_or_paths, reader, options)
     if is_swath(first.dataset):
-        from no2sr.readers.opening.swaths import (
-            merged,  # compiles its kernel: no grid should wait for it
-        )
+        # Compiles its kernel: no grid should wait for it.
+        from no2sr.readers.opening.swaths import merge_swaths
 
         refuse(time=time)
-        gridded = merged(first, rest, options=options, bbox=bbox, resolution=resolution, lazy=True)
-        column = gridded["column"].compute()
-        column = column.rename(first.dataset.attrs.get("variable", "column"))
-        doubt_resolution(column)
-        return column
+        scene = merge_swaths(first, rest, options=options, bbox=bbox, resolution=resolution)
+        doubt_resolution(column_of(scene))
+        return scene
     refuse(resolution=resolution)
     second = next(rest, None)
     alone = second is None
     found = chain([first], filter(None, [second]), rest)  # read when its turn comes
-    images = [image_of(s, options=options, time=time, bbox=bbox, alone=alone) for s in found]
-    image = images[0] if alone else stacked(images)
-    check_seen(image, first)
-    doubt_resolution(image)
-    return image
+    scenes = [scene_of(s, options=options, time=time, bbox=bbox, alone=alone) for s in found]
+    scene = scenes[0] if alone else stack_scenes(scenes)
+    check_seen(column_of(scene), first)
+    doubt_resolution(column_of(scene))
+    return scene
 
 
 def grid_no2(  # noqa: PLR0913 - as for open_no2
@@ -143,15 +147,19 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
     resolution: float | None = None,
+    correlation: float | None = None,
     lazy: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Grid swaths as `open_no2` does, and return all that is known of each cell.
+    """Grid swaths as `open_no2` does, lazily on request, and tell how far the work has got.
 
     Parameters
     ----------
     path_or_paths, reader, variable, unit, qa_min, limits, bbox, resolution
         As for `open_no2`.
+    correlation : float, optional
+        Between the systematic errors of two overpasses, 0..1; by default
+        `no2sr.swaths.sums.CORRELATION`, 0.3.
     lazy : bool
         As for `no2sr.swaths.gridding.grid_swaths`.
     progress : callable, optional
@@ -160,8 +168,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     Returns
     -------
     Dataset, (y, x)
-        ``column`` (the image of `open_no2`), ``coverage`` (0..1), ``count`` (pixels), and where the
-        swaths have it ``precision`` and ``precision_independent``; see
+        The scene that `open_no2` returns, with the same names; see
         `no2sr.swaths.gridding.grid_swaths`.
 
     Raises
@@ -173,7 +180,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     """
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import sources
-    from no2sr.readers.opening.swaths import merged
+    from no2sr.readers.opening.swaths import merge_swaths
 
     options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, limits=limits)
     first, rest = sources(path_or_paths, reader, options, progress=progress)
@@ -182,4 +189,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
         raise SettingsError(
             f"{first.path.name} is a grid already, expected swaths; open it with open_no2"
         )
-    return merged(first, rest, options=options, bbox=bbox, resolution=resolution, lazy=lazy)
+    stated = {} if correlation is None else {"correlation": correlation}
+    return merge_swaths(
+        first, rest, options=options, bbox=bbox, resolution=resolution, lazy=lazy, **stated
+    )

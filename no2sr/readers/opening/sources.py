@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from no2sr.core.errors import ManyGapsWarning, NoValidPixelsError, SettingsError, UnknownFormatError
 from no2sr.readers.kit.files import readable
-from no2sr.readers.kit.netcdf import check_filled
-from no2sr.readers.kit.screens import check_limits
+from no2sr.readers.kit.netcdf import check_filled, hold_open
+from no2sr.readers.kit.screens import check_limits, check_quality
 from no2sr.readers.opening.paths import expanded, grouped
 from no2sr.readers.opening.source import Source
 from no2sr.readers.registry import find_reader
@@ -75,9 +75,9 @@ def _counted(
 def _read(groups: Iterator[list[Entry]], options: ReadOptions, *, alone: bool) -> Iterator[Source]:
     for group in groups:
         if len(group) > 1:
-            from no2sr.readers.opening.mosaic import mosaicked
+            from no2sr.readers.opening.mosaic import join_shards
 
-            yield mosaicked([_one(path, reader, options) for path, reader in group])
+            yield join_shards([_one(path, reader, options) for path, reader in group])
             continue
         try:
             yield _one(*group[0], options)
@@ -88,7 +88,7 @@ def _read(groups: Iterator[list[Entry]], options: ReadOptions, *, alone: bool) -
 
 
 def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
-    with readable(path):
+    with readable(path), hold_open(path):
         chosen = find_reader(path, reader)
         if reader is not None or options.limits:  # no product's reader expects an empty file
             check_filled(path)
@@ -98,6 +98,7 @@ def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
                 f"{chosen.product!r}; leave reader= out to let the file decide"
             )
         check_limits(chosen, options.limits)
+        check_quality(chosen, options.qa_min)
         return Source(path, chosen.name, chosen.read(path, options))
 
 

@@ -8,52 +8,76 @@ import xarray as xr
 from no2sr.core.errors import DimensionError
 from no2sr.core.grid import bounds_of, georeference, transform_of
 from no2sr.core.image import crs_of, with_history
+from no2sr.core.layers import LAYERS, assemble_scene, companions_of
+from no2sr.readers.opening.grids import column_of
 
-__all__ = ["stacked"]
+__all__ = ["stack_scenes"]
 
 
-def stacked(images: list[xr.DataArray]) -> xr.DataArray:
-    """Put images of equal grids in the order of their times.
+def stack_scenes(scenes: list[xr.Dataset]) -> xr.Dataset:
+    """Put scenes of equal grids in the order of their times, with all their layers.
+
+    A layer that some scenes lack is missing at their times.
 
     Raises
     ------
     DimensionError
-        If an image has no time, two have the same, or their grids differ.
+        If a scene has no time, two have the same, or their grids differ.
     """
-    layers = [image if "time" in image.dims else _with_time_dim(image) for image in images]
-    first = layers[0]
-    for layer in layers[1:]:
-        same = all(np.array_equal(first[axis].values, layer[axis].values) for axis in ("y", "x"))
-        if not same or crs_of(first) != crs_of(layer):
-            raise DimensionError(
-                f"the files lie on different grids ({bounds_of(first)} and {bounds_of(layer)}), "
-                "expected equal ones; open them apart"
-            )
-        if layer.attrs["units"] != first.attrs["units"]:
-            raise DimensionError(
-                f"the files are in {first.attrs['units']} and {layer.attrs['units']}, "
-                "expected one unit; open them apart"
-            )
+    columns = [_with_time_dim(column_of(scene)) for scene in scenes]
+    first = columns[0]
+    for column in columns[1:]:
+        _check_alike(first, column)
+    whole = _stack(columns)
+    if not whole.indexes["time"].is_unique:
+        raise DimensionError("two of the files have the same time; open them one at a time")
+    there = [companions_of(scene, column_of(scene).name) for scene in scenes]
+    layers = {}
+    for layer in (layer for layer in LAYERS if any(layer in each for each in there)):
+        parts = [
+            _with_time_dim(each[layer]) if layer in each else xr.full_like(column, np.nan)
+            for each, column in zip(there, columns, strict=True)
+        ]
+        attrs = next(each[layer].attrs for each in there if layer in each)
+        layers[layer] = _stack([part.assign_attrs(attrs) for part in parts])
+    whole.name = first.name
+    return assemble_scene(with_history(whole, f"stacked {len(scenes)} files along time"), layers)
+
+
+def _check_alike(first: xr.DataArray, other: xr.DataArray) -> None:
+    """Refuse images of different grids or units."""
+    same = all(np.array_equal(first[axis].values, other[axis].values) for axis in ("y", "x"))
+    if not same or crs_of(first) != crs_of(other):
+        raise DimensionError(
+            f"the files lie on different grids ({bounds_of(first)} and {bounds_of(other)}), "
+            "expected equal ones; open them one at a time"
+        )
+    if other.attrs["units"] != first.attrs["units"]:
+        raise DimensionError(
+            f"the files are in {first.attrs['units']} and {other.attrs['units']}, "
+            "expected one unit; open them one at a time"
+        )
+
+
+def _stack(images: list[xr.DataArray]) -> xr.DataArray:
+    """Join images in the order of their times."""
     whole = xr.concat(
-        layers,
+        images,
         dim="time",
         coords="minimal",
         compat="override",
         join="override",
         combine_attrs="override",
     ).sortby("time")
-    if not whole.indexes["time"].is_unique:
-        raise DimensionError(
-            "two of the files have the same time, expected one file a time; open them apart"
-        )
-    stack = georeference(whole, transform_of(first), crs_of(first))
-    return with_history(stack, f"stacked {len(images)} files along time")
+    return georeference(whole, transform_of(images[0]), crs_of(images[0]))
 
 
 def _with_time_dim(image: xr.DataArray) -> xr.DataArray:
+    if "time" in image.dims:
+        return image
     if "time" not in image.coords:
         raise DimensionError(
             f"a file has no time ({image.attrs['source']}), expected one in each of several grids; "
-            "open the files apart, or merge them first"
+            "open the files one at a time, or merge them first"
         )
     return image.expand_dims("time")

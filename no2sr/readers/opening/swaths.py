@@ -6,12 +6,14 @@ import warnings
 from typing import TYPE_CHECKING
 
 from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
+from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
-from no2sr.readers.opening.grids import checked_box
+from no2sr.readers.opening.grids import check_box, column_of
 from no2sr.readers.opening.source import is_swath
 from no2sr.readers.registry import load_reader
 from no2sr.swaths.gridding import grid_swaths
+from no2sr.swaths.sums import CORRELATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from no2sr.readers.opening.source import Source
     from no2sr.readers.port import ReadOptions
 
-__all__ = ["merged"]
+__all__ = ["merge_swaths"]
 
 RESOLUTION = 0.05  # degrees; the pixels of TROPOMI are 3.5 to 15 km wide
 
@@ -37,42 +39,41 @@ class _Merge:
         self.names: list[str] = []
 
     def __iter__(self) -> Iterator[xr.Dataset]:
-        yield self._noted(self.first)
+        yield self._note(self.first)
         for source in self.rest:
             if not is_swath(source.dataset):
                 raise SettingsError(
                     f"{source.path.name} is a grid but {self.first.path.name} a swath, "
-                    "expected files of one kind; open them apart"
+                    "expected files of one kind; open them one kind at a time"
                 )
-            yield self._noted(source)
+            yield self._note(source)
 
-    def _noted(self, source: Source) -> xr.Dataset:
+    def _note(self, source: Source) -> xr.Dataset:
         column = source.dataset["column"]
         attrs = {key: str(text) for key, text in column.attrs.items()}
         unit = attrs.get("units", CANONICAL)
         if self.names and unit != self.attrs["units"]:
             raise SettingsError(
                 f"{source.path.name} is in {unit!r} but {self.first.path.name} in "
-                f"{self.attrs['units']!r}, expected one unit; open them apart"
+                f"{self.attrs['units']!r}, expected one unit; open them one at a time"
             )
         self.attrs = self.attrs or {**attrs, "units": unit}
         self.names.append(source.path.name)
         self.versions.add(str(source.dataset.attrs.get("processor_version", "")))
         told = {"source": source.path.name, **source.dataset.attrs}
         named = source.dataset.assign_attrs(told)
-        if unit != CANONICAL:
-            named = named.drop_vars("precision", errors="ignore")
         # Means over areas know no unit: anything is gridded as if in mol m-2, then named again.
         return named.assign(column=column.assign_attrs(units=CANONICAL))
 
 
-def merged(
+def merge_swaths(
     first: Source,
     rest: Iterator[Source],
     *,
     options: ReadOptions,
     bbox: Box | None,
     resolution: float | None,
+    correlation: float = CORRELATION,
     lazy: bool = False,
 ) -> xr.Dataset:
     """Grid swaths, and say in ``history`` which files and which pixels went in.
@@ -85,14 +86,16 @@ def merged(
     """
     merge = _Merge(first, rest)
     spacing = RESOLUTION if resolution is None else resolution
-    bounds = None if bbox is None else checked_box(bbox)
+    bounds = None if bbox is None else check_box(bbox)
     try:
-        dataset = grid_swaths(merge, bounds=bounds, resolution=spacing, lazy=lazy)
+        scene = grid_swaths(
+            merge, bounds=bounds, resolution=spacing, correlation=correlation, lazy=lazy
+        )
     except NoValidPixelsError as none:
         raise NoValidPixelsError(f"{_listed(merge.names)}: {none}") from none
     versions = sorted(merge.versions - {""})
     _check_versions(versions)
-    column = dataset["column"]
+    column = column_of(scene)
     if merge.attrs["units"] != CANONICAL or options.variable is not None:
         general = {k: column.attrs[k] for k in ("cell_methods", "source", "history")}
         column = column.drop_attrs().assign_attrs(general | merge.attrs)
@@ -101,7 +104,17 @@ def merged(
     earlier = f"{column.attrs['history']}\n{step}"  # reading went before gridding
     told = first.dataset.attrs | {"processor_version": ", ".join(versions)}
     noted = origin(load_reader(first.reader).product, told)
-    return dataset.assign(column=column.assign_attrs(history=earlier, **noted))
+    layers = {
+        layer: field if layer in (COVERAGE, COUNT) else _bare(field)
+        for layer, field in companions_of(scene, column.name).items()
+    }
+    return assemble_scene(column.assign_attrs(history=earlier, **noted), layers)
+
+
+def _bare(layer: xr.DataArray) -> xr.DataArray:
+    """Drop what follows from the column."""
+    kept = {key: layer.attrs[key] for key in ("comment", "cell_methods") if key in layer.attrs}
+    return layer.drop_attrs(deep=False).assign_attrs(kept)
 
 
 def _check_versions(versions: list[str]) -> None:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from no2sr.core.columns import choose, listing
 from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.readers.kit.cf import gridded_in, only, opened_cf
-from no2sr.readers.kit.fields import choose, listing
 from no2sr.readers.kit.netcdf import field_of, is_netcdf, opened
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from no2sr.readers.kit.fields import Field
+    from no2sr.core.columns import Field
     from no2sr.readers.port import ReadOptions
 
 __all__ = ["READER", "Cams"]

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from no2sr.core.columns import choose
 from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.readers.kit.cf import gridded_in, only, opened_cf
-from no2sr.readers.kit.fields import choose
 from no2sr.readers.kit.netcdf import attribute, floats, is_netcdf, opened
 
 if TYPE_CHECKING:

@@ -2,21 +2,28 @@
 
 Recognised by the root attribute ``Conventions`` with ``HARP`` in it, in netCDF-3, netCDF-4 or HDF5.
 A grid may have cell bounds only, with no coordinate variable at all: centres are then the means of
-the bounds. Quality flags do not survive the binning, so no threshold can be applied; what was
-applied is in ``history``. Source: HARP data format documentation and files that HARP 1.30 wrote.
+the bounds. Of pixels, ``<variable>_validity`` (0..100) screens as the quality of Sentinel-5P does:
+a pixel is used if ``validity > round(100 * qa_min)``. It does not survive the binning, so no
+threshold can be applied to a grid; what was applied is in ``history``. Uncertainties are
+``<variable>_uncertainty_random``, ``_uncertainty_systematic`` and ``_uncertainty``, the total.
+Source: HARP data format documentation and files that HARP 1.30 wrote.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 
-from no2sr.core.errors import MissingVariableError
-from no2sr.readers.kit.cf import unread
-from no2sr.readers.kit.column import in_mol
-from no2sr.readers.kit.fields import Field, choose, mentions_no2
+from no2sr.core.columns import Field, choose, mentions_no2
+from no2sr.core.errors import MissingVariableError, SettingsError
+from no2sr.core.layers import TOTAL, UNCERTAINTIES
+from no2sr.readers.kit.cf import only, unread
+from no2sr.readers.kit.column import convert, convert_companion, settle_unit
 from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, opened
+from no2sr.readers.kit.screens import QA_MIN
+from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +32,15 @@ if TYPE_CHECKING:
 
 __all__ = ["READER", "Harp"]
 
+PIXEL = ("scanline", "ground_pixel")
+
 
 class Harp:
     """Reader of HARP level 2 and level 3 files."""
 
     name = "harp"
     product = "HARP level 2 swath or level 3 grid"
+    has_quality = True  # where the file holds a validity
 
     def recognises(self, path: Path) -> bool:
         """Tell whether the file follows the HARP conventions."""
@@ -48,8 +58,8 @@ class Harp:
         if "latitude" not in field.dims:
             with dataset:
                 return _swath(dataset.load(), field, options, path)
-        placed = _placed(dataset)
-        grid = placed.drop_vars([name for name in placed.data_vars if name != field.name])
+        _check_no_quality(options, path, field)
+        grid = only(_placed(dataset), field.name)
         grid.set_close(dataset.close)
         return grid
 
@@ -75,27 +85,59 @@ def _swath(dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path) 
             f"{field.path} {field.dims} comes without the corners of its pixels, expected "
             "latitude_bounds and longitude_bounds; convert the product again and keep them"
         )
-    column = in_mol(
+    valid, screening = _screen(dataset, field, options, path)
+    found = settle_unit(
         dataset[field.name],
         label=f"{path.name}: {field.name}",
         unit=options.unit,
         named=options.variable is not None,
         no2=mentions_no2(field.name),
     )
-    pixels = ("scanline", "ground_pixel")
+    label, no2 = f"{path.name}: {field.name}", mentions_no2(field.name)
+    column = convert(dataset[field.name], found, label=label, no2=no2)
     swath = xr.Dataset(
-        {"column": (pixels, column.values[:, None], column.attrs)},
-        coords={
-            name: (pixels, dataset[name].values[:, None]) for name in ("latitude", "longitude")
-        },
-        attrs={**dataset.attrs, "variable": field.name},
+        {"column": (PIXEL, np.where(valid, column.values, np.nan)[:, None], column.attrs)},
+        coords={name: (PIXEL, dataset[name].values[:, None]) for name in ("latitude", "longitude")},
+        attrs={**dataset.attrs, **screening, "variable": field.name},
     )
     for name in ("latitude_bounds", "longitude_bounds"):
-        swath[name] = ((*pixels, "corner"), dataset[name].values[:, None, :])
-    precision = dataset.get(f"{field.name}_uncertainty")
-    if precision is not None and options.unit is None:
-        swath["precision"] = (pixels, in_mol(precision, label=path.name, no2=False).values[:, None])
-    return swath
+        swath[name] = ((*PIXEL, "corner"), dataset[name].values[:, None, :])
+    return add_uncertainties(swath, _stated(dataset, field, found), label=path.name)
+
+
+def _stated(dataset: xr.Dataset, field: Field, found: str) -> Stated:
+    """Return what the file states of the errors of a column that is in the unit found."""
+    parts: dict[str, Any] = {}
+    for layer, name in find_companions(field.name, dataset.data_vars).items():
+        if layer not in UNCERTAINTIES or dataset[name].dims != ("time",):
+            continue
+        error = convert_companion(dataset[name], stated=field.unit, found=found, label=name)
+        if error is not None:
+            kind = "total" if layer == TOTAL else layer.rpartition("_")[2]
+            parts[kind] = xr.DataArray(error.values[:, None], dims=PIXEL)
+    return Stated(**parts)
+
+
+def _screen(
+    dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path
+) -> tuple[Any, dict[str, Any]]:
+    """Return which pixels are valid enough, and the words for it; all where none is rated."""
+    validity = dataset.get(f"{field.name}_validity")
+    if validity is None or validity.dims != field.dims:
+        _check_no_quality(options, path, field)
+        return True, {}
+    valid = validity.values > round(100 * options.qa_min)
+    told = f"pixels with {field.name}_validity above {100 * options.qa_min:g}"
+    return valid, {"screening": told, "quality_threshold": options.qa_min}
+
+
+def _check_no_quality(options: ReadOptions, path: Path, field: Field) -> None:
+    """Refuse a threshold that nothing in the file can be held against."""
+    if options.qa_min != QA_MIN:
+        raise SettingsError(
+            f"a quality threshold of {options.qa_min:g} was given, but {path.name} has no "
+            f"{field.name}_validity; leave it out, or convert the product again and keep that"
+        )
 
 
 READER = Harp()

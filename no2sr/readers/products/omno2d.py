@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from no2sr.core.columns import choose
 from no2sr.core.errors import DimensionError, MissingVariableError
-from no2sr.readers.kit.fields import choose
+from no2sr.core.units import FILL_LIMIT
 from no2sr.readers.kit.netcdf import attribute, check_values, fields_in, group_at, is_netcdf, opened
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _scaled(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     """Return the values; scale and offset have other names here than in NetCDF."""
     variable.set_auto_maskandscale(False)
     values = np.asarray(variable[...])
-    values = np.where(np.abs(values) > 1e29, np.float32(np.nan), values)
+    values = np.where(np.abs(values) > FILL_LIMIT, np.float32(np.nan), values)
     scale, offset = (attribute(variable, key).strip("[]") for key in ("ScaleFactor", "Offset"))
     scale_by, add = float(scale or 1), float(offset or 0)
     return values if (scale_by, add) == (1, 0) else values * scale_by + add

@@ -1,11 +1,12 @@
 """Sentinel-5P TROPOMI level 2 NO2 swaths (``L2__NO2___``): NRTI, OFFL, RPRO, PAL and their subsets.
 
 Recognised by the group ``PRODUCT`` with dimensions ``scanline`` and ``ground_pixel``. The column is
-already in mol m-2, with one standard deviation as its precision. The quality value is a byte of
-hundredths: a pixel is used if ``byte > round(100 * qa_min)``; comparing the decoded float32 instead
-lets 16 of the 101 codes pass their own threshold, among them 55 and 74. Subsets may lack the corner
-bounds; the corners are then built from the centres. Source: Sentinel-5P level 2 product user
-manual, nitrogen dioxide (KNMI).
+already in mol m-2, with one standard deviation as its precision; its random part is the precision
+of the slant column over the tropospheric air-mass factor, where the file has both. The quality
+value is a byte of hundredths: a pixel is used if ``byte > round(100 * qa_min)``; comparing the
+decoded float32 instead lets 16 of the 101 codes pass their own threshold, among them 55 and 74.
+Subsets may lack the corner bounds; the corners are then built from the centres. Source: Sentinel-5P
+level 2 product user manual, nitrogen dioxide (KNMI).
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from no2sr.core.columns import choose, listing, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError, NoValidPixelsError
-from no2sr.readers.kit.column import in_mol
-from no2sr.readers.kit.fields import choose, listing, mentions_no2
+from no2sr.readers.kit.column import convert, convert_companion, settle_unit
 from no2sr.readers.kit.netcdf import (
     attribute,
     check_values,
@@ -29,6 +30,7 @@ from no2sr.readers.kit.netcdf import (
     opened,
     walk,
 )
+from no2sr.readers.kit.uncertainty import SLANT, Stated, add_uncertainties
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,8 @@ __all__ = ["READER", "S5PLevel2"]
 
 COLUMN = "nitrogendioxide_tropospheric_column"
 GEOLOCATIONS = "SUPPORT_DATA/GEOLOCATIONS"
+SLANT_PRECISION = "SUPPORT_DATA/DETAILED_RESULTS/nitrogendioxide_slant_column_density_precision"
+AIR_MASS_FACTOR = "air_mass_factor_troposphere"
 PIXEL = ("time", "scanline", "ground_pixel")
 
 
@@ -50,6 +54,7 @@ class S5PLevel2:
 
     name = "s5p_l2"
     product = "Sentinel-5P TROPOMI level 2 swath"
+    has_quality = True
 
     def recognises(self, path: Path) -> bool:
         """Tell whether the file has the group and dimensions of a Sentinel-5P level 2 product."""
@@ -78,27 +83,22 @@ class S5PLevel2:
             check_values(column)
             pixels = PIXEL[1:]
             bad = _codes(_required(product, "qa_value", path)) <= round(100 * options.qa_min)
+            found = _settle(column, options, path)
             swath = xr.Dataset(
-                {"column": _screened(column, bad, options, path)}, attrs=_origin(file, path)
+                {"column": _screened(column, bad, found, path)}, attrs=_origin(file, path)
             )
             swath.attrs |= {
                 "variable": column.name,
                 "screening": f"pixels with qa_value above {options.qa_min:g}",
                 "quality_threshold": options.qa_min,
             }
-            error = find(product, f"{column.name}_precision")
-            if error is not None and options.unit is None:
-                swath["precision"] = (
-                    pixels,
-                    in_mol(_plain(error), label=path.name, named=True, no2=False).values,
-                )
             for axis in ("latitude", "longitude"):
                 centres = floats(_required(product, axis, path))[0]
                 swath = swath.assign_coords({axis: (pixels, centres)})
                 corners = find(product, f"{GEOLOCATIONS}/{axis}_bounds")
                 if corners is not None:
                     swath[f"{axis}_bounds"] = ((*pixels, "corner"), floats(corners)[0])
-        return swath
+            return add_uncertainties(swath, _stated(product, column, found), label=path.name)
 
     def _column(
         self, file: netCDF4.Dataset, path: Path, options: ReadOptions
@@ -163,17 +163,42 @@ def _plain(variable: netCDF4.Variable[Any]) -> xr.DataArray:
     return xr.DataArray(floats(variable)[0], dims=PIXEL[1:], name=variable.name, attrs=said)
 
 
-def _screened(
-    variable: netCDF4.Variable[Any], bad: NDArray[np.bool_], options: ReadOptions, path: Path
-) -> xr.DataArray:
-    column = in_mol(
+def _settle(variable: netCDF4.Variable[Any], options: ReadOptions, path: Path) -> str:
+    """Decide which unit a column is in."""
+    return settle_unit(
         _plain(variable),
         label=f"{path.name}: {variable.name}",
         unit=options.unit,
         named=options.variable is not None,
         no2=mentions_no2(variable.name),
     )
+
+
+def _screened(
+    variable: netCDF4.Variable[Any], bad: NDArray[np.bool_], found: str, path: Path
+) -> xr.DataArray:
+    label = f"{path.name}: {variable.name}"
+    column = convert(_plain(variable), found, label=label, no2=mentions_no2(variable.name))
     return column.where(~bad).rename("column")
+
+
+def _stated(product: netCDF4.Group, column: netCDF4.Variable[Any], found: str) -> Stated:
+    """Return the precision of a column, and its random part where the file holds what it takes."""
+
+    def convert_error(path: str) -> xr.DataArray | None:
+        error = find(product, path)
+        if error is None or error.dimensions != column.dimensions:
+            return None
+        stated = attribute(column, "units")
+        return convert_companion(_plain(error), stated=stated, found=found, label=path)
+
+    total = convert_error(f"{column.name}_precision")
+    slant = convert_error(SLANT_PRECISION) if column.name == COLUMN else None
+    factor = find(product, AIR_MASS_FACTOR)
+    if slant is None or factor is None or factor.dimensions != column.dimensions:
+        return Stated(total=total)
+    air_mass = _plain(factor)
+    return Stated(random=slant / air_mass.where(air_mass > 0), total=total, source=SLANT)
 
 
 def _origin(file: netCDF4.Dataset, path: Path) -> dict[str, str]:

@@ -38,6 +38,8 @@ _LAYOUT = Layout(
     longitude="geolocation/longitude",
     error="_uncertainty",
     criteria=CRITERIA,
+    slant_error="support_data/fitted_slant_column_uncertainty",
+    air_mass_factor="support_data/amf_troposphere",
 )
 
 

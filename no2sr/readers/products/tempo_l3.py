@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from no2sr.core.columns import choose, listing
 from no2sr.core.errors import MissingVariableError
 from no2sr.core.image import regular_axis
-from no2sr.readers.kit.fields import choose, listing
+from no2sr.core.layers import TOTAL, layer_name
 from no2sr.readers.kit.netcdf import fields_in, find, is_netcdf, opened
 from no2sr.readers.kit.screens import failing, limited
 from no2sr.readers.products.tempo_l2 import CRITERIA, origin
@@ -25,8 +26,8 @@ from no2sr.readers.products.tempo_l2 import CRITERIA, origin
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from no2sr.core.columns import Field
     from no2sr.core.earth import Box
-    from no2sr.readers.kit.fields import Field
     from no2sr.readers.port import ReadOptions
 
 __all__ = ["READER", "TempoLevel3"]
@@ -85,6 +86,9 @@ def _screened(
     bad, screening = failing(limited(CRITERIA, options.limits), there.get)
     column = there[field.path] if bad is None else there[field.path].where(~bad)
     grid = column.rename(field.name).to_dataset()
+    error = there.get(f"{field.path}_uncertainty")
+    if error is not None:
+        grid[layer_name(field.name, TOTAL)] = error if bad is None else error.where(~bad)
     grid.set_close(tree.close)
     return grid, screening
 

@@ -1,4 +1,8 @@
-"""What the variables and bands of a file are, and which of them is the NO2 column."""
+"""Which variable is the NO2 column: decided here, for files, bands and datasets alike.
+
+A `Field` describes a variable whose values are unread. `choose` picks one; the small questions
+(`mentions_no2`, `is_total` and so on) are answered from names, long names and units alone.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from no2sr.core.errors import AmbiguousVariableError, MissingVariableError
+from no2sr.core.layers import is_companion
+from no2sr.core.units import is_column
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
-__all__ = ["Field", "choose", "is_total", "listing", "mentions_no2", "speaks_of_another"]
+__all__ = [
+    "Field",
+    "choose",
+    "find_columns",
+    "find_quantities",
+    "is_total",
+    "is_tropospheric",
+    "listing",
+    "mentions_no2",
+    "speaks_of_another",
+]
 
 _NO2 = re.compile(r"(?<![hn])no2(?!\d)|nitrogen[ _]?dioxide", re.IGNORECASE)
 _TROPOSPHERIC = re.compile(r"trop(?!opause|omi|ic)", re.IGNORECASE)
@@ -30,6 +46,7 @@ _ANCILLARY_NAME = re.compile(
     r"|fraction|bounds|bnds|scd",
     re.IGNORECASE,
 )
+_ERROR = re.compile(r"precision|uncertaint|standard_error", re.IGNORECASE)
 _OTHER_GAS = re.compile(
     r"carbon|\bco\b|ozone|\bo3\b|sul(f|ph)ur|\bso2|methane|\bch4|formaldehyde|\bhcho|aerosol|cloud"
     r"|pressure|angle|altitude|albedo",
@@ -87,7 +104,9 @@ def speaks_of_another(field: Field) -> bool:
     return bool(_OTHER_GAS.search(both.replace("_", " ")) or _OTHER_QUANTITY.search(both))
 
 
-def choose(fields: Sequence[Field], *, variable: str | None, source: str) -> Field:
+def choose(
+    fields: Sequence[Field], *, variable: str | None, source: str, lone: bool = False
+) -> Field:
     """Find the field that was named, or else the only NO2 column.
 
     Parameters
@@ -95,11 +114,12 @@ def choose(fields: Sequence[Field], *, variable: str | None, source: str) -> Fie
     fields : sequence of Field
         What may be chosen from.
     variable : str or None
-        A name, with or without its group. Without one, a field that speaks of NO2 and is not its
-        stratospheric or slant column, its error or the like; one that says tropospheric goes
-        before the others.
+        A name, with or without its group. Without one, see `find_column`.
     source : str
-        What to call the file in a message.
+        What to call the file or dataset in a message.
+    lone : bool
+        Whether a field that says nothing of NO2 will do if it is the only one that is a quantity
+        of its own. That is so for a dataset in memory: its owner knows what it holds.
 
     Returns
     -------
@@ -117,11 +137,10 @@ def choose(fields: Sequence[Field], *, variable: str | None, source: str) -> Fie
         if named:
             return named[0]
         raise MissingVariableError(
-            f"{source} has no variable {variable!r}, expected one of {listing(fields)}; "
+            f"{source} has no variable {variable!r}, only {listing(fields)}; "
             "give variable= one of these names"
         )
-    candidates = [field for field in fields if _is_candidate(field)]
-    best = [f for f in candidates if is_tropospheric(f.name, f.text)] or candidates
+    best = find_columns(fields) or (find_quantities(fields) if lone else [])
     if len(best) == 1:
         return best[0]
     if not best:
@@ -130,9 +149,43 @@ def choose(fields: Sequence[Field], *, variable: str | None, source: str) -> Fie
             "to use one of these name it with variable="
         )
     raise AmbiguousVariableError(
-        f"{source} has {len(best)} NO2 variables, expected one: {listing(best)}; "
-        "choose with variable="
+        f"{source} has {len(best)} variables that qualify: {listing(best)}; choose with variable="
     )
+
+
+def find_columns(fields: Sequence[Field]) -> list[Field]:
+    """Return the fields that may be meant by "the NO2 column"; one if nothing is open.
+
+    Fields speak of NO2 and are not its stratospheric or slant column, its error or the like. Those
+    in a column unit, or in none, go before the others, and tropospheric ones before the rest.
+
+    Parameters
+    ----------
+    fields : sequence of Field
+    """
+    candidates = [field for field in _alone(fields) if _is_candidate(field)]
+    fitting = [f for f in candidates if not f.unit or is_column(f.unit)] or candidates
+    return [f for f in fitting if is_tropospheric(f.name, f.text)] or fitting
+
+
+def find_quantities(fields: Sequence[Field]) -> list[Field]:
+    """Return the fields that are quantities of their own: no errors, weights, counts or flags.
+
+    What is the only one will do, whatever it is called.
+
+    Parameters
+    ----------
+    fields : sequence of Field
+    """
+    alone = _alone(fields)
+    own = [f for f in alone if not (_ANCILLARY_NAME.search(f.name) or _ERROR.search(f.name))]
+    return alone if len(alone) == 1 else own
+
+
+def _alone(fields: Sequence[Field]) -> list[Field]:
+    """Return the fields that accompany no other one."""
+    names: dict[Hashable, Field] = {field.name: field for field in fields}
+    return [field for field in fields if not is_companion(field.name, names)]
 
 
 def _rank(field: Field) -> tuple[bool, bool, bool, bool]:
