@@ -102,7 +102,8 @@ def _open(sources: tuple[Path, ...], reading: Reading, call: Callable[..., Any])
     if reading.coarsen_to_native:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OversampledWarning)  # it is being acted upon
-            return coarsen_to_native(call(open_no2, _one_or_all(sources), **settings))
+            fine: Scene = call(open_no2, _one_or_all(sources), **settings)
+            return coarsen_to_native(fine)
     scene: Scene | None = call(_read, sources, **settings)
     if scene is not None:
         return scene
