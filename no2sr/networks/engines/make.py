@@ -79,8 +79,8 @@ def _openvino_engine(model: Model, precision: str) -> Engine:
         )
     if precision == "int8" and model.card.inputs != ("column",):
         raise SettingsError(
-            f"model {model.card.name} takes more than the column, and precision int8 is measured on
-            " "columns alone; use precision='bfloat16'"
+            f"model {model.card.name} takes more than the column, and precision int8 is measured "
+            "on columns alone; use precision='bfloat16'"
         )
     try:
         graph = _graph_of(model)
