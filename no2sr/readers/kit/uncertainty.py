@@ -74,7 +74,7 @@ def find_companions(name: Hashable, among: Iterable[Hashable]) -> dict[str, str]
         By layer, see `no2sr.core.layers`.
     """
     there = set(map(str, among)) - {str(name)}
-    found = {}
+    found: dict[str, str] = {}
     for layer, endings in _NAMES.items():
         wanted = [*(f"{name}{ending}" for ending in endings), *_ALONE[layer]]
         found |= {layer: next(n for n in wanted if n in there)} if there & set(wanted) else {}
