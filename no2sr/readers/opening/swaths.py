@@ -99,7 +99,7 @@ def merge_swaths(
     column = column_of(scene)
     if merge.attrs["units"] != CANONICAL or options.variable is not None:
         general = {k: column.attrs[k] for k in ("cell_methods", "source", "history")}
-        column = column.drop_attrs().assign_attrs(general | merge.attrs)
+        column = column.drop_attrs(deep=False).assign_attrs(general | merge.attrs)
     screening = first.dataset.attrs.get("screening", "all pixels")
     step = f"no2sr: read {_listed(merge.names)} as {first.reader}, {screening}"
     earlier = f"{column.attrs['history']}\n{step}"  # reading went before gridding
