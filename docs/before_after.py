@@ -14,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.core.grid import bounds_of
 from no2sr.simulation.scenes import northern_india, truth
 
@@ -27,7 +28,8 @@ PICTURE = ROOT / "docs" / "images" / "before_after.png"
 
 def main() -> None:
     """Read, downscale, draw."""
-    coarse = no2sr.open_no2(next((ROOT / "sample_data").glob("S5P_*.nc")), bbox=REGION)
+    scene = no2sr.open_no2(next((ROOT / "sample_data").glob("S5P_*.nc")), bbox=REGION)
+    coarse = choose_variable(scene)
     fine = no2sr.downscale(coarse, scale=4)
     real = truth(bounds_of(coarse), 0.0125, landscape=northern_india())
     panels = {

@@ -41,6 +41,8 @@ class CsvTable:
         table = pd.read_csv(path).set_index(["lat", "lon"])
         grid = table.to_xarray()  # cells without a row become NaN
         grid["no2"].attrs["units"] = "1e15 molecules cm-2"  # what the file says, or what is known
+        if "no2_uncertainty" in grid:  # a companion: it goes the way of the column
+            grid["no2_uncertainty"].attrs["units"] = grid["no2"].attrs["units"]
         grid["lat"].attrs["units"] = "degrees_north"
         grid["lon"].attrs["units"] = "degrees_east"
         return grid.assign_attrs(source=f"a table, {path.name}")

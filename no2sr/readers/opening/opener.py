@@ -107,8 +107,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     The libraries under NetCDF are not thread-safe, and neither is this: read in one thread, or in
     several processes.
     """
+    from no2sr.readers.opening.cropping import check_box
     from no2sr.readers.opening.doubts import doubt_resolution
-    from no2sr.readers.opening.grids import check_box, check_seen, column_of, scene_of
+    from no2sr.readers.opening.grids import check_seen, column_of, scene_of
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import refuse, sources
     from no2sr.readers.opening.stacks import stack_scenes

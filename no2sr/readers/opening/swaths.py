@@ -9,7 +9,8 @@ from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
 from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
-from no2sr.readers.opening.grids import check_box, column_of
+from no2sr.readers.opening.cropping import check_box
+from no2sr.readers.opening.grids import column_of
 from no2sr.readers.opening.source import is_swath
 from no2sr.readers.registry import load_reader
 from no2sr.swaths.gridding import grid_swaths
@@ -98,7 +99,7 @@ def merge_swaths(
     column = column_of(scene)
     if merge.attrs["units"] != CANONICAL or options.variable is not None:
         general = {k: column.attrs[k] for k in ("cell_methods", "source", "history")}
-        column = column.drop_attrs().assign_attrs(general | merge.attrs)
+        column = column.drop_attrs(deep=False).assign_attrs(general | merge.attrs)
     screening = first.dataset.attrs.get("screening", "all pixels")
     step = f"no2sr: read {_listed(merge.names)} as {first.reader}, {screening}"
     earlier = f"{column.attrs['history']}\n{step}"  # reading went before gridding
