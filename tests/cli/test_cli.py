@@ -173,7 +173,14 @@ def test_a_style_is_put_beside_a_geotiff_unless_it_is_not_wanted(
     assert no2sr_command("downscale", grid_file, styled).code == 0
     assert no2sr_command("downscale", grid_file, bare, "--no-style").code == 0
     made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
-    assert made == ["bare.tif", "styled.qml", "styled.tif"]
+    assert made == [
+        "bare.tif",
+        "bare_uncertainty.tif",
+        "styled.qml",
+        "styled.tif",
+        "styled_uncertainty.qml",
+        "styled_uncertainty.tif",
+    ]
     assert "µmol m⁻²" in styled.with_suffix(".qml").read_text()
     assert no2sr_command("downscale", grid_file, styled, "--no-style", "--overwrite").code == 0
     assert not styled.with_suffix(".qml").exists()
@@ -210,6 +217,8 @@ def test_bad_granule_does_not_stop_a_folder(no2sr_command, grid_file, tmp_path):
     assert {path.name for path in out.iterdir()} == {
         "india_x4.qml",
         "india_x4.tif",
+        "india_x4_uncertainty.qml",
+        "india_x4_uncertainty.tif",
         "no2sr-log.jsonl",
     }
 
