@@ -103,7 +103,8 @@ def test_several_orbits_are_summed(no2sr_command, swath, tmp_path):
     with netCDF4.Dataset(once) as one, netCDF4.Dataset(twice) as two:
         np.testing.assert_array_equal(two["count"][...], 2 * one["count"][...])
     first, second = (enter_layer(no2sr.open_no2(path)) for path in (once, twice))
-    np.testing.assert_allclose(second, first, rtol=1e-6)
+    seen = np.isfinite(first)  # a sliver that is too small once may be large enough twice
+    np.testing.assert_allclose(second.values[seen], first.values[seen], rtol=1e-6)
 
 
 def test_quality_threshold_counts(no2sr_command, swath, tmp_path):
