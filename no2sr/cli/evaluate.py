@@ -14,12 +14,15 @@ from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
 from no2sr.cli.messages import start_backend
+from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
+
+    from no2sr.downscaling.settings import Reading
 
 __all__ = ["command"]
 
@@ -31,10 +34,9 @@ def _names(
     return tuple(name.strip() for name in text.split(",") if name.strip()) if text else None
 
 
-@click.command("evaluate", cls=options.BoxCommand, no_args_is_help=True)
+@click.command("evaluate", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
-@options.interpreting
-@options.region
+@options.reading
 @click.option(
     "--scale", type=int, default=4, show_default=True, help="Fine cells along a coarse one."
 )
@@ -67,7 +69,9 @@ def _names(
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @options.quiet
 @options.debug
-def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **settings: Any) -> None:
+def command(
+    inputs: tuple[Path, ...], *, reading: Reading, quiet: bool, overwrite: bool, **settings: Any
+) -> None:
     """Judge methods on fine images of your own.
 
     Each FILE is averaged to a grid SCALE times coarser, made fine again by every method, and
@@ -92,8 +96,8 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
     _check_outputs(outputs, overwrite=overwrite)
     asked = {name: settings.pop(name) for name in ("scale", "methods", "psf", "full_scale")}
     asked["methods"] = [*(asked["methods"] or default_methods(asked["scale"])), *models]
-    settings["unit"] = settings.pop("unit_in")
-    images = [choose_variable(guarded(no2sr.open_no2, path, **settings)) for path in inputs]
+    scenes = [guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
+    images = [choose_variable(scene) for scene in scenes]
     start_backend(*models)
     with progress_bar("evaluate", quiet=quiet) as progress:
         comparison = compare(images, progress=progress, **asked)

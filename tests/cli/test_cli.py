@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import logging
@@ -170,8 +171,8 @@ def test_a_style_is_put_beside_a_geotiff_unless_it_is_not_wanted(
     no2sr_command, grid_file, tmp_path
 ):
     styled, bare = tmp_path / "styled.tif", tmp_path / "bare.tif"
-    assert no2sr_command("downscale", grid_file, styled).code == 0
-    assert no2sr_command("downscale", grid_file, bare, "--no-style").code == 0
+    assert no2sr_command("downscale", grid_file, styled, "--no-uncertainty").code == 0
+    assert no2sr_command("downscale", grid_file, bare, "--no-style", "--no-uncertainty").code == 0
     made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
     assert made == [
         "bare.tif",
@@ -464,3 +465,32 @@ def test_models_lists_every_card(no2sr_command):
 )
 def test_want_of_memory_is_told_whoever_meets_it(error):
     assert str(foreign(error, "map.nc")).startswith("memory ran out while working on map.nc")
+
+
+def _records() -> dict[str, type]:
+    """Return the class of each record that options build."""
+    from no2sr.cli import plot, records, render, report, train
+    from no2sr.downscaling import settings
+
+    return {
+        "choice": train.Choice,
+        "colouring": records.Colouring,
+        "drawing": plot.Drawing,
+        "page": report.Page,
+        "picture": render.Picture,
+        "reading": settings.Reading,
+        "refining": settings.Refining,
+        "saving": records.Saving,
+        "settings": no2sr.TrainSettings,
+        "working": records.Working,
+        "writing": settings.Writing,
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_a_record_sets_one_of_its_fields(name):
+    records = _records()
+    for option in main.commands[name].params:
+        record, _, field = str(option.name).partition("_")
+        if record in records:
+            assert field in {known.name for known in dataclasses.fields(records[record])}
