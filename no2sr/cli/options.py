@@ -165,6 +165,12 @@ _INTERPRETING = (
         "--unit-in", metavar="UNIT", help="Unit of the values in the file, where it says none."
     ),
     click.option(
+        "--nodata",
+        type=float,
+        metavar="VALUE",
+        help="What marks a gap in the file, where it does not say so, such as -999 or 0.",
+    ),
+    click.option(
         "--qa",
         "qa_min",
         type=click.FloatRange(0, 1),
@@ -306,6 +312,7 @@ _REFINED = (
 _READ = (
     "reader",
     "variable",
+    "nodata",
     "qa_min",
     "limits",
     "bbox",
