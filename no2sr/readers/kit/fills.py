@@ -53,7 +53,7 @@ class _Usual(NamedTuple):
 
 
 def read_column(
-    raw: xr.DataArray, *, label: str, options: ReadOptions, no2: bool
+    raw: xr.DataArray, *, label: str, options: ReadOptions, no2: bool, sure: bool = False
 ) -> tuple[str, xr.DataArray]:
     """Return the unit that a variable was found to be in, and its values in mol m-2.
 
@@ -67,6 +67,8 @@ def read_column(
         ``unit``, ``nodata`` and ``variable`` are looked at.
     no2 : bool
         The values are NO2 columns, so their size says something.
+    sure : bool
+        The file marks all of its gaps, so that no value is to be taken for another.
 
     Returns
     -------
@@ -85,10 +87,10 @@ def read_column(
     RepairWarning
         If values are taken for fills that the file does not declare.
     """
-    marked = mark_fills(raw, label=label, nodata=options.nodata)
+    marked = raw if sure else mark_fills(raw, label=label, nodata=options.nodata)
     named = options.variable is not None
     found = settle_unit(marked, label=label, unit=options.unit, named=named, no2=no2)
-    if no2 and is_column(found):
+    if no2 and not sure and is_column(found):
         marked = _without_impossible(marked, label, LARGEST / factor(found))
     return found, convert(marked, found, label=label, no2=no2)
 

@@ -20,7 +20,7 @@ from no2sr.core.errors import (
 from no2sr.core.grid import crop, transform_of
 from no2sr.core.image import COLUMN_ATTRS, crs_of, with_history
 from no2sr.core.layers import UNCERTAINTIES, assemble_scene, companions_of, is_companion
-from no2sr.core.provenance import origin
+from no2sr.core.provenance import origin, refined
 from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.files import check_room, readable
@@ -72,7 +72,8 @@ def scene_of(
     field = describe_variable(dataset[name])
     no2 = options.variable is None or mentions_no2(field.name, field.text)
     label = f"{source.path.name}: {name}"
-    found, column = read_column(dataset[name], label=label, options=options, no2=no2)
+    own = refined(source.dataset.attrs) > 1  # what this package writes marks its gaps
+    found, column = read_column(dataset[name], label=label, options=options, no2=no2, sure=own)
     image = _enter(dataset.assign({name: column}), name, alone=alone)
     layers = _enter_companions(dataset, image, stated=field.unit, found=found, source=source)
     inside = _find_within_poles(image, source)
