@@ -29,6 +29,7 @@ from no2sr.readers.kit.time import select_time, with_time
 from no2sr.readers.kit.uncertainty import clean_layer
 from no2sr.readers.opening.cropping import crop_to_box
 from no2sr.readers.opening.doubts import doubt_range
+from no2sr.readers.opening.own import name_own
 from no2sr.readers.opening.source import is_swath
 from no2sr.readers.registry import load_reader
 
@@ -64,6 +65,7 @@ def scene_of(
         raise SettingsError(
             f"{source.path.name} is a swath but other files are grids; open them one kind at a time"
         )
+    options = name_own(source.path, options)
     with readable(source.path):
         dataset = select_time(with_time(source.dataset), time, source=source.path.name)
         name = _find_variable(dataset, options, source)
