@@ -45,7 +45,7 @@ def name_own(path: Path, options: ReadOptions) -> ReadOptions:
     if not noted(told) or LAYER in told:
         return options
     names = {field.name: field for field in fields}
-    own = [field for field in fields if not is_companion(field.name, names)]
+    own = [f for f in fields if len(f.dims) > 1 and not is_companion(f.name, names)]
     if len(own) != 1 or (find_columns(own) and is_column(own[0].unit)):
         return options
     return replace(options, variable=own[0].name)
@@ -63,5 +63,5 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], list[Field]]:
     if is_netcdf(path):
         with opened(path) as file:
             told = {key: attribute(file, key) for key in file.ncattrs() if key.startswith(PREFIX)}
-            return told, [f for f in fields_in(file) if len(f.dims) > 1] if told else []
+            return told, fields_in(file) if told else []
     return {}, []
