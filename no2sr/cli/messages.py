@@ -34,6 +34,7 @@ _OPTIONS = {
     "bbox": "--bbox",
     "edges": "--edges",
     "limits": "--limit",
+    "nodata": "--nodata",
     "qa_min": "--qa",
     "reader": "--reader",
     "resolution": "--resolution",

@@ -43,6 +43,8 @@ class ReadOptions:
     bbox : (west, south, east, north) or None
         No value outside will be looked at, east lying east of west: a reader of large files may
         leave those out, but cells touching the box and their neighbours are to stay.
+    nodata : float or None
+        What marks a gap in the file, in the numbers that it stores, where it does not say so.
     limits : mapping of str to float, or None
         Limits of a product's own screens, by the name of the variable, in place of the defaults.
         Only readers whose attribute ``criteria`` holds the name are given one.
@@ -53,6 +55,7 @@ class ReadOptions:
     unit: str | None = None
     chunks: Any = None
     bbox: Box | None = None
+    nodata: float | None = None
     limits: Mapping[str, float] | None = None
 
 

@@ -61,6 +61,17 @@ class ZarrStore:
         with _opened(path) as dataset:
             return _fields(dataset)
 
+    def attrs_of(self, path: Path) -> dict[str, Any]:
+        """Return the attributes of a store.
+
+        Raises
+        ------
+        MissingDependencyError, FileUnreadableError
+            As for `read`.
+        """
+        with _opened(path) as dataset:
+            return {str(key): value for key, value in dataset.attrs.items()}
+
 
 def _opened(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
     if find_spec("zarr") is None:

@@ -11,7 +11,8 @@ import xarray as xr
 from no2sr.core.columns import choose, listing, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.core.units import FILL_LIMIT
-from no2sr.readers.kit.column import convert, convert_companion, settle_unit
+from no2sr.readers.kit.column import convert_companion
+from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import attribute, field_of, find, walk
 from no2sr.readers.kit.screens import Criterion, failing, limited
 from no2sr.readers.kit.uncertainty import SLANT, Stated, add_uncertainties
@@ -83,8 +84,14 @@ def swath_of(
         )
     criteria = limited(layout.criteria, options.limits)
     bad, screening = failing(criteria, lambda name: _screen(file, name))
-    found = _settle(column, options, path)
-    swath = xr.Dataset({"column": _screened(column, bad, found, path)})
+    field = field_of(column)
+    found, read = read_column(
+        _array(column),
+        label=f"{path.name}: {column.name}",
+        options=options,
+        no2=mentions_no2(field.path, field.text),
+    )
+    swath = xr.Dataset({"column": (read if bad is None else read.where(~bad)).rename("column")})
     swath.attrs = {"variable": column.name, "screening": screening}
     for axis, centres in places.items():
         if centres is not None:
@@ -164,22 +171,3 @@ def _array(variable: netCDF4.Variable[Any]) -> xr.DataArray:
     attrs = {"units": field.unit, "long_name": field.text}
     told = {key: text for key, text in attrs.items() if text}
     return xr.DataArray(_values(variable), dims=PIXEL, name=field.name, attrs=told)
-
-
-def _settle(variable: netCDF4.Variable[Any], options: ReadOptions, path: Path) -> str:
-    """Decide which unit a column is in."""
-    return settle_unit(
-        _array(variable),
-        label=f"{path.name}: {variable.name}",
-        unit=options.unit,
-        named=options.variable is not None,
-        no2=mentions_no2(field_of(variable).path, field_of(variable).text),
-    )
-
-
-def _screened(
-    variable: netCDF4.Variable[Any], bad: NDArray[np.bool_] | None, found: str, path: Path
-) -> xr.DataArray:
-    no2 = mentions_no2(field_of(variable).path, field_of(variable).text)
-    column = convert(_array(variable), found, label=f"{path.name}: {variable.name}", no2=no2)
-    return (column if bad is None else column.where(~bad)).rename("column")

@@ -20,14 +20,16 @@ from no2sr.core.errors import (
 from no2sr.core.grid import crop, transform_of
 from no2sr.core.image import COLUMN_ATTRS, crs_of, with_history
 from no2sr.core.layers import UNCERTAINTIES, assemble_scene, companions_of, is_companion
-from no2sr.core.provenance import origin
+from no2sr.core.provenance import origin, refined
 from no2sr.core.units import CANONICAL
-from no2sr.readers.kit.column import convert, convert_companion, settle_unit
+from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.files import check_room, readable
+from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.time import select_time, with_time
 from no2sr.readers.kit.uncertainty import clean_layer
 from no2sr.readers.opening.cropping import crop_to_box
 from no2sr.readers.opening.doubts import doubt_range
+from no2sr.readers.opening.own import name_own
 from no2sr.readers.opening.source import is_swath
 from no2sr.readers.registry import load_reader
 
@@ -63,6 +65,7 @@ def scene_of(
         raise SettingsError(
             f"{source.path.name} is a swath but other files are grids; open them one kind at a time"
         )
+    options = name_own(source.path, options)
     with readable(source.path):
         dataset = select_time(with_time(source.dataset), time, source=source.path.name)
         name = _find_variable(dataset, options, source)
@@ -71,9 +74,8 @@ def scene_of(
     field = describe_variable(dataset[name])
     no2 = options.variable is None or mentions_no2(field.name, field.text)
     label = f"{source.path.name}: {name}"
-    named = options.variable is not None
-    found = settle_unit(dataset[name], label=label, unit=options.unit, named=named, no2=no2)
-    column = convert(dataset[name], found, label=label, no2=no2)
+    own = refined(source.dataset.attrs) > 1  # what this package writes marks its gaps
+    found, column = read_column(dataset[name], label=label, options=options, no2=no2, sure=own)
     image = _enter(dataset.assign({name: column}), name, alone=alone)
     layers = _enter_companions(dataset, image, stated=field.unit, found=found, source=source)
     inside = _find_within_poles(image, source)
@@ -121,6 +123,8 @@ def _enter_companions(
         values: xr.DataArray | None = companion
         if layer in UNCERTAINTIES:
             values = convert_companion(companion, stated=stated, found=found, label=label)
+            if values is not None and values.dims == column.dims and values.shape == column.shape:
+                values = values.where(column.notnull())  # a fill there says nothing
         if values is None or values.dims != column.dims or values.shape != column.shape:
             if values is not None:
                 clean_layer(values, column, label=label)
