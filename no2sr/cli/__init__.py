@@ -105,6 +105,7 @@ for module in (
     models,
     plot,
     readers,
+    reconstruct,
     render,
     report_page,
     train,

@@ -33,7 +33,9 @@ def _shape(path):
 
 
 def test_the_commands_are_those_of_the_documentation():
-    known = "downscale enhance evaluate grid info models plot readers render report train"
+    known = (
+        "downscale enhance evaluate grid info models plot readers reconstruct render report train"
+    )
     assert known.split() == COMMANDS
 
 
