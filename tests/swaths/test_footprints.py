@@ -55,7 +55,7 @@ def test_the_shares_are_those_of_gridding():
     pixels = _pixels()
     zeros = [np.zeros(SHAPE) for _ in range(2)]
     none = np.zeros((0, 0), np.float32)
-    sums = Sums(FRAME, *zeros, np.zeros(SHAPE, np.int32), none, none)
+    sums = Sums(FRAME, *zeros, np.zeros(SHAPE, np.int32), none, none, none, none)
     accumulate(pixels, sums)
     operator = build_operator(pixels, FRAME, SHAPE).matrix
     x, y = pixels.longitude / FRAME.spacing, pixels.latitude / FRAME.spacing
