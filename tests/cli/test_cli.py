@@ -471,21 +471,25 @@ def test_want_of_memory_is_told_whoever_meets_it(error):
 
 def _records() -> dict[str, type]:
     """Return the class of each record that options build."""
-    from no2sr.cli import plot, records, render, report, train
-    from no2sr.downscaling import settings
+    from no2sr.cli.plot import Drawing
+    from no2sr.cli.records import Colouring, Saving, Working
+    from no2sr.cli.render import Picture
+    from no2sr.cli.report import Page
+    from no2sr.cli.train import Choice
+    from no2sr.downscaling.settings import Reading, Refining, Writing
 
     return {
-        "choice": train.Choice,
-        "colouring": records.Colouring,
-        "drawing": plot.Drawing,
-        "page": report.Page,
-        "picture": render.Picture,
-        "reading": settings.Reading,
-        "refining": settings.Refining,
-        "saving": records.Saving,
+        "choice": Choice,
+        "colouring": Colouring,
+        "drawing": Drawing,
+        "page": Page,
+        "picture": Picture,
+        "reading": Reading,
+        "refining": Refining,
+        "saving": Saving,
         "settings": no2sr.TrainSettings,
-        "working": records.Working,
-        "writing": settings.Writing,
+        "working": Working,
+        "writing": Writing,
     }
 
 
