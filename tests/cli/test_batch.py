@@ -268,7 +268,7 @@ def test_a_folder_into_a_folder_is_each_input_alone(given, no2sr_command, tmp_pa
     assert "20240602.nc" in done.errors[0]
     assert ("note.txt" in done.err) == ("*" not in given)
     for day in (1, 3):
-        fine = no2sr.open_no2(tmp_path / "out" / f"2024060{day}_x2.tif")["no2"]
+        fine = no2sr.open_no2(tmp_path / "out" / f"2024060{day}_x2.tif")["NO2 troposphere"]
         np.testing.assert_allclose(fine, 5e-5 * day, rtol=1e-6)
     assert "1 failed" in done.out.splitlines()[-1]
 
