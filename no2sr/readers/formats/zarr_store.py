@@ -62,7 +62,7 @@ class ZarrStore:
             return _fields(dataset)
 
     def attrs_of(self, path: Path) -> dict[str, Any]:
-        """Return the attributes of a store.
+        """Return the attributes of a store and of its variables, those of the store first.
 
         Raises
         ------
@@ -70,7 +70,8 @@ class ZarrStore:
             As for `read`.
         """
         with _opened(path) as dataset:
-            return {str(key): value for key, value in dataset.attrs.items()}
+            holders = [*dataset.data_vars.values(), dataset]
+            return {str(key): value for each in holders for key, value in each.attrs.items()}
 
 
 def _opened(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:

@@ -209,10 +209,11 @@ def _suspects(column: xr.DataArray, usual: _Usual) -> tuple[Floats, NDArray[np.i
     if column.chunks is None:
         found = [_suspects_in(column.values, usual)]
     else:
-        import dask
+        from dask.base import compute
+        from dask.delayed import delayed
 
         blocks = column.data.to_delayed().ravel()
-        found = dask.compute(*(dask.delayed(_suspects_in)(block, usual) for block in blocks))
+        found = compute(*(delayed(_suspects_in)(block, usual) for block in blocks))
     if len(found) == 1:
         return found[0]
     values = np.concatenate([values for values, _ in found])
