@@ -18,7 +18,8 @@ from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import bounds_of, check_scale, modcrop
 from no2sr.downscaling.baselines import BASELINES, NOISE_AWARE, Baseline
 from no2sr.downscaling.blocks import Canvas
-from no2sr.downscaling.pipeline import check_size, choose_method
+from no2sr.downscaling.choosing import choose_method
+from no2sr.downscaling.pipeline import check_size
 from no2sr.downscaling.run import collect
 from no2sr.downscaling.settings import Refining
 from no2sr.evaluation.adding import add_noise

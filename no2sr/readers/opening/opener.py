@@ -9,12 +9,13 @@ from no2sr.core.errors import SettingsError
 from no2sr.readers.port import ReadOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import xarray as xr
 
     from no2sr.core.earth import Box
     from no2sr.readers.kit.time import Moment
+    from no2sr.readers.opening.source import Source
     from no2sr.readers.port import Paths
 
 __all__ = ["grid_no2", "open_no2"]
@@ -113,10 +114,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     """
     from no2sr.readers.opening.cropping import check_box
     from no2sr.readers.opening.doubts import doubt_resolution
-    from no2sr.readers.opening.grids import check_seen, column_of, scene_of
+    from no2sr.readers.opening.grids import column_of
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import refuse, sources
-    from no2sr.readers.opening.stacks import stack_scenes
 
     box = None if bbox is None else check_box(bbox)
     options = ReadOptions(
@@ -131,13 +131,30 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     first, rest = sources(path_or_paths, reader, options)
     if is_swath(first.dataset):
         # Compiles its kernel: no grid should wait for it.
-        from no2sr.readers.opening.swaths import merge_swaths
+        from no2sr.readers.opening.swaths import Gridding, merge_swaths
 
         refuse(time=time)
-        scene = merge_swaths(first, rest, options=options, bbox=bbox, resolution=resolution)
+        gridding = Gridding(bbox=bbox, resolution=resolution)
+        scene = merge_swaths(first, rest, options=options, gridding=gridding)
         doubt_resolution(column_of(scene))
         return scene
     refuse(resolution=resolution)
+    return _open_grids(first, rest, options, time=time, bbox=bbox)
+
+
+def _open_grids(
+    first: Source,
+    rest: Iterator[Source],
+    options: ReadOptions,
+    *,
+    time: Moment | None,
+    bbox: Box | None,
+) -> xr.Dataset:
+    """Open one grid, or stack several along time."""
+    from no2sr.readers.opening.doubts import doubt_resolution
+    from no2sr.readers.opening.grids import check_seen, column_of, scene_of
+    from no2sr.readers.opening.stacks import stack_scenes
+
     second = next(rest, None)
     alone = second is None
     found = chain([first], filter(None, [second]), rest)  # read when its turn comes
@@ -192,7 +209,8 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     """
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import sources
-    from no2sr.readers.opening.swaths import merge_swaths
+    from no2sr.readers.opening.swaths import Gridding, merge_swaths
+    from no2sr.swaths.sums import CORRELATION
 
     options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, nodata=nodata, limits=limits)
     first, rest = sources(path_or_paths, reader, options, progress=progress)
@@ -201,7 +219,10 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
         raise SettingsError(
             f"{first.path.name} is a grid already, expected swaths; open it with open_no2"
         )
-    stated = {} if correlation is None else {"correlation": correlation}
-    return merge_swaths(
-        first, rest, options=options, bbox=bbox, resolution=resolution, lazy=lazy, **stated
+    gridding = Gridding(
+        bbox=bbox,
+        resolution=resolution,
+        correlation=CORRELATION if correlation is None else correlation,
+        lazy=lazy,
     )
+    return merge_swaths(first, rest, options=options, gridding=gridding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,25 @@ if TYPE_CHECKING:
     from no2sr.readers.opening.source import Source
     from no2sr.readers.port import Paths
 
-__all__ = ["merge_swaths", "open_swaths"]
+__all__ = ["Gridding", "merge_swaths", "open_swaths"]
 
 RESOLUTION = 0.05  # degrees; the pixels of TROPOMI are 3.5 to 15 km wide
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gridding:
+    """The grid that swaths are put on; see `no2sr.readers.opening.opener.grid_no2`.
+
+    Attributes
+    ----------
+    bbox, resolution, correlation, lazy
+        As for `no2sr.readers.opening.opener.grid_no2`.
+    """
+
+    bbox: Box | None = None
+    resolution: float | None = None
+    correlation: float = CORRELATION
+    lazy: bool = False
 
 
 class _Merge:
@@ -75,10 +92,7 @@ def merge_swaths(
     rest: Iterator[Source],
     *,
     options: ReadOptions,
-    bbox: Box | None,
-    resolution: float | None,
-    correlation: float = CORRELATION,
-    lazy: bool = False,
+    gridding: Gridding,
 ) -> xr.Dataset:
     """Grid swaths, and say in ``history`` which files and which pixels went in.
 
@@ -89,11 +103,14 @@ def merge_swaths(
         comparable.
     """
     merge = _Merge(first, rest)
-    spacing = RESOLUTION if resolution is None else resolution
-    bounds = None if bbox is None else check_box(bbox)
+    resolution = RESOLUTION if gridding.resolution is None else gridding.resolution
     try:
         scene = grid_swaths(
-            merge, bounds=bounds, resolution=spacing, correlation=correlation, lazy=lazy
+            merge,
+            bounds=None if gridding.bbox is None else check_box(gridding.bbox),
+            resolution=resolution,
+            correlation=gridding.correlation,
+            lazy=gridding.lazy,
         )
     except NoValidPixelsError as none:
         raise NoValidPixelsError(f"{_listed(merge.names)}: {none}") from none
