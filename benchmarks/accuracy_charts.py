@@ -58,9 +58,8 @@ def draw_reliability(results: Sequence[Result]) -> None:
         if result.calibration is None:
             continue
         shares = [result.calibration.cover(float(share)) for share in SHARES]
-        style = "-" if number < 10 else "--"
         label = f"x{result.scale}, {result.title}"
-        axis.plot(SHARES, shares, style, color=f"C{number % 10}", linewidth=1, label=label)
+        axis.plot(SHARES, shares, color=f"C{number}", linewidth=1.2, label=label)
     axis.set_xlabel("probability of the interval")
     axis.set_ylabel("share of cells inside it")
     figure.legend(loc="outside right center", fontsize="x-small")

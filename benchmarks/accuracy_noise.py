@@ -115,7 +115,7 @@ def judge_noise(date: str) -> Iterator[str]:
     yield "![RMSE over noise](images/accuracy/noise.png)"
     yield word_misstated()
     yield from word_calibration(results)
-    draw_reliability([result for result in results if result.calibration])
+    draw_reliability([result for result in results if (result.scale, result.title) in AIMS])
 
 
 @cache

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from no2sr.evaluation.records import Comparison
 
 
+LEFT = ("method", "network", "aim", "case", "noise")
+
+
 def list_networks(comparison: Comparison) -> list[str]:
     """List the methods that are not classical."""
     return [label for label in comparison.methods if label not in comparison.classical]
@@ -50,7 +53,7 @@ def word_above_noise(row: pd.Series) -> str:
 
 def word_table(head: list[str], rows: list[list[str]]) -> str:
     """Word a table, names to the left and numbers to the right."""
-    rule = ["---" if name in ("method", "network", "aim") else "--:" for name in head]
+    rule = ["---" if name in LEFT else "--:" for name in head]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
