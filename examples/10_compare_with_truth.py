@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.core.grid import bounds_of
 from no2sr.downscaling.baselines import interpolate
 from no2sr.evaluation.metrics import rmse
@@ -25,13 +26,14 @@ out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")
 out.mkdir(parents=True, exist_ok=True)
 orbit = next((root / "sample_data").glob("S5P_*.nc"))
 scene = no2sr.open_no2(orbit, bbox=(76, 24, 84, 29), resolution=0.05)
-name = next(iter(scene.data_vars))
-real = truth(bounds_of(scene[name]), 0.0125, landscape=northern_india()).values
+column = choose_variable(scene)
+name = column.name
+real = truth(bounds_of(column), 0.0125, landscape=northern_india()).values
 
 # %% Bicubic interpolation, the network without and with the noise step, from the same orbit.
 fine = no2sr.downscale(scene, scale=4)
 estimates = {
-    "bicubic": interpolate(scene[name], 4),
+    "bicubic": interpolate(column, 4),
     "network, noise=None": no2sr.downscale(scene, scale=4, noise=None)[name],
     "no2sr": fine[name],
 }
@@ -53,7 +55,7 @@ within = np.abs(fine[name].values - real)[known] <= 1.645 * uncertainty.values[k
 print(f"inside the 90 % interval: {within.mean():.0%}")
 
 # %% Look closely at one place, in one colour scale.
-maps = {"orbit": scene[name], "bicubic": estimates["bicubic"], "no2sr": estimates["no2sr"]}
+maps = {"orbit": column, "bicubic": estimates["bicubic"], "no2sr": estimates["no2sr"]}
 maps["truth"] = estimates["no2sr"].copy(data=real)
 maps["network, noise=None"] = estimates["network, noise=None"]
 maps |= {f"error of {label}": abs(maps[label] - real) for label in ("bicubic", "no2sr")}

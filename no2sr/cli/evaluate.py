@@ -14,6 +14,7 @@ from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
 from no2sr.cli.judged import show_table
 from no2sr.cli.messages import start_backend
+from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import xarray as xr
+
+    from no2sr.downscaling.settings import Reading
 
 __all__ = ["command"]
 
@@ -50,10 +53,9 @@ def _parse_noise(
     return parts[0], parts[1] if len(parts) == 2 else 0.0
 
 
-@click.command("evaluate", cls=options.BoxCommand, no_args_is_help=True)
+@click.command("evaluate", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
-@options.interpreting
-@options.region
+@options.reading
 @click.option(
     "--scale", type=int, default=4, show_default=True, help="Fine cells along a coarse one."
 )
@@ -93,7 +95,9 @@ def _parse_noise(
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @options.quiet
 @options.debug
-def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **settings: Any) -> None:
+def command(
+    inputs: tuple[Path, ...], *, reading: Reading, quiet: bool, overwrite: bool, **settings: Any
+) -> None:
     """Judge methods on fine images of your own.
 
     Each FILE is averaged to a grid SCALE times coarser, made fine again by every method, and
@@ -122,8 +126,8 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
     how = {name: settings.pop(name) for name in ("psf", "noise", "seed", "full_scale")}
     noisy = how["noise"] is not None
     methods = [*(methods or default_methods(scale, noisy=noisy)), *models]
-    settings["unit"] = settings.pop("unit_in")
-    images = [choose_variable(guarded(no2sr.open_no2, path, **settings)) for path in inputs]
+    scenes = [guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
+    images = [choose_variable(scene) for scene in scenes]
     start_backend(*models)
     judging = Judging(uncertainty=noisy, **(how | {"noise": _in_unit(how["noise"], images[0])}))
     with progress_bar("evaluate", quiet=quiet) as progress:

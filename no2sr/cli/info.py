@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from no2sr.downscaling.settings import Reading
+
 __all__ = ["command"]
 
 _SHOWN = 12  # variables in the table; level 2 files have two hundred
@@ -25,12 +27,12 @@ _SHOWN = 12  # variables in the table; level 2 files have two hundred
 
 @click.command("info", no_args_is_help=True)
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
-@options.interpreting
+@options.reading_values
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @options.debug
 @click.pass_context
 def command(
-    ctx: click.Context, /, paths: tuple[Path, ...], *, as_json: bool, **settings: Any
+    ctx: click.Context, /, paths: tuple[Path, ...], *, reading: Reading, as_json: bool
 ) -> None:
     """Say what each FILE holds, how it would be read, and what downscale would make of it.
 
@@ -48,10 +50,17 @@ def command(
     """
     from no2sr.readers.opening.describe import describe
 
-    settings["unit"] = settings.pop("unit_in")
     all_facts = []
     for path in paths:
-        facts = guarded(describe, path, **settings)
+        facts = guarded(
+            describe,
+            path,
+            reader=reading.reader,
+            variable=reading.variable,
+            unit=reading.unit,
+            qa_min=reading.qa_min,
+            limits=reading.limits,
+        )
         facts["downscale"] = _plan(facts)
         all_facts.append(facts)
         if not as_json and facts["reader"]:
@@ -146,6 +155,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "gaps": _known("{gap_share:.1%}", facts, "gap_share"),
         "quality": _known("{screening}", facts, "screening"),
         "values": _values(facts),
+        "noise": "\n".join(_noise(facts)),
         "noted by no2sr": "\n".join(
             f"{name}: {text}" for name, text in readable(facts["made_by"] or {})
         ),
@@ -188,6 +198,27 @@ def _values(facts: dict[str, Any]) -> str:
         return ""
     least, median, most = facts["range"]
     return f"{least:.3g} to {most:.3g}, median {median:.3g} {facts['range_unit']}"
+
+
+_KINDS = {
+    "uncertainty_random": "random",
+    "uncertainty_systematic": "systematic",
+    "uncertainty": "total",
+}
+
+
+def _noise(facts: dict[str, Any]) -> Iterator[str]:
+    """Word the uncertainties that are known, and where they come from; or that none is."""
+    if not facts["range"]:
+        return
+    known = facts["noise"] or {}
+    for layer, kind in _KINDS.items():
+        if layer in known:
+            median, comment = known[layer]["median"], known[layer]["comment"]
+            source = comment or "from the file"
+            yield f"{kind}: median {median:.3g} {facts['range_unit']}, {source}"
+    if "uncertainty_random" not in known:
+        yield "random part: not known, neither from the file nor from neighbouring pixels"
 
 
 def _downscale(plan: dict[str, Any] | None, facts: dict[str, Any]) -> str:
