@@ -41,7 +41,8 @@ HEAD = """# Accuracy
 A fine field is averaged to a grid *scale* times coarser, as a coarser sensor would have seen it.
 Every method makes it fine again, and the result is compared with what was there (Wald's protocol).
 Blocks with a gap in them do not count. No field here was seen in training: of GEMS the networks
-know 2023-10-27..30, and are judged on 2023-10-31.
+know 2023-10-27..30, and are judged on 2023-10-31; of the model field they know the first 300 rows,
+and are judged on the last 250.
 
 - **RMSE / bicubic**: root mean square error over that of bicubic interpolation, all cells
   together. Below 1 is better.
@@ -58,13 +59,14 @@ know 2023-10-27..30, and are judged on 2023-10-31.
 - **resolution**: half the wavelength at which the error has half the power of the field, in fine
   cells. The fine grid itself would be 1, the coarse one is *scale*.
 - **found, missed, made up**: shares of all detail beyond the bicubic image, in the field or in the
-  estimate: that which both have (improvement), only the field (omission), only the estimate
+  estimate: what both have (improvement), only the field (omission), only the estimate
   (hallucination).
 - **gap edge**: RMSE / bicubic in cells of blocks that touch a gap.
 - **PSNR** takes the range of the field as peak; **SSIM** is the mean over scenes of windows
   without a gap.
 
-Area-to-point kriging is not among the methods. The one Python package for it that is kept up,
+Area-to-point kriging is not among the methods; optimal interpolation, which is judged with noise,
+is kriging of the coarse cells. The one Python package for it that is kept up,
 pyinterpolate (tried: 1.2.1), krigs rates of counts: it adds the mean of the values to the diagonal
 of its matrix, as the variance of a Poisson count, whatever the unit. What its cells add up to then
 is not what was given: 4.56, 4.86, 4.11 and 5.42 for 4.65, 5.19, 3.62 and 5.29 in a field whose
