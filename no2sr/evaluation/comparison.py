@@ -267,7 +267,7 @@ def _scenes(
 
 
 def _full_scale(method: Method, reference: xr.DataArray) -> float:
-    """Make the reference finer and return how far its block means are off."""
+    """Make the reference finer, and measure how far its block means deviate."""
     canvas = Canvas.of(reference, method.scale)
     finer = collect(canvas, method).values
     squares = [
@@ -278,6 +278,6 @@ def _full_scale(method: Method, reference: xr.DataArray) -> float:
 
 
 def _layers(image: xr.DataArray) -> NDArray[np.float32]:
-    """Return values as (layers, y, x)."""
+    """Take values as (layers, y, x)."""
     values: NDArray[np.float32] = image.to_numpy().reshape(-1, *image.shape[-2:])
     return values
