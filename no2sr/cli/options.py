@@ -20,7 +20,6 @@ __all__ = [
     "MODEL",
     "PATH",
     "RAMPS",
-    "RESOLUTION",
     "SCALE",
     "BoxCommand",
     "colouring",
@@ -114,7 +113,6 @@ PATH = click.Path(path_type=Path)
 SCALE, MODEL = 4, "srcnn"
 # Those of no2sr.core.colours, which imports numpy.
 RAMPS = ("cividis", "cividis_r", "magma", "magma_r", "viridis", "viridis_r")
-RESOLUTION = 0.05  # degrees; what `no2sr.open_no2` takes
 
 log = click.option(
     "--log",
@@ -202,7 +200,8 @@ _GRIDDING = (
         "--resolution",
         type=click.FloatRange(min=0, min_open=True),
         metavar="DEGREES",
-        help=f"Cell size of the grid that swaths are put on.  [default: {RESOLUTION}]",
+        help="Cell size of the grid that swaths are put on.  [default: 0.05; for swaths of any other "
+        "program, the size of their pixels]",
     ),
 )
 _REGION = (

@@ -316,7 +316,7 @@ def test_a_slanted_swath_of_one_value_is_that_value(tmp_path):
     image = open_column(_swath(places=places, values=np.full((8, 10), 50.0))(tmp_path))
     seen = image.values[np.isfinite(image.values)]
     np.testing.assert_allclose(seen, 5e-5, rtol=1e-6)
-    assert seen.size > 1000
+    assert seen.size > 50
 
 
 def test_every_command_takes_a_swath(tmp_path, no2sr_command):

@@ -23,7 +23,7 @@ from no2sr.readers.kit.netcdf import fields_in, is_netcdf, opened
 from no2sr.readers.opening.doubts import doubt_negatives, doubt_resolution, doubt_zeros
 from no2sr.readers.opening.grids import column_of, scene_of
 from no2sr.readers.opening.paths import expanded, grouped
-from no2sr.readers.opening.source import Source, is_swath
+from no2sr.readers.opening.source import RESOLUTION, Source, is_swath
 from no2sr.readers.opening.sources import sources
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
@@ -74,7 +74,8 @@ def describe(
         ``bounds`` (west, south, east, north), ``spacing`` (x, y), ``effective_resolution`` (x, y,
         in units of the CRS; that of an oversampled grid is coarser than its spacing),
         ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
-        averages, and ``evidence``), ``pixel_km`` (along and across the scanlines of a swath: median
+        averages, and ``evidence``), ``resolution`` (degrees: the cells that a swath is put on unless
+        others are asked for), ``pixel_km`` (along and across the scanlines of a swath: median
         distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
         screening), ``range`` (least, median, greatest), ``range_unit``,
         ``noise`` (the uncertainties that are known, by layer: ``median``, ``comment``),
@@ -110,7 +111,7 @@ def describe(
 
 _FACTS = """
     file files first bytes reader product source variables kind variable unit shape crs bounds
-    spacing effective_resolution oversampling pixel_km time gap_share range range_unit
+    spacing effective_resolution oversampling resolution pixel_km time gap_share range range_unit
     noise quality_threshold screening processor_version made_by warnings problem
 """
 
@@ -242,6 +243,7 @@ def _of_swath(source: Source) -> dict[str, Any]:
         "crs": "EPSG:4326",
         "bounds": _extent(swath["longitude"].values, swath["latitude"].values),
         "time": span if all(span) else None,
+        "resolution": float(swath.attrs.get("resolution", RESOLUTION)),
         "pixel_km": _pixel_km(swath["longitude"].values, swath["latitude"].values),
         "quality_threshold": swath.attrs.get("quality_threshold"),
         "screening": swath.attrs.get("screening"),

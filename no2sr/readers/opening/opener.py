@@ -67,7 +67,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         Region in degrees, whatever the CRS; every cell that it touches is kept. West greater than
         east means across the antimeridian.
     resolution : float, optional
-        Cell size in degrees of the grid for swaths, by default 0.05.
+        Cell size in degrees of the grid for swaths, by default 0.05; for swaths and curvilinear
+        grids that are no product known here, the size of their pixels if that is another.
     time : str, datetime or datetime64, optional
         Take this step of a grid with several; a part such as ``"2023-10"`` takes all steps in it.
     chunks : optional

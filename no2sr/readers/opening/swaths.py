@@ -11,7 +11,7 @@ from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
 from no2sr.readers.opening.cropping import check_box
 from no2sr.readers.opening.grids import column_of
-from no2sr.readers.opening.source import is_swath
+from no2sr.readers.opening.source import RESOLUTION, is_swath
 from no2sr.readers.registry import load_reader
 from no2sr.swaths.gridding import grid_swaths
 from no2sr.swaths.sums import CORRELATION
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from no2sr.readers.port import ReadOptions
 
 __all__ = ["merge_swaths"]
-
-RESOLUTION = 0.05  # degrees; the pixels of TROPOMI are 3.5 to 15 km wide
 
 
 class _Merge:
@@ -86,7 +84,8 @@ def merge_swaths(
         comparable.
     """
     merge = _Merge(first, rest)
-    spacing = RESOLUTION if resolution is None else resolution
+    usual = float(first.dataset.attrs.get("resolution", RESOLUTION))
+    spacing = usual if resolution is None else resolution
     bounds = None if bbox is None else check_box(bbox)
     try:
         scene = grid_swaths(
