@@ -298,27 +298,8 @@ _REFINING = (
         help="Of the arithmetic in the network; fewer bits with openvino only.",
     ),
 )
-_REFINED = (
-    "scale",
-    "model",
-    "edges",
-    "noise",
-    "conserve",
-    "uncertainty",
-    "engine",
-    "precision",
-)
-_READ = (
-    "reader",
-    "variable",
-    "nodata",
-    "qa_min",
-    "limits",
-    "bbox",
-    "resolution",
-    "time",
-    "coarsen_to_native",
-)
+_REFINED = "scale model edges noise conserve uncertainty engine precision".split()
+_READ = "reader variable nodata qa_min limits bbox resolution time coarsen_to_native".split()
 
 
 _RUNNING = (

@@ -15,7 +15,7 @@ import numpy as np
 
 from no2sr.core.errors import RepairWarning
 from no2sr.core.units import CANONICAL, factor, is_column
-from no2sr.readers.kit.column import convert, settle_unit
+from no2sr.readers.kit.column import SURELY_MOLECULES, convert, settle_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["mark_fills", "read_column"]
 
 LARGEST = 0.1  # mol m-2: no NO2 column, tropospheric, stratospheric or total, is larger
+IN_MOLECULES = 1e15  # a fill of some programs, and a usual column in molecules cm-2
 SMALL = 1e-6  # of the typical value: far below any noise
 FEW = 3  # equal values, far from all others, that may be chance
 SAMPLE = 1e6  # values from which the usual range is taken
@@ -45,6 +46,7 @@ class _Usual(NamedTuple):
     low: float
     high: float
     tiny: float  # magnitudes below, other than 0, are none of its values
+    large: bool = False  # they are molecules cm-2, of which 1e15 is a usual number
 
     def excludes(self, values: Any) -> Any:
         """Tell which values lie far from all others."""
@@ -121,9 +123,10 @@ def mark_fills(column: xr.DataArray, *, label: str, nodata: float | None = None)
         return column
     values, counts = _suspects(column, usual)
     stored = (values - offset) / scale
+    known = _among_known(stored) & ~(usual.large & (np.abs(stored) == IN_MOLECULES))
     # A positive number of three digits may be a measurement; several equal ones are none.
-    sure = _among_known(stored) & ((counts > 1) | (stored < 0) | (stored >= 9999))
-    sure |= (counts > FEW) & ((values < 0) | (values > 10 * usual.high))
+    sure = known & ((counts > 1) | (stored < 0) | (stored >= 9999))
+    sure |= (counts > FEW) & ((values < 0) | (values > 10 * max(abs(usual.low), abs(usual.high))))
     return _without(column, values[sure], counts[sure], label, "far from all other values")
 
 
@@ -192,9 +195,13 @@ def _usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
     others = sample[~_among_known((sample - offset) / scale)]
     if not others.size:  # negative fills only; a constant field of 1e15 is a field
         return _Usual(0, np.inf, 0)
+    typical = float(np.median(np.abs(others)))
+    if typical > SURELY_MOLECULES:
+        others = sample[~_among_known((sample - offset) / scale) | (np.abs(sample) == IN_MOLECULES)]
     low, high = np.percentile(others, (0.5, 99.5))
     span = high - low
-    return _Usual(float(low - span), float(high + span), SMALL * float(np.median(np.abs(others))))
+    large = typical > SURELY_MOLECULES
+    return _Usual(float(low - span), float(high + span), SMALL * typical, large)
 
 
 def _among_known(stored: Floats) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from no2sr.readers.kit.bands import bands_in, is_tiff
 from no2sr.readers.kit.bands import opened as opened_raster
 from no2sr.readers.kit.files import readable
 from no2sr.readers.kit.netcdf import fields_in, is_netcdf, opened
-from no2sr.readers.opening.doubts import doubt_negatives, doubt_resolution, doubt_zeros
+from no2sr.readers.opening.doubts import doubt_resolution, doubt_values
 from no2sr.readers.opening.grids import column_of, scene_of
 from no2sr.readers.opening.paths import expanded, grouped
 from no2sr.readers.opening.source import RESOLUTION, Source, is_swath
@@ -160,9 +160,7 @@ def _plain(field: Field) -> dict[str, Any]:
 def _of_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
     scene = scene_of(source, options=options, time=None, bbox=None)
     image = column_of(scene)
-    if image.attrs["units"] == CANONICAL:
-        doubt_zeros(image)
-        doubt_negatives(image)
+    doubt_values(image)
     return _placed(image) | _values(image) | {"noise": _noise(companions_of(scene, image.name))}
 
 
@@ -233,9 +231,7 @@ def _resolved(found: Resolution | None) -> dict[str, Any]:
 def _of_swath(source: Source) -> dict[str, Any]:
     swath = source.dataset
     span = [swath.attrs.get(f"time_coverage_{end}") for end in ("start", "end")]
-    if swath["column"].attrs.get("units", CANONICAL) == CANONICAL:
-        doubt_zeros(swath["column"])
-        doubt_negatives(swath["column"])
+    doubt_values(swath["column"].rename(swath.attrs.get("variable", "column")))
     return {
         "kind": "swath",
         "variable": swath.attrs.get("variable"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,6 @@ from no2sr.readers.kit.time import select_time, with_time
 from no2sr.readers.kit.uncertainty import clean_layer
 from no2sr.readers.opening.cropping import crop_to_box
 from no2sr.readers.opening.doubts import doubt_range
-from no2sr.readers.opening.own import name_own
 from no2sr.readers.opening.source import is_swath
 from no2sr.readers.registry import load_reader
 
@@ -65,7 +65,7 @@ def scene_of(
         raise SettingsError(
             f"{source.path.name} is a swath but other files are grids; open them one kind at a time"
         )
-    options = name_own(source.path, options)
+    options = replace(options, variable=source.variable)
     with readable(source.path):
         dataset = select_time(with_time(source.dataset), time, source=source.path.name)
         name = _find_variable(dataset, options, source)

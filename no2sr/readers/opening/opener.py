@@ -101,11 +101,14 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         If values were taken for fills that the file does not declare, infinite values were set
         missing, rows beyond a pole cut off, or an uncertainty left out because it cannot be that of
         the column: negative, missing, on another grid, in another unit, or larger than any column.
+        Also if more values are exactly 0 than can have been measured; they are kept.
     ManyGapsWarning
         If one of several files holds no pixels.
     OversampledWarning
         If the grid is finer than what it resolves; `no2sr.coarsen_to_native` averages it to that.
         Values that are left unread with `chunks` are not looked at.
+    No2srWarning
+        If a noisy column has no negative value.
 
     Notes
     -----
@@ -113,7 +116,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     several processes.
     """
     from no2sr.readers.opening.cropping import check_box
-    from no2sr.readers.opening.doubts import doubt_resolution
+    from no2sr.readers.opening.doubts import doubt_resolution, doubt_values
     from no2sr.readers.opening.grids import check_seen, column_of, scene_of
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import refuse, sources
@@ -146,6 +149,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     scene = scenes[0] if alone else stack_scenes(scenes)
     check_seen(column_of(scene), first)
     doubt_resolution(column_of(scene))
+    doubt_values(column_of(scene))
     return scene
 
 

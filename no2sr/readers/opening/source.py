@@ -20,6 +20,7 @@ class Source(NamedTuple):
     path: Path
     reader: str
     dataset: xr.Dataset
+    variable: str | None = None  # that the caller named, or an output of this package itself
 
 
 def is_swath(dataset: xr.Dataset) -> bool:

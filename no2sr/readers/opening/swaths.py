@@ -9,6 +9,7 @@ from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
 from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
+from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.cropping import check_box
 from no2sr.readers.opening.grids import column_of
 from no2sr.readers.opening.source import RESOLUTION, is_swath
@@ -56,6 +57,8 @@ class _Merge:
                 f"{source.path.name} is in {unit!r} but {self.first.path.name} in "
                 f"{self.attrs['units']!r}, expected one unit; open them one at a time"
             )
+        if not self.names:  # what is to be said of one is to be said of all
+            doubt_values(column.rename(source.dataset.attrs.get("variable", "column")))
         self.attrs = self.attrs or {**attrs, "units": unit}
         self.names.append(source.path.name)
         self.versions.add(str(source.dataset.attrs.get("processor_version", "")))
