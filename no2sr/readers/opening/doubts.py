@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from no2sr.steps.sampling import Resolution
 
-__all__ = ["doubt_range", "doubt_resolution", "doubt_sample", "doubt_values"]
+__all__ = [
+    "doubt_negatives",
+    "doubt_range",
+    "doubt_resolution",
+    "doubt_sample",
+    "doubt_values",
+    "doubt_zeros",
+]
 
 REFINED = "no2sr: downscale"  # what `no2sr.downscaling.pipeline` notes in the history
 ZEROS = 0.01  # share of exact zeros above which they are no measurements
@@ -149,11 +156,11 @@ def doubt_values(column: xr.DataArray) -> None:
     """
     measured = column.attrs.get("units", CANONICAL) == CANONICAL
     if measured and column.chunks is None and REFINED not in column.attrs.get("history", ""):
-        _doubt_zeros(column)
-        _doubt_negatives(column)
+        doubt_zeros(column)
+        doubt_negatives(column)
 
 
-def _doubt_zeros(image: xr.DataArray) -> None:
+def doubt_zeros(image: xr.DataArray) -> None:
     """Warn if many values are exactly 0, which a measured column hardly ever is.
 
     Zeros of values that were rounded are as many as those of the next step, and no spike.
@@ -175,7 +182,7 @@ def _doubt_zeros(image: xr.DataArray) -> None:
         )
 
 
-def _doubt_negatives(image: xr.DataArray) -> None:
+def doubt_negatives(image: xr.DataArray) -> None:
     """Warn if a noisy column has no negative value at all: somebody removed them.
 
     Where columns just above 0 lie scattered among much larger ones, noise brought them there, and

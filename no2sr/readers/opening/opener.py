@@ -41,9 +41,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     path_or_paths : str, Path, or iterable of them
         A folder stands for the files in it, a pattern such as ``"2023/*.nc"`` for those that match;
         either may hold one product only. Several swaths are merged on one grid by summed weights,
-        one at a time. Several grids must have equal axes and times of their own; they are stacked
-        along ``time``, one of nothing but gaps, too. Shards of one Earth Engine export are put
-        together.
+        one at a time. Several grids must have equal axes and times of their own, or a day each in
+        their names; they are stacked along ``time``, one of nothing but gaps, too. Shards of one
+        Earth Engine export are put together.
     reader : str, optional
         Name of a reader (see `available_readers`); by default the structure of the file decides.
     variable : str, optional
@@ -206,7 +206,8 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     if not is_swath(first.dataset):
         first.dataset.close()
         raise SettingsError(
-            f"{first.path.name} is a grid already, expected swaths; open it with open_no2"
+            f"{first.path.name} is a grid already, and only swaths are put on one; refine it with "
+            "no2sr downscale, or open it with no2sr.open_no2"
         )
     stated = {} if correlation is None else {"correlation": correlation}
     return merge_swaths(
