@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from catalogue import Case, Map, Refused, named, try_case
 from makers import column
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.rpc import RPC
 
 from no2sr.core import errors
@@ -41,7 +43,10 @@ def _file(points: Any = None, crs: str | None = "EPSG:4326", **more: Any) -> Cal
     def make(d: Path) -> Path:
         path = d / "placed.tif"
         shape = {"width": 10, "height": 8, "count": 1, "dtype": "float32"}
-        with rasterio.open(path, "w", driver="GTiff", **shape) as file:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            opened = rasterio.open(path, "w", driver="GTiff", **shape)
+        with opened as file:
             file.write(column().astype("f4"), 1)
             file.update_tags(1, units="umol m-2")
             if points:
@@ -53,7 +58,7 @@ def _file(points: Any = None, crs: str | None = "EPSG:4326", **more: Any) -> Cal
     return make
 
 
-UTM = (300000.0, 5000000.0, 310000.0, 5008000.0)
+UTM = (300000.0, 5000000.0, 400000.0, 5080000.0)
 POLYNOMIALS = RPC(
     err_bias=1.0, err_rand=1.0, height_off=0.0, height_scale=100.0, lat_off=28.0, lat_scale=2.0,
     line_den_coeff=[1.0] + [0.0] * 19, line_num_coeff=[0.0, 0.0, -1.0] + [0.0] * 17, line_off=4.0,
