@@ -194,6 +194,7 @@ def one_line_messages(ctx: click.Context) -> Iterator[None]:
 def spoken(message: object) -> str:
     """Put a message on one line, its advice in the words of the command line."""
     text = _ARGUMENT.sub(
-        lambda match: " ".join(filter(None, (_OPTIONS[match[1]], match[2] or match[3]))), str(message)
+        lambda match: " ".join(filter(None, (_OPTIONS[match[1]], match[2] or match[3]))),
+        str(message),
     )
     return " ".join(text.split())

@@ -200,8 +200,8 @@ _GRIDDING = (
         "--resolution",
         type=click.FloatRange(min=0, min_open=True),
         metavar="DEGREES",
-        help="Cell size of the grid that swaths are put on.  [default: 0.05; for swaths of any other "
-        "program, the size of their pixels]",
+        help="Cell size of the grid that swaths are put on.  [default: 0.05; of a swath that is no "
+        "known product, the size of its pixels]",
     ),
 )
 _REGION = (
@@ -298,8 +298,27 @@ _REFINING = (
         help="Of the arithmetic in the network; fewer bits with openvino only.",
     ),
 )
-_REFINED = "scale model edges noise conserve uncertainty engine precision".split()
-_READ = "reader variable nodata qa_min limits bbox resolution time coarsen_to_native".split()
+_REFINED = (
+    "scale",
+    "model",
+    "edges",
+    "noise",
+    "conserve",
+    "uncertainty",
+    "engine",
+    "precision",
+)
+_READ = (
+    "reader",
+    "variable",
+    "nodata",
+    "qa_min",
+    "limits",
+    "bbox",
+    "resolution",
+    "time",
+    "coarsen_to_native",
+)
 
 
 _RUNNING = (

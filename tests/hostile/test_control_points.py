@@ -1,4 +1,4 @@
-"""Rasters placed by control points or polynomials: a regular grid is read, others get the command."""
+"""Rasters placed by control points or polynomials: regular grids are read, others get a command."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def _points(
     for row in np.linspace(0, 8, many):
         for col in np.linspace(0, 10, many):
             x, y = west + (east - west) * col / 10, north - (north - south) * row / 8
-            points.append(GroundControlPoint(row, col, x + turn * row + bend * row**2, y - turn * col))
+            points.append(
+                GroundControlPoint(row, col, x + turn * row + bend * row**2, y - turn * col)
+            )
     return points
 
 
@@ -60,10 +62,22 @@ def _file(points: Any = None, crs: str | None = "EPSG:4326", **more: Any) -> Cal
 
 UTM = (300000.0, 5000000.0, 400000.0, 5080000.0)
 POLYNOMIALS = RPC(
-    err_bias=1.0, err_rand=1.0, height_off=0.0, height_scale=100.0, lat_off=28.0, lat_scale=2.0,
-    line_den_coeff=[1.0] + [0.0] * 19, line_num_coeff=[0.0, 0.0, -1.0] + [0.0] * 17, line_off=4.0,
-    line_scale=4.0, long_off=78.5, long_scale=2.5, samp_den_coeff=[1.0] + [0.0] * 19,
-    samp_num_coeff=[0.0, 1.0] + [0.0] * 18, samp_off=5.0, samp_scale=5.0,
+    err_bias=1.0,
+    err_rand=1.0,
+    height_off=0.0,
+    height_scale=100.0,
+    lat_off=28.0,
+    lat_scale=2.0,
+    line_den_coeff=[1.0] + [0.0] * 19,
+    line_num_coeff=[0.0, 0.0, -1.0] + [0.0] * 17,
+    line_off=4.0,
+    line_scale=4.0,
+    long_off=78.5,
+    long_scale=2.5,
+    samp_den_coeff=[1.0] + [0.0] * 19,
+    samp_num_coeff=[0.0, 1.0] + [0.0] * 18,
+    samp_off=5.0,
+    samp_scale=5.0,
 )
 CASES = [
     Case(name="four corners", make=_file(_points()), outcome=Map()),
@@ -77,7 +91,9 @@ CASES = [
     Case(
         name="bent points",
         make=_file(_points(many=4, bend=0.02)),
-        outcome=Refused(error=errors.IrregularGridError, says="gdalwarp -tps placed.tif rectified.tif"),
+        outcome=Refused(
+            error=errors.IrregularGridError, says="gdalwarp -tps placed.tif rectified.tif"
+        ),
     ),
     Case(
         name="turned points",

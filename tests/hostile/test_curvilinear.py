@@ -36,14 +36,14 @@ def _file(fields: Fields) -> Callable[[Path], Path]:
         path = d / "pixels.nc"
         with netCDF4.Dataset(path, "w") as file:
             for where, (dims, values, attrs) in fields.items():
-                values = np.asarray(values)
-                for dim, size in zip(dims, values.shape, strict=True):
+                array = np.asarray(values)
+                for dim, size in zip(dims, array.shape, strict=True):
                     if dim not in file.dimensions:
                         file.createDimension(dim, size)
-                kind = "f8" if values.dtype.kind == "f" else values.dtype
+                kind = "f8" if array.dtype.kind == "f" else array.dtype
                 variable = file.createVariable(where, kind, dims)
                 variable.setncatts(attrs)
-                variable[:] = values
+                variable[:] = array
         return path
 
     return make
@@ -185,7 +185,11 @@ CASES = [
     _gridded("corners beside", _corners("latitude_bounds", "longitude_bounds")),
     _gridded(
         "corners that are linked",
-        _corners("edges_y", "edges_x", attrs=(NORTH | {"bounds": "edges_y"}, EAST | {"bounds": "edges_x"})),
+        _corners(
+            "edges_y",
+            "edges_x",
+            attrs=(NORTH | {"bounds": "edges_y"}, EAST | {"bounds": "edges_x"}),
+        ),
     ),
     _gridded("corners called latc", _corners("latc", "lonc")),
     _gridded(
@@ -262,7 +266,7 @@ CASES = [
     _gridded(
         "OMI in HDF-EOS",
         _omi,
-        values=np.where((LAT == LATITUDE[3]) & (LON == LONGITUDE[4]), np.nan, NO2),
+        values=np.where((LATITUDE[3] == LAT) & (LONGITUDE[4] == LON), np.nan, NO2),
         tolerance=0.02,
     ),
     Case(
@@ -274,12 +278,20 @@ CASES = [
     ),
     Case(
         name="levels",
-        make=_swath(values=np.stack([NO2] * 3), dims=("level", "rows", "columns"), place_dims=("rows", "columns")),
+        make=_swath(
+            values=np.stack([NO2] * 3),
+            dims=("level", "rows", "columns"),
+            place_dims=("rows", "columns"),
+        ),
         outcome=Refused(error=errors.DimensionError, says="3 values of level for every pixel"),
     ),
     Case(
         name="several times",
-        make=_swath(values=np.stack([NO2] * 2), dims=("Time", "rows", "columns"), place_dims=("rows", "columns")),
+        make=_swath(
+            values=np.stack([NO2] * 2),
+            dims=("Time", "rows", "columns"),
+            place_dims=("rows", "columns"),
+        ),
         outcome=Refused(error=errors.DimensionError, says="ncks -d Time,0"),
     ),
     Case(
@@ -308,7 +320,9 @@ def test_a_rotated_pole(with_degrees, tmp_path):
     inside = image[4:-4, 4:-4]
     assert np.isfinite(inside.values).mean() > 0.8
     wanted = 1e-6 * column_at(*np.meshgrid(inside["x"], inside["y"]))
-    np.testing.assert_allclose(inside.values, np.where(np.isfinite(inside), wanted, np.nan), atol=2e-7)
+    np.testing.assert_allclose(
+        inside.values, np.where(np.isfinite(inside), wanted, np.nan), atol=2e-7
+    )
 
 
 def test_a_slanted_swath_of_one_value_is_that_value(tmp_path):

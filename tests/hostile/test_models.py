@@ -22,11 +22,23 @@ if TYPE_CHECKING:
 
 NO2 = column()
 LAMBERT = {
-    "GDTYP": np.int32(2), "P_ALP": 33.0, "P_BET": 45.0, "P_GAM": -97.0, "XCENT": -97.0,
-    "YCENT": 40.0, "XORIG": -24000.0, "YORIG": -36000.0, "XCELL": 12000.0, "YCELL": 12000.0,
+    "GDTYP": np.int32(2),
+    "P_ALP": 33.0,
+    "P_BET": 45.0,
+    "P_GAM": -97.0,
+    "XCENT": -97.0,
+    "YCENT": 40.0,
+    "XORIG": -24000.0,
+    "YORIG": -36000.0,
+    "XCELL": 12000.0,
+    "YCELL": 12000.0,
 }
 DEGREES = {
-    "GDTYP": np.int32(1), "XORIG": 76.0, "YORIG": 26.0, "XCELL": 0.5, "YCELL": 0.5,
+    "GDTYP": np.int32(1),
+    "XORIG": 76.0,
+    "YORIG": 26.0,
+    "XCELL": 0.5,
+    "YCELL": 0.5,
 }
 PROJ = "+proj=lcc +lat_1=33 +lat_2=45 +lon_0=-97 +lat_0=40 +R=6370000 +units=m +no_defs"
 
@@ -65,7 +77,7 @@ CASES = [
     Case(
         name="CMAQ with layers",
         make=_cmaq(LAMBERT, layers=3),
-        outcome=Refused(error=errors.DimensionError, says="has 3 layers, and none is chosen"),
+        outcome=Refused(error=errors.DimensionError, says="has 3 layers; none is chosen"),
     ),
     Case(
         name="CMAQ on a grid of another type",

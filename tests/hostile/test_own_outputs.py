@@ -24,7 +24,10 @@ QUANTITIES = {
 def test_outputs_say_what_they_hold(case, tmp_path, no2sr_command):
     name, unit, command, suffix = QUANTITIES[case]
     path = cf_grid(tmp_path / "in.nc", name=name, attrs={"units": unit})
-    fine, page = tmp_path / f"fine{suffix}", tmp_path / ("r.html" if command == "report" else "r.png")
+    fine, page = (
+        tmp_path / f"fine{suffix}",
+        tmp_path / ("r.html" if command == "report" else "r.png"),
+    )
     made = no2sr_command("downscale", path, fine, "--variable", name, "--scale", 2, "-q")
     assert (made.code, made.err) == (0, "")
     scene = no2sr.open_no2(fine)

@@ -328,7 +328,9 @@ CASES = [
                 "longitude": ("point", LONGITUDE, {"units": "degrees_east"}),
             },
         ),
-        outcome=Refused(error=errors.MissingVariableError, says="list of 10 points without the corners"),
+        outcome=Refused(
+            error=errors.MissingVariableError, says="list of 10 points without the corners"
+        ),
     ),
     Case(
         name="another gas",

@@ -24,7 +24,14 @@ from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.mapping import crs_in
 from no2sr.readers.kit.netcdf import attribute, check_values, field_of, is_netcdf, opened, walk
 from no2sr.readers.kit.pixels import array_of, values_of
-from no2sr.readers.kit.places import centres_in, corners_of, place_of, shape_of, true_degrees, usual_resolution
+from no2sr.readers.kit.places import (
+    centres_in,
+    corners_of,
+    place_of,
+    shape_of,
+    true_degrees,
+    usual_resolution,
+)
 from no2sr.readers.kit.quality import screen_by_quality
 from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
 
@@ -134,7 +141,9 @@ def _column(file: netCDF4.Dataset, options: ReadOptions, path: Path) -> Variable
     there = _candidates(file)
     if not there:
         everything = listing([field_of(v) for v in walk(file)])
-        raise MissingVariableError(f"{path.name} has no pixels with coordinates; it has {everything}")
+        raise MissingVariableError(
+            f"{path.name} has no pixels with coordinates; it has {everything}"
+        )
     fields = [field_of(variable) for variable in there.values()]
     return there[choose(fields, variable=options.variable, source=path.name).path]
 

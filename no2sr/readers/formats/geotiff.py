@@ -235,7 +235,8 @@ def _without_zeros(column: xr.DataArray, path: Path) -> xr.DataArray:
         return column
     warnings.warn(
         f"{path.name} marks no gaps but {count} of {column.size} pixels are exactly 0, which a "
-        "measured column never is: set missing; write a nodata tag, or give nodata=, to decide otherwise",
+        "measured column never is: set missing; write a nodata tag, or give nodata=, to decide "
+        "otherwise",
         RepairWarning,
         stacklevel=3,
     )

@@ -72,7 +72,7 @@ class IoApi:
             column = there[field.name]
             if column.shape[1] != 1:
                 raise DimensionError(
-                    f"{field.name} of {path.name} has {column.shape[1]} layers, and none is chosen; "
+                    f"{field.name} of {path.name} has {column.shape[1]} layers; none is chosen: "
                     "give a vertical column, or one layer, for example from ncks -d LAY,0 "
                     f"{path.name} layer.nc"
                 )

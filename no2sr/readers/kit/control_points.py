@@ -1,7 +1,7 @@
 """Rasters that are placed by ground control points or rational polynomials, not by a transform.
 
-Control points that form a regular grid are a transform in other words. All others need a warp, which
-takes decisions (which polynomial, which resampling) that are the user's: the message has the
+Control points that form a regular grid are a transform in other words. All others need a warp,
+and which polynomial and which resampling it takes is the user's decision: the message has the
 command.
 """
 
@@ -77,4 +77,5 @@ def place_by_points(dataset: xr.Dataset, transform: Affine, crs: Any) -> xr.Data
     x = transform.c + transform.a * (np.arange(nx) + 0.5)
     y = transform.f + transform.e * (np.arange(ny) + 0.5)
     bare = dataset.drop_vars(["x", "y", "spatial_ref"], errors="ignore")
-    return bare.assign_coords(y=("y", y), x=("x", x)).rio.write_crs(crs)
+    placed: xr.Dataset = bare.assign_coords(y=("y", y), x=("x", x)).rio.write_crs(crs)
+    return placed

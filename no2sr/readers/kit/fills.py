@@ -127,7 +127,9 @@ def mark_fills(column: xr.DataArray, *, label: str, nodata: float | None = None)
     # A positive number of three digits may be a measurement; several equal ones are none.
     sure = known & ((counts > 1) | (stored < 0) | (stored >= 9999))
     sure |= (counts > FEW) & ((values < 0) | (values > 10 * max(abs(usual.low), abs(usual.high))))
-    return _without(column, values[sure], counts[sure], label, "far from all other values")
+    return _without(
+        column, values[sure], counts[sure], label=label, why="far from all other values"
+    )
 
 
 def _without_impossible(column: xr.DataArray, label: str, most: float) -> xr.DataArray:
@@ -138,11 +140,11 @@ def _without_impossible(column: xr.DataArray, label: str, most: float) -> xr.Dat
     values, counts = _suspects(column, _Usual(-most, most, 0))
     again = counts > 1
     why = f"more than the {LARGEST:g} {CANONICAL} that an NO2 column can be"
-    return _without(column, values[again], counts[again], label, why)
+    return _without(column, values[again], counts[again], label=label, why=why)
 
 
 def _without(
-    column: xr.DataArray, values: Floats, counts: NDArray[np.intp], label: str, why: str
+    column: xr.DataArray, values: Floats, counts: NDArray[np.intp], *, label: str, why: str
 ) -> xr.DataArray:
     """Set values missing, and say so."""
     if not values.size:
@@ -184,7 +186,8 @@ def _sample(column: xr.DataArray) -> Floats:
     stride = max(1, int((column.size / SAMPLE) ** 0.5))
     sample = column[..., ::stride, ::stride] if column.ndim > 1 else column[::stride]
     values = np.asarray(sample.values, dtype=np.float64)
-    return values[np.isfinite(values) & (values != 0)]
+    chosen: Floats = values[np.isfinite(values) & (values != 0)]
+    return chosen
 
 
 def _usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
@@ -208,7 +211,8 @@ def _among_known(stored: Floats) -> NDArray[np.bool_]:
     """Tell which stored values are numbers that mark gaps."""
     after = np.clip(np.searchsorted(KNOWN, stored), 1, KNOWN.size - 1)
     nearest = np.stack([KNOWN[after - 1], KNOWN[after]])
-    return (np.abs(stored - nearest) <= 1e-6 * np.abs(nearest)).any(axis=0)
+    same: NDArray[np.bool_] = np.any(np.abs(stored - nearest) <= 1e-6 * np.abs(nearest), axis=0)
+    return same
 
 
 def _suspects(column: xr.DataArray, usual: _Usual) -> tuple[Floats, NDArray[np.intp]]:
@@ -216,10 +220,10 @@ def _suspects(column: xr.DataArray, usual: _Usual) -> tuple[Floats, NDArray[np.i
     if column.chunks is None:
         found = [_suspects_in(column.values, usual)]
     else:
-        import dask
+        from dask import compute, delayed
 
         blocks = column.data.to_delayed().ravel()
-        found = dask.compute(*(dask.delayed(_suspects_in)(block, usual) for block in blocks))
+        found = compute(*(delayed(_suspects_in)(block, usual) for block in blocks))
     if len(found) == 1:
         return found[0]
     values = np.concatenate([values for values, _ in found])

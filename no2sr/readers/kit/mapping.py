@@ -1,8 +1,8 @@
 """Grid mappings: which variable of a file says what its axes mean, and what it says.
 
 The attribute ``grid_mapping`` of a variable decides, whatever the mapping is called; in its
-extended form (``"crs_utm: x y crs_geo: lat lon"``) the mapping of the axes does. Where a file has no
-such attribute, the only mapping will do. A mapping may be well-known text (``crs_wkt``,
+extended form (``"crs_utm: x y crs_geo: lat lon"``) the mapping of the axes does. Where a file has
+no such attribute, the only mapping will do. A mapping may be well-known text (``crs_wkt``,
 ``spatial_ref``), CF parameters, a PROJ string or an EPSG code; the first that can be understood
 counts. Source: CF conventions, chapter 5.6 and appendix F.
 """

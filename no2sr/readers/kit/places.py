@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
     Variable = netCDF4.Variable[Any]
 
-__all__ = ["Place", "centres_in", "corners_of", "place_of", "shape_of", "true_degrees", "usual_resolution"]
+__all__ = [
+    "Place",
+    "centres_in",
+    "corners_of",
+    "place_of",
+    "shape_of",
+    "true_degrees",
+    "usual_resolution",
+]
 
 LAT, LON = "latitude", "longitude"
 # What stands around "lat" and "lon" in the name of a centre.
@@ -207,4 +215,3 @@ def _in_ring(latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
             areas.append(float(np.nanmedian(np.abs(ring.sum(axis=-1)))))
     best = orders[int(np.argmax(areas))] if np.isfinite(areas).any() else orders[0]
     return latitude[..., best], longitude[..., best]
-

@@ -74,8 +74,8 @@ def describe(
         ``bounds`` (west, south, east, north), ``spacing`` (x, y), ``effective_resolution`` (x, y,
         in units of the CRS; that of an oversampled grid is coarser than its spacing),
         ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
-        averages, and ``evidence``), ``resolution`` (degrees: the cells that a swath is put on unless
-        others are asked for), ``pixel_km`` (along and across the scanlines of a swath: median
+        averages, and ``evidence``), ``resolution`` (degrees: the cells that a swath is put on
+        unless others are asked for), ``pixel_km`` (along and across the scanlines of a swath: median
         distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
         screening), ``range`` (least, median, greatest), ``range_unit``,
         ``noise`` (the uncertainties that are known, by layer: ``median``, ``comment``),
@@ -86,9 +86,7 @@ def describe(
     """
     facts: dict[str, Any] = dict.fromkeys(_FACTS.split())
     facts |= {"file": str(path), "warnings": []}
-    options = ReadOptions(
-        variable=variable, unit=unit, nodata=nodata, qa_min=qa_min, limits=limits
-    )
+    options = ReadOptions(variable=variable, unit=unit, nodata=nodata, qa_min=qa_min, limits=limits)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         paths = [path]

@@ -199,9 +199,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     from no2sr.readers.opening.sources import sources
     from no2sr.readers.opening.swaths import merge_swaths
 
-    options = ReadOptions(
-        variable=variable, qa_min=qa_min, unit=unit, nodata=nodata, limits=limits
-    )
+    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, nodata=nodata, limits=limits)
     first, rest = sources(path_or_paths, reader, options, progress=progress)
     if not is_swath(first.dataset):
         first.dataset.close()

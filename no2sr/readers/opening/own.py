@@ -15,7 +15,7 @@ from no2sr.readers.kit.bands import opened as opened_raster
 from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
     from pathlib import Path
 
     from no2sr.core.columns import Field
@@ -44,7 +44,7 @@ def name_own(path: Path, options: ReadOptions) -> ReadOptions:
     told, fields = _content(path)
     if not noted(told) or LAYER in told:
         return options
-    names = {field.name: field for field in fields}
+    names: dict[Hashable, Field] = {field.name: field for field in fields}
     own = [f for f in fields if len(f.dims) > 1 and not is_companion(f.name, names)]
     if len(own) != 1 or (find_columns(own) and is_column(own[0].unit)):
         return options

@@ -9,8 +9,8 @@ from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
 from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
-from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.cropping import check_box
+from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.grids import column_of
 from no2sr.readers.opening.source import RESOLUTION, is_swath
 from no2sr.readers.registry import load_reader
