@@ -298,16 +298,7 @@ _REFINING = (
         help="Of the arithmetic in the network; fewer bits with openvino only.",
     ),
 )
-_REFINED = (
-    "scale",
-    "model",
-    "edges",
-    "noise",
-    "conserve",
-    "uncertainty",
-    "engine",
-    "precision",
-)
+_REFINED = ("scale", "model", "edges", "noise", "conserve", "uncertainty", "engine", "precision")
 _READ = (
     "reader",
     "variable",

@@ -220,10 +220,9 @@ def _suspects(column: xr.DataArray, usual: _Usual) -> tuple[Floats, NDArray[np.i
     if column.chunks is None:
         found = [_suspects_in(column.values, usual)]
     else:
-        from dask import compute, delayed
-
-        blocks = column.data.to_delayed().ravel()
-        found = compute(*(delayed(_suspects_in)(block, usual) for block in blocks))
+        # One after the other: the libraries under NetCDF read no two at once.
+        blocks = column.data.blocks.ravel()
+        found = [_suspects_in(block.compute(), usual) for block in blocks]
     if len(found) == 1:
         return found[0]
     values = np.concatenate([values for values, _ in found])

@@ -88,7 +88,7 @@ def moment_in(name: str) -> np.datetime64 | None:
     of_year = {(match[1], match[2]) for match in _DAY_OF_YEAR.finditer(name)}
     if len(of_year) == 1:
         year, day = of_year.pop()
-        return np.datetime64(np.datetime64(f"{year}-01-01", "D") + (int(day) - 1), "ns")
+        return np.datetime64(f"{year}-01-01", "ns") + np.timedelta64(int(day) - 1, "D")
     months = {(match[1], match[2]) for match in _DATED_MONTH.finditer(name)}
     year, month = months.pop() if len(months) == 1 else ("", "")
     return np.datetime64(f"{year}-{month}-01", "ns") if year else None

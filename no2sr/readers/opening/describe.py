@@ -75,8 +75,8 @@ def describe(
         in units of the CRS; that of an oversampled grid is coarser than its spacing),
         ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
         averages, and ``evidence``), ``resolution`` (degrees: the cells that a swath is put on
-        unless others are asked for), ``pixel_km`` (along and across the scanlines of a swath: median
-        distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
+        unless others are asked for), ``pixel_km`` (along and across the scanlines of a swath:
+        median distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
         screening), ``range`` (least, median, greatest), ``range_unit``,
         ``noise`` (the uncertainties that are known, by layer: ``median``, ``comment``),
         ``quality_threshold``, ``screening`` (which pixels of a swath are used, in words),
