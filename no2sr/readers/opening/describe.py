@@ -76,8 +76,8 @@ def describe(
         ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
         averages, and ``evidence``), ``resolution`` (degrees: the cells that a swath is put on
         unless others are asked for), ``pixel_km`` (along and across the scanlines of a swath:
-        median distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
-        screening), ``range`` (least, median, greatest), ``range_unit``,
+        median distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a
+        swath after screening), ``range`` (least, median, greatest), ``range_unit``,
         ``noise`` (the uncertainties that are known, by layer: ``median``, ``comment``),
         ``quality_threshold``, ``screening`` (which pixels of a swath are used, in words),
         ``processor_version``,
