@@ -108,7 +108,7 @@ def _coarse_grid(facts: dict[str, Any]) -> tuple[tuple[int, int], tuple[float, f
     if facts["bounds"] is None:
         return None
     west, south, east, north = facts["bounds"]
-    step = options.RESOLUTION
+    step = facts["resolution"]
     return (round((north - south) / step) + 1, round((east - west) / step) + 1), (step, step)
 
 

@@ -42,9 +42,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     path_or_paths : str, Path, or iterable of them
         A folder stands for the files in it, a pattern such as ``"2023/*.nc"`` for those that match;
         either may hold one product only. Several swaths are merged on one grid by summed weights,
-        one at a time. Several grids must have equal axes and times of their own; they are stacked
-        along ``time``, one of nothing but gaps, too. Shards of one Earth Engine export are put
-        together.
+        one at a time. Several grids must have equal axes and times of their own, or a day each in
+        their names; they are stacked along ``time``, one of nothing but gaps, too. Shards of one
+        Earth Engine export are put together.
     reader : str, optional
         Name of a reader (see `available_readers`); by default the structure of the file decides.
     variable : str, optional
@@ -68,7 +68,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         Region in degrees, whatever the CRS; every cell that it touches is kept. West greater than
         east means across the antimeridian.
     resolution : float, optional
-        Cell size in degrees of the grid for swaths, by default 0.05.
+        Cell size in degrees of the grid for swaths, by default 0.05; for swaths and curvilinear
+        grids that are no product known here, the size of their pixels if that is another.
     time : str, datetime or datetime64, optional
         Take this step of a grid with several; a part such as ``"2023-10"`` takes all steps in it.
     chunks : optional
@@ -101,11 +102,14 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         If values were taken for fills that the file does not declare, infinite values were set
         missing, rows beyond a pole cut off, or an uncertainty left out because it cannot be that of
         the column: negative, missing, on another grid, in another unit, or larger than any column.
+        Also if more values are exactly 0 than can have been measured; they are kept.
     ManyGapsWarning
         If one of several files holds no pixels.
     OversampledWarning
         If the grid is finer than what it resolves; `no2sr.coarsen_to_native` averages it to that.
         Values that are left unread with `chunks` are not looked at.
+    No2srWarning
+        If a noisy column has no negative value.
 
     Notes
     -----
@@ -151,7 +155,7 @@ def _open_grids(
     bbox: Box | None,
 ) -> xr.Dataset:
     """Open one grid, or stack several along time."""
-    from no2sr.readers.opening.doubts import doubt_resolution
+    from no2sr.readers.opening.doubts import doubt_resolution, doubt_values
     from no2sr.readers.opening.grids import check_seen, column_of, scene_of
     from no2sr.readers.opening.stacks import stack_scenes
 
@@ -162,6 +166,7 @@ def _open_grids(
     scene = scenes[0] if alone else stack_scenes(scenes)
     check_seen(column_of(scene), first)
     doubt_resolution(column_of(scene))
+    doubt_values(column_of(scene))
     return scene
 
 
@@ -217,7 +222,8 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     if not is_swath(first.dataset):
         first.dataset.close()
         raise SettingsError(
-            f"{first.path.name} is a grid already, expected swaths; open it with open_no2"
+            f"{first.path.name} is a grid already, and only swaths are put on one; refine it with "
+            "no2sr downscale, or open it with no2sr.open_no2"
         )
     gridding = Gridding(
         bbox=bbox,

@@ -12,8 +12,9 @@ from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
 from no2sr.readers.opening.cropping import check_box
+from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.grids import column_of
-from no2sr.readers.opening.source import is_swath
+from no2sr.readers.opening.source import RESOLUTION, is_swath
 from no2sr.readers.opening.sources import sources
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import load_reader
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from no2sr.readers.port import Paths
 
 __all__ = ["Gridding", "merge_swaths", "open_swaths"]
-
-RESOLUTION = 0.05  # degrees; the pixels of TROPOMI are 3.5 to 15 km wide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +77,8 @@ class _Merge:
                 f"{source.path.name} is in {unit!r} but {self.first.path.name} in "
                 f"{self.attrs['units']!r}, expected one unit; open them one at a time"
             )
+        if not self.names:  # what is to be said of one is to be said of all
+            doubt_values(column.rename(source.dataset.attrs.get("variable", "column")))
         self.attrs = self.attrs or {**attrs, "units": unit}
         self.names.append(source.path.name)
         self.versions.add(str(source.dataset.attrs.get("processor_version", "")))
@@ -103,7 +104,8 @@ def merge_swaths(
         comparable.
     """
     merge = _Merge(first, rest)
-    resolution = RESOLUTION if gridding.resolution is None else gridding.resolution
+    usual = float(first.dataset.attrs.get("resolution", RESOLUTION))
+    resolution = usual if gridding.resolution is None else gridding.resolution
     try:
         scene = grid_swaths(
             merge,
