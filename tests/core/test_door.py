@@ -151,7 +151,7 @@ def test_grids_that_cannot_be_placed_are_refused(*, y, x, crs, error, advice):
         ("m", 4326, "in degrees"),
         ("km", 4326, "in degrees"),
         ("rad", 3035, "scan angles"),
-        ("furlong", 3035, "expected m or km"),
+        ("furlong", 3035, "not in m or km"),
     ],
 )
 def test_axis_units_that_contradict_the_crs_are_refused(units, crs, advice):

@@ -593,7 +593,7 @@ def test_swaths_that_meet_across_the_antimeridian_need_a_resolution_that_divides
     ],
 )
 def test_bounds_that_are_no_box_are_refused(bounds):
-    with pytest.raises(SettingsError, match=r"bounds are \(.*expected \(west, south, east"):
+    with pytest.raises(SettingsError, match=r"bounds are \(.*give \(west, south, east"):
         grid_swaths([rectangles((0, 0, 1, 1))], bounds=bounds)
 
 
@@ -826,7 +826,7 @@ def test_real_subsets_without_corners_can_be_gridded(real_data):
     "resolution", [0, -1, float("nan"), float("inf"), 9.9e-6, 10.1, 10**400, 1j, [1], "a", None]
 )
 def test_a_resolution_out_of_range_is_refused_before_any_pixel_is_read(resolution):
-    with pytest.raises(SettingsError, match="expected degrees from 1e-05 to 10;"):
+    with pytest.raises(SettingsError, match="give degrees from 1e-05 to 10,"):
         grid_swaths(iter(()), resolution=resolution)
 
 
