@@ -73,7 +73,7 @@ def test_the_crs_is_found_on_images_and_datasets(image):
     utm = regular_grid((0, 0, 3e3, 3e3), 1e3, "EPSG:32643")
     assert crs_of(utm).to_epsg() == 32643
     assert not is_geographic(utm)
-    with pytest.raises(MissingCRSError, match="state it with"):
+    with pytest.raises(MissingCRSError, match="set it with"):
         crs_of(xr.DataArray(np.ones((2, 2)), dims=("y", "x")))
 
 

@@ -128,7 +128,7 @@ def test_the_longest_name_there_can_be_is_written(suffix, no2sr_command):
 def test_one_bad_name_of_many_stops_no_other(place, no2sr_command):
     ran = no2sr_command("downscale", f"{FOREIGN}.nc", f"{LONG}.nc", "good.nc", "out/", "-q")
     assert (ran.code, len(ran.errors)) == (1, 2), ran.err
-    assert ran.errors[0].startswith(r"Error: caf\xe9.nc is no name in UTF-8")
+    assert ran.errors[0].startswith(r"Error: caf\xe9.nc is not a name in UTF-8")
     assert (place / "out" / "good_x4.tif").exists()
 
 

@@ -549,7 +549,7 @@ def test_a_store_that_cannot_be_exchanged_stays(tmp_path, monkeypatch):
             temporary.mkdir()
             (temporary / "new").write_text("new")
 
-    monkeypatch.setattr("no2sr.core.atomic._renamed", lambda *_, **__: False)  # not Linux
+    monkeypatch.setattr("no2sr.core.atomic._rename", lambda *_, **__: False)  # not Linux
     monkeypatch.setattr(Path, "rename", refuse_second)
     with pytest.raises(err.WriteError, match="Input/output error"):
         exchange()
