@@ -14,6 +14,7 @@ from PIL import Image
 from selenium import webdriver
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.views.report.page import write_report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,7 +25,7 @@ SIZE = "1000,900"
 def main() -> None:
     """Report on the sample swath and photograph the top of the page."""
     sample = next((ROOT / "sample_data").glob("S5P_*.nc"))
-    coarse = no2sr.open_no2(sample, bbox=(76, 27.5, 78.5, 29.5))
+    coarse = choose_variable(no2sr.open_no2(sample, bbox=(76, 27.5, 78.5, 29.5)))
     options = webdriver.ChromeOptions()
     for argument in (
         "--headless=new",

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.readers.opening.describe import describe
 from no2sr.views.plotting import plot_histogram, plot_map
 
@@ -19,9 +20,12 @@ for path in files:
     facts = describe(path)
     print(f"{path.name}: {facts['product']}, {facts['kind']} of {facts['variable']}")
 
-# %% Open one: a plain DataArray in mol m-2, north up, gaps as NaN, with its CRS.
-image = no2sr.open_no2(files[0], bbox=(76, 24, 84, 29))
-print(image)
+# %% Open one: a Dataset of the column, its uncertainties, coverage and count.
+scene = no2sr.open_no2(files[0], bbox=(76, 24, 84, 29))
+print(scene)
+
+# %% The column: a plain DataArray in mol m-2, north up, gaps as NaN, with its CRS.
+image = choose_variable(scene)
 print(image.rio.crs, image.rio.bounds())
 
 # %% Look at it before reading anything else: no2sr plot FILE

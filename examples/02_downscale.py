@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.views.plotting import plot_before_after
 
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")
-coarse = no2sr.open_no2(next((root / "sample_data").glob("S5P_*.nc")), bbox=(76, 24, 84, 29))
+scene = no2sr.open_no2(next((root / "sample_data").glob("S5P_*.nc")), bbox=(76, 24, 84, 29))
+coarse = choose_variable(scene)
 print(f"coarse: {dict(coarse.sizes)}, {float(np.isnan(coarse).mean()):.0%} gaps")
 
 # %% Downscale. The result has the bounds, CRS, unit and gaps of the input.

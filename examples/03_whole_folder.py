@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import no2sr
+from no2sr.core.door import choose_variable
 
 here = Path(__file__).parent
 source = Path(sys.argv[1] if len(sys.argv) > 1 else here.parent / "sample_data")
@@ -18,7 +19,7 @@ out.mkdir(exist_ok=True)
 model = no2sr.load_model("srcnn", scale=2)
 for path in sorted([*source.glob("*.nc"), *source.glob("*.tif")]):
     try:
-        coarse = no2sr.open_no2(path)
+        coarse = choose_variable(no2sr.open_no2(path))
         fine = no2sr.downscale(coarse, scale=2, model=model)
         written = no2sr.write(
             fine, out / f"{path.stem}_x2.tif", overwrite=True, unit="umol", style=True

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.readers.opening.opener import grid_no2
 from no2sr.views.plotting import plot_map
 
@@ -21,7 +22,7 @@ gridded = grid_no2(orbits, bbox=(76, 24, 84, 29), resolution=0.1, qa_min=0.5)
 print(gridded)
 
 # %% Cells that were observed in part are less certain: keep those of which at least half was seen.
-column = gridded["column"].where(gridded["coverage"] >= 0.5)
+column = choose_variable(gridded).where(gridded["coverage"] >= 0.5)
 print(f"{float(np.isnan(column).mean()):.0%} gaps, up to {int(gridded['count'].max())} pixels")
 
 # %% One GeoTIFF for each layer, each with its style for QGIS.

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.views.rendering import draw_legend
 from no2sr.writers.pictures import write_picture
 
@@ -17,7 +18,7 @@ root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")
 out.mkdir(parents=True, exist_ok=True)
 file = root / "sample_data" / "simulated_no2_l3_monthly.nc"
-coarse = no2sr.open_no2(file, bbox=(79, 24, 83, 27))
+coarse = choose_variable(no2sr.open_no2(file, bbox=(79, 24, 83, 27)))
 picture = no2sr.render(coarse)
 print(write_picture(picture, out / "rendered.png", overwrite=True))
 print(write_picture(draw_legend(picture), out / "rendered_legend.png", overwrite=True))

@@ -6,9 +6,6 @@ Put the class into a package of yours and name it in that package's ``pyproject.
 
     [project.entry-points."no2sr.readers"]
     csv_table = "your_package.new_reader:READER"
-
-Once the package is installed, ``no2sr info``, ``no2sr downscale`` and `no2sr.open_no2` read such
-files like any other; nothing is imported before it is used.
 """
 
 # %% The port: a name, what it is for, whether a file is one of its own, and the grid in it.
@@ -41,6 +38,8 @@ class CsvTable:
         table = pd.read_csv(path).set_index(["lat", "lon"])
         grid = table.to_xarray()  # cells without a row become NaN
         grid["no2"].attrs["units"] = "1e15 molecules cm-2"  # what the file says, or what is known
+        if "no2_uncertainty" in grid:  # a companion: it goes the way of the column
+            grid["no2_uncertainty"].attrs["units"] = grid["no2"].attrs["units"]
         grid["lat"].attrs["units"] = "degrees_north"
         grid["lon"].attrs["units"] = "degrees_east"
         return grid.assign_attrs(source=f"a table, {path.name}")

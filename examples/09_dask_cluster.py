@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.downscaling.cluster import cluster
 from no2sr.downscaling.settings import Refining, Running, Writing
 
@@ -21,7 +22,7 @@ if __name__ == "__main__":  # the workers import this file, too
     out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out") / "cluster.tif"
     where = {"scheduler": sys.argv[2]} if len(sys.argv) > 2 else {"workers": 2}
     source = root / "sample_data" / "simulated_no2_l3_monthly.nc"
-    coarse = no2sr.open_no2(source)
+    coarse = choose_variable(no2sr.open_no2(source))
 
     # %% A killed run continues where it was; a finished one leaves one complete file.
     with cluster(**where) as workers:

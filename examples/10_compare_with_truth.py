@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.core.grid import bounds_of
 from no2sr.downscaling.baselines import interpolate
 from no2sr.evaluation.metrics import rmse
@@ -22,7 +23,8 @@ from no2sr.views.panels import draw_panels
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")
 out.mkdir(parents=True, exist_ok=True)
-coarse = no2sr.open_no2(root / "sample_data" / "simulated_no2_l3_monthly.nc", bbox=(76, 24, 84, 29))
+scene = no2sr.open_no2(root / "sample_data" / "simulated_no2_l3_monthly.nc", bbox=(76, 24, 84, 29))
+coarse = choose_variable(scene)
 real = truth(bounds_of(coarse), 0.0125, landscape=northern_india()).values
 
 # %% The classical methods and the network, all from the same coarse map.

@@ -156,6 +156,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "gaps": _known("{gap_share:.1%}", facts, "gap_share"),
         "quality": _known("{screening}", facts, "screening"),
         "values": _values(facts),
+        "noise": "\n".join(_noise(facts)),
         "noted by no2sr": "\n".join(
             f"{name}: {text}" for name, text in readable(facts["made_by"] or {})
         ),
@@ -200,6 +201,27 @@ def _values(facts: dict[str, Any]) -> str:
         return ""
     least, median, most = facts["range"]
     return f"{least:.3g} to {most:.3g}, median {median:.3g} {facts['range_unit']}"
+
+
+_KINDS = {
+    "uncertainty_random": "random",
+    "uncertainty_systematic": "systematic",
+    "uncertainty": "total",
+}
+
+
+def _noise(facts: dict[str, Any]) -> Iterator[str]:
+    """Word the uncertainties that are known, and where they come from; or that none is."""
+    if not facts["range"]:
+        return
+    known = facts["noise"] or {}
+    for layer, kind in _KINDS.items():
+        if layer in known:
+            median, comment = known[layer]["median"], known[layer]["comment"]
+            source = comment or "from the file"
+            yield f"{kind}: median {median:.3g} {facts['range_unit']}, {source}"
+    if "uncertainty_random" not in known:
+        yield "random part: not known, neither from the file nor from neighbouring pixels"
 
 
 def _downscale(plan: dict[str, Any] | None, facts: dict[str, Any]) -> str:

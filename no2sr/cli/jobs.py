@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from no2sr.cli.guard import guarded
 from no2sr.core.errors import OutputExistsError, WriteError
 from no2sr.core.names import check_name
 
@@ -40,6 +42,8 @@ class Job:
 def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = None) -> list[Job]:
     """Decide which files are read together and where the result goes.
 
+    Where the output is a folder, each file is worked on alone: those of folders and patterns, too.
+
     Raises
     ------
     click.UsageError
@@ -50,7 +54,9 @@ def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = N
     target = Path(out)
     check_name(target, WriteError)
     if is_folder(out):
-        jobs = [Job(sources=(path,), out=target / f"{path.stem}_x{scale}.tif") for path in inputs]
+        groups = [group for path in inputs for group in _separate(path)]
+        inputs = tuple(path for group in groups for path in group)
+        jobs = [Job(sources=group, out=target / _fine_name(group, scale)) for group in groups]
     else:
         jobs = [Job(sources=inputs, out=target)]
     outs = [job.out.resolve() for job in jobs]
@@ -62,6 +68,22 @@ def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = N
     if log is not None and log.resolve() in taken | set(outs):
         raise click.UsageError(f"the log {log} is also an input or output; give it another name")
     return jobs
+
+
+def _separate(path: Path) -> list[tuple[Path, ...]]:
+    """Return the inputs that a path stands for, each to be worked on alone."""
+    from no2sr.readers.opening.paths import separate
+
+    several = os.path.isdir(path) or (glob.has_magic(str(path)) and not os.path.exists(path))  # noqa: PTH110, PTH112 - take names that cannot be
+    return guarded(separate, path) if several else [(path,)]
+
+
+def _fine_name(group: tuple[Path, ...], scale: int) -> str:
+    """Name the output of an input; the shards of an export have one name."""
+    from no2sr.readers.opening.paths import shard_of
+
+    whole = shard_of(group[0]) if len(group) > 1 else None
+    return f"{Path(whole or group[0]).stem}_x{scale}.tif"
 
 
 def is_folder(out: str) -> bool:

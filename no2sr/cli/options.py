@@ -99,6 +99,13 @@ _VALUES = (
         help="Unit of the values in the file, if the file does not state it.",
     ),
     click.option(
+        "--nodata",
+        "reading_nodata",
+        type=float,
+        metavar="VALUE",
+        help="What marks a gap in the file, where it does not say so, such as -999 or 0.",
+    ),
+    click.option(
         "--qa",
         "reading_qa_min",
         type=click.FloatRange(0, 1),

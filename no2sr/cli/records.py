@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Colouring", "Saving", "Working"]
+    from no2sr.core.earth import Box
+
+__all__ = ["Colouring", "Saving", "Solving", "Working"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,3 +70,23 @@ class Working:
     skip_existing: bool
     log: Path | None
     quiet: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solving:
+    """How ``no2sr reconstruct`` solves overpasses; see `no2sr.reconstruct`.
+
+    Attributes
+    ----------
+    bbox, resolution, smoothness, response, uncertainty
+        As for `no2sr.reconstruct`.
+    resume : bool
+        Whether to continue from what a killed run has left.
+    """
+
+    bbox: Box | None
+    resolution: float
+    smoothness: float | str
+    response: str
+    uncertainty: bool
+    resume: bool

@@ -20,6 +20,7 @@
         OutputExistsError(FileExistsError)
       MissingDependencyError(ImportError)
       ClusterError(ConnectionError)          a scheduler or its workers cannot be reached, or died
+      ConvergenceError(ArithmeticError)      equations could not be solved well enough
     No2srWarning(UserWarning)
       UnverifiedUnitsWarning    OversampledWarning    ManyGapsWarning    RepairWarning
       RefinedInputWarning
@@ -33,6 +34,7 @@ __all__ = [
     "AmbiguousVariableError",
     "CardMismatchError",
     "ClusterError",
+    "ConvergenceError",
     "DimensionError",
     "FileUnreadableError",
     "ImageError",
@@ -147,6 +149,10 @@ class MissingDependencyError(No2srError, ImportError):
 
 class ClusterError(No2srError, ConnectionError):
     """A scheduler or its workers cannot be reached, or died."""
+
+
+class ConvergenceError(No2srError, ArithmeticError):
+    """Equations could not be solved to the accuracy that was asked for."""
 
 
 class No2srWarning(UserWarning):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import xarray as xr
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "COLUMN_ATTRS",
@@ -40,8 +40,11 @@ COLUMN_ATTRS: Mapping[str, str] = {
     "cell_methods": "area: mean",
 }
 # An axis counts as regular when every centre lies within this share of a cell of its place:
-# float32 axes of 0.01 degree grids reach 1e-3 (FORMATS: GDAL reads them 2e-9 off a cell).
+# float32 axes of 0.01 degree grids reach 1e-3 (FORMATS: GDAL reads them 2e-9 off a cell). Where
+# float32 cannot hold a place that well, what it resolves there is the limit.
 AXIS_TOLERANCE = 1e-2
+# Coordinates that are rounded by more than this share of a cell no longer tell the cells apart.
+ROUNDING_LIMIT = 0.25
 # Sizes of cells, in degrees or metres. Anything beyond comes from a damaged file, and overflows.
 SMALLEST_STEP, LARGEST_STEP = 1e-12, 1e12
 
@@ -96,8 +99,10 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
     Returns
     -------
     first, step : float
-        ``first + step * arange(n)`` reproduces every centre to 1 % of a cell. The step is
-        rounded to the shortest decimal for which that holds, so 0.0499999976 becomes 0.05.
+        ``first + step * arange(n)`` reproduces every centre to 1 % of a cell, or to what float32
+        resolves if the centres were stored so. Both are fitted over the whole axis; the step is
+        rounded to the shortest decimal that the rounding of the centres allows, so 0.0499999976
+        becomes 0.05.
 
     Raises
     ------
@@ -117,11 +122,13 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
             f"{name} has shape {values.shape}; it must have one dimension of at least 2 cells: "
             "choose a larger region"
         )
-    step = float((values[-1] - values[0]) / (n - 1))
     places = np.arange(n)
     finite = np.isfinite(values)
-    misfit = np.abs(values - (values[0] + step * places)).max() if finite.all() else np.nan
-    if not (step != 0 and misfit <= AXIS_TOLERANCE * abs(step)):
+    resolved = _resolved(values)
+    first, step = _fit(values, exact=not resolved)
+    misfit = np.abs(values - (first + step * places)).max() if finite.all() else np.nan
+    tolerance = max(AXIS_TOLERANCE * abs(step), _rounding(resolved, step))
+    if not (step != 0 and misfit <= tolerance):
         steps = np.diff(values[finite])
         raise IrregularGridError(
             f"{name} is not regular (steps {steps.min(initial=np.inf):g} to "
@@ -148,7 +155,31 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
         start = _shortest(float(np.median(values - short * places)), short / 2, noise)
         if np.abs(values - (start + short * places)).max() <= 2 * noise:
             return start, short
-    return float(values[0]), step
+    return first, step
+
+
+def _fit(values: NDArray[np.float64], *, exact: bool) -> tuple[float, float]:
+    """Fit first centre and step: by both ends, or by least squares where values are rounded."""
+    places = np.arange(values.size)
+    step = float((values[-1] - values[0]) / (values.size - 1))
+    if exact or np.array_equal(values, values[0] + step * places):
+        return float(values[0]), step
+    about = places - places.mean()
+    step = float((about * (values - values[0])).sum() / (about * about).sum())
+    return float(values.mean() - step * places.mean()), step
+
+
+def _resolved(values: NDArray[np.float64]) -> float:
+    """Return what float32 resolves at the largest of values stored so; 0 for any others."""
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    stored = np.isfinite(values).all() and np.array_equal(single, values)
+    return float(np.spacing(np.abs(single).max())) if stored else 0.0
+
+
+def _rounding(resolved: float, step: float) -> float:
+    """Return how far rounding may have moved a centre; 0 where it hides the cells themselves."""
+    return resolved if resolved <= ROUNDING_LIMIT * abs(step) else 0.0
 
 
 def _shortest(value: float, half: float, tolerance: float) -> float:

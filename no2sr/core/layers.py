@@ -11,8 +11,9 @@ name of the column and a suffix.
 * ``<column>_uncertainty``: the total standard uncertainty.
 
 ``coverage`` is the share of a cell that was seen (0..1), ``count`` the number of pixels that
-touched it. The column names its companions in ``ancillary_variables`` (CF 3.4), and the
-``standard_name`` of an uncertainty carries the modifier ``standard_error`` (CF appendix C).
+touched it, ``resolution`` the local resolution in km. The column names its companions in
+``ancillary_variables`` (CF 3.4), and the ``standard_name`` of an uncertainty carries the modifier
+``standard_error`` (CF appendix C).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "COVERAGE",
     "LAYERS",
     "RANDOM",
+    "RESOLUTION",
     "SYSTEMATIC",
     "TOTAL",
     "UNCERTAINTIES",
@@ -43,8 +45,9 @@ SYSTEMATIC: Final = "uncertainty_systematic"
 TOTAL: Final = "uncertainty"
 COVERAGE: Final = "coverage"
 COUNT: Final = "count"
+RESOLUTION: Final = "resolution"
 UNCERTAINTIES = (RANDOM, SYSTEMATIC, TOTAL)
-LAYERS = (*UNCERTAINTIES, COVERAGE, COUNT)
+LAYERS = (*UNCERTAINTIES, COVERAGE, COUNT, RESOLUTION)
 
 _WORDS = {
     RANDOM: "random uncertainty of the {}",
@@ -75,7 +78,7 @@ def is_companion(name: Hashable, among: Mapping[Hashable, object]) -> bool:
     among : mapping
         All variables by name.
     """
-    if name in (COVERAGE, COUNT):
+    if name in (COVERAGE, COUNT, RESOLUTION):
         return True
     text = str(name)
     return any(
@@ -134,6 +137,8 @@ def _described(column: xr.DataArray, layer: str) -> dict[str, str]:
         return {"long_name": "share of the cell that was observed", "units": "1"}
     if layer == COUNT:
         return {"long_name": "number of pixels that touch the cell", "units": "1"}
+    if layer == RESOLUTION:
+        return {"long_name": "local resolution, full width at half maximum", "units": "km"}
     quantity = str(column.attrs.get("long_name") or column.name)
     told = {"long_name": _WORDS[layer].format(quantity)}
     if column.attrs.get("units"):

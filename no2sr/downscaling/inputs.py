@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from no2sr.downscaling.settings import Reading
 
-    Scene = xr.Dataset | xr.DataArray
-
 __all__ = ["Input", "call_directly", "open_input", "seal", "seal_all"]
 
 _ENDS = 1 << 20  # bytes of either end of a file that are looked at: headers and indices lie there
@@ -93,7 +91,7 @@ def open_input(
     return Input(scene=scene, origin=origin, recheck=recheck)
 
 
-def _open(sources: tuple[Path, ...], reading: Reading, call: Callable[..., Any]) -> Scene:
+def _open(sources: tuple[Path, ...], reading: Reading, call: Callable[..., Any]) -> xr.Dataset:
     """Open the scene; average it to what it resolves if that was asked for."""
     from no2sr.readers.opening.opener import open_no2
     from no2sr.steps.sampling import coarsen_to_native
@@ -102,9 +100,9 @@ def _open(sources: tuple[Path, ...], reading: Reading, call: Callable[..., Any])
     if reading.coarsen_to_native:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OversampledWarning)  # it is being acted upon
-            fine: Scene = call(open_no2, _one_or_all(sources), **settings)
+            fine: xr.Dataset = call(open_no2, _one_or_all(sources), **settings)
             return coarsen_to_native(fine)
-    scene: Scene | None = call(_read, sources, **settings)
+    scene: xr.Dataset | None = call(_read, sources, **settings)
     if scene is not None:
         return scene
     with warnings.catch_warnings():
@@ -116,7 +114,7 @@ def _one_or_all(sources: tuple[Path, ...]) -> Path | tuple[Path, ...]:
     return sources[0] if len(sources) == 1 else sources
 
 
-def _read(sources: tuple[Path, ...], **settings: Any) -> Scene | None:
+def _read(sources: tuple[Path, ...], **settings: Any) -> xr.Dataset | None:
     """Read a scene, or only check that it could be read if it is large."""
     from no2sr.readers.opening.doubts import doubt_sample
     from no2sr.readers.opening.extent import cells_in
@@ -132,7 +130,7 @@ def _read(sources: tuple[Path, ...], **settings: Any) -> Scene | None:
     return None
 
 
-def _open_by_window(sources: tuple[Path, ...], **settings: Any) -> Scene:
+def _open_by_window(sources: tuple[Path, ...], **settings: Any) -> xr.Dataset:
     """Open a scene whose values stay in the file."""
     import dask
 

@@ -37,7 +37,7 @@ class Reading:
 
     Attributes
     ----------
-    reader, variable, unit, qa_min, limits, bbox, resolution, time
+    reader, variable, unit, nodata, qa_min, limits, bbox, resolution, time
         As for `no2sr.open_no2`.
     coarsen_to_native : bool
         Whether an oversampled grid is averaged to what it resolves first.
@@ -46,6 +46,7 @@ class Reading:
     reader: str | None = None
     variable: str | None = None
     unit: str | None = None
+    nodata: float | None = None
     qa_min: float = 0.75
     limits: Mapping[str, float] | None = None
     bbox: Box | None = None

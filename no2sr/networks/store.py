@@ -1,8 +1,8 @@
 """Save and load models: a folder with ``network.keras``, ``network.onnx`` and ``card.json``.
 
-Loading never runs code: Keras' safe mode refuses Lambda layers and foreign classes, and both
-network files are first compared with the SHA-256 on the card. If the ONNX writer does not know a
-layer, there is no ``network.onnx``, and the card says why.
+Loading never runs code: Keras' safe mode refuses Lambda layers and foreign classes, and both files
+are first compared with the SHA-256 on the card. If the ONNX writer does not know a layer, there is
+no ``network.onnx``, and the card says why.
 """
 
 from __future__ import annotations

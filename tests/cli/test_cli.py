@@ -33,7 +33,9 @@ def _shape(path):
 
 
 def test_the_commands_are_those_of_the_documentation():
-    known = "downscale enhance evaluate grid info models plot readers render report train"
+    known = (
+        "downscale enhance evaluate grid info models plot readers reconstruct render report train"
+    )
     assert known.split() == COMMANDS
 
 
@@ -174,7 +176,14 @@ def test_a_style_is_put_beside_a_geotiff_unless_it_is_not_wanted(
     assert no2sr_command("downscale", grid_file, styled, "--no-uncertainty").code == 0
     assert no2sr_command("downscale", grid_file, bare, "--no-style", "--no-uncertainty").code == 0
     made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
-    assert made == ["bare.tif", "styled.qml", "styled.tif"]
+    assert made == [
+        "bare.tif",
+        "bare_uncertainty.tif",
+        "styled.qml",
+        "styled.tif",
+        "styled_uncertainty.qml",
+        "styled_uncertainty.tif",
+    ]
     assert "µmol m⁻²" in styled.with_suffix(".qml").read_text()
     assert no2sr_command("downscale", grid_file, styled, "--no-style", "--overwrite").code == 0
     assert not styled.with_suffix(".qml").exists()

@@ -95,6 +95,12 @@ def test_history_grows_at_the_top_and_bears_no_time(image):
         (np.float32(95.005 + 0.01 * np.arange(920)), (95.005, 0.01)),
         (np.float32(-179.875 + 0.25 * np.arange(1440)), (-179.875, 0.25)),
         (89.5 - np.arange(180.0), (89.5, -1.0)),
+        # Cells so small that float32 moves their centres by more than 1 % of one.
+        (np.float32(41.39 + 2e-4 * np.arange(20)), (41.39, 2e-4)),
+        (np.float32(139.6 + 1e-3 * np.arange(20)), (139.6, 1e-3)),
+        (np.float32(64.1 - 4e-4 * np.arange(300)), (64.1, -4e-4)),
+        (np.float32(-178.0003 + 5e-4 * np.arange(300)).astype("f8"), (-178.0003, 5e-4)),
+        (np.float32(5.1e6 + 2.0 * np.arange(200)), (5.1e6, 2.0)),
         # 1/12 degree has no short decimal: its reciprocal is whole.
         (np.float32(-180 + (np.arange(4320) + 0.5) / 12), (-180 + 1 / 24, 1 / 12)),
     ],
@@ -117,6 +123,8 @@ def test_axes_of_known_origin(centres, expected):
         [np.nan, np.nan],
         [0.0, 1.0, 3.0],
         [0.0, 1.0, 2.042],  # the middle lies 0.021 from 1.021: 2 % of a cell
+        np.float32(139.6 + 1e-3 * np.array([0.0, 1.0, 2.05, 3.0, 4.0])),
+        np.float32(139.6 + 2e-5 * np.arange(20)),  # rounding hides such cells
         [0.0, 5e-311, 1e-310],
         [0.0, 9e-13],
         [0.0, 1.1e12],

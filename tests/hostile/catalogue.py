@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import makers
 import numpy as np
 import pytest
+from opening import open_column
 
 import no2sr
 from no2sr.core.image import crs_of
@@ -130,7 +131,7 @@ def _check(out: Path, expected: Map) -> None:
     """Compare block means with what belongs to their places."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", no2sr.No2srWarning)
-        fine = no2sr.open_no2(out)
+        fine = open_column(out)
         coarse = no2sr.degrade(fine, 4)
     np.testing.assert_allclose(fine.rio.bounds(), expected.bounds, rtol=1e-12, atol=1e-9)
     assert crs_of(fine).equals(expected.crs, ignore_axis_order=True)

@@ -319,3 +319,10 @@ def test_reading_leaves_no_warning_and_no_change(make_s5p):
     before = path.read_bytes()
     open_column(path)  # the suite turns every warning into an error
     assert path.read_bytes() == before
+
+
+def test_another_variable_keeps_its_place_and_has_no_layers_of_no2(make_s5p):
+    path = make_s5p(variables={"cloud_fraction": (0.5, "1")})
+    scene = open_no2(path, variable="cloud_fraction", bbox=BOX, resolution=STEP)
+    assert set(scene) == {"cloud_fraction", "coverage", "count"}
+    assert check_image(scene["cloud_fraction"]).rio.bounds() == BOX

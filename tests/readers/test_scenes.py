@@ -194,7 +194,7 @@ def test_a_unit_decides_between_two_of_the_same_name(make_grid):
 @pytest.mark.parametrize("kind", ["grid", "swath"])
 def test_a_file_is_opened_once_to_look_and_once_to_read(kind, make_grid, make_s5p, monkeypatch):
     path = make_grid() if kind == "grid" else make_s5p()
-    count = 0
+    count, real = 0, netCDF4.Dataset
 
     def counting(function):
         def call(*args, **settings):
@@ -204,11 +204,15 @@ def test_a_file_is_opened_once_to_look_and_once_to_read(kind, make_grid, make_s5
 
         return call
 
-    class Counted(netCDF4.Dataset):
-        def __init__(self, *args, **settings):
-            nonlocal count
-            count += 1
-            super().__init__(*args, **settings)
+    class Counting(type):  # what is derived from a class of Cython crashes when it is collected
+        def __call__(cls, *args, **settings):
+            return counting(real)(*args, **settings)
+
+        def __instancecheck__(cls, thing):
+            return isinstance(thing, real)
+
+    class Counted(metaclass=Counting):
+        pass
 
     monkeypatch.setattr(netCDF4, "Dataset", Counted)
     monkeypatch.setattr(xr, "open_dataset", counting(xr.open_dataset))

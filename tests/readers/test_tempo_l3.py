@@ -9,7 +9,7 @@ from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.grids import crop_to_box
+from no2sr.readers.opening.cropping import crop_to_box
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
 

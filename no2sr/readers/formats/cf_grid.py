@@ -45,7 +45,10 @@ class CFGrid:
         MissingVariableError, AmbiguousVariableError
             If there is no NO2 column, or more than one; the message names what there is.
         """
-        field = choose(gridded_in(path), variable=options.variable, source=path.name)
+        fields = gridded_in(path)
+        # GDAL drops the names of bands; of a GeoTIFF, too, the only band will do.
+        lone = len(fields) == 1 and fields[0].name == "Band1"
+        field = choose(fields, variable=options.variable, source=path.name, lone=lone)
         return only(opened_cf(path, options.chunks, field), field.name)
 
 

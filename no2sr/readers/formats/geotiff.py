@@ -90,7 +90,8 @@ class GeoTiff:
             _check_values(raster, index, unit=options.unit or field.unit, path=path)
             tags = raster.tags()
             scale, offset = raster.scales[index], raster.offsets[index]
-            unmarked = raster.nodata is None and mask is None and raster.dtypes[index][0] == "f"
+            unmarked = raster.nodata is None and options.nodata is None and mask is None
+            unmarked &= raster.dtypes[index][0] == "f"
         bands = cast(
             "xr.DataArray",
             rioxarray.open_rasterio(
@@ -100,12 +101,14 @@ class GeoTiff:
         column = bands.isel(band=index, drop=True)
         if (scale, offset) != (1, 0):
             column = column * scale + offset
+        packing = {"scale_factor": scale, "add_offset": offset}
         if mask is not None:
             column = column.where(bands.isel(band=mask, drop=True) == 1)
         if unmarked:
             column = _without_zeros(column, path)
         attrs = {"units": field.unit or _implied_unit(field, column), "long_name": field.text}
         column.attrs = {key: text for key, text in attrs.items() if text}
+        column.encoding = packing
         dataset = column.rename(field.name).to_dataset()
         for layer, name in find_companions(field.name, (f.name for f in fields)).items():
             place = next(n for n, f in enumerate(fields) if f.name == name)
@@ -224,7 +227,8 @@ def _without_zeros(column: xr.DataArray, path: Path) -> xr.DataArray:
         return column
     warnings.warn(
         f"{path.name} marks no gaps but {count} of {column.size} pixels are exactly 0, which a "
-        "measured column never is: set missing; write a nodata tag to decide otherwise",
+        "measured column never is: set missing; write a nodata tag, or give nodata=, to decide "
+        "otherwise",
         RepairWarning,
         stacklevel=3,
     )

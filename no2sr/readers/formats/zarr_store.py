@@ -61,6 +61,18 @@ class ZarrStore:
         with _opened(path) as dataset:
             return _fields(dataset)
 
+    def attrs_of(self, path: Path) -> dict[str, Any]:
+        """Return the attributes of a store and of its variables, those of the store first.
+
+        Raises
+        ------
+        MissingDependencyError, FileUnreadableError
+            As for `read`.
+        """
+        with _opened(path) as dataset:
+            holders = [*dataset.data_vars.values(), dataset]
+            return {str(key): value for each in holders for key, value in each.attrs.items()}
+
 
 def _opened(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
     if find_spec("zarr") is None:

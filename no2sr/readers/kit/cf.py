@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from pyproj import CRS
 
 from no2sr.core.columns import listing
 from no2sr.core.errors import FileUnreadableError, MissingVariableError
 from no2sr.core.layers import UNCERTAINTIES, layer_name
+from no2sr.readers.kit.mapping import settle_mapping
 from no2sr.readers.kit.netcdf import empty, fields_in, opened
 from no2sr.readers.kit.time import by_time
 from no2sr.readers.kit.uncertainty import find_companions
@@ -90,6 +90,7 @@ def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
         If its values are packed in a way that nobody can undo.
     """
     _check_packing(dataset[name])
+    whole, dataset = dataset, settle_mapping(dataset, name)
     beside = find_companions(name, (v for v in dataset.data_vars if v != name))
     alike = {k: v for k, v in beside.items() if k in UNCERTAINTIES or _is_alike(dataset, name, v)}
     masks = [m for m in dataset.data_vars if _MASK.fullmatch(str(m)) and m != name]
@@ -98,10 +99,10 @@ def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
         if set(dataset[mask].dims) <= set(dataset[name].dims):
             grid = grid.assign({name: grid[name].where(dataset[mask] == 1)})
     kept = {name, *alike.values()}
-    grid = _with_bounds(_with_proj4(grid.drop_vars([v for v in grid.data_vars if v not in kept])))
+    grid = _with_bounds(grid.drop_vars([v for v in grid.data_vars if v not in kept]))
     names = {found: layer_name(name, layer) for layer, found in alike.items()}
     grid = grid.rename({old: new for old, new in names.items() if old != new})
-    grid.set_close(dataset.close)
+    grid.set_close(whole.close)
     return grid
 
 
@@ -141,18 +142,6 @@ def gridded(fields: list[Field], path: Path) -> list[Field]:
             f"latitude and longitude axes; it has {listing(fields)}; give another product"
         )
     return flat
-
-
-def _with_proj4(dataset: xr.Dataset) -> xr.Dataset:
-    """Spell out a projection that is only a PROJ string, as R's raster package writes it."""
-    for name, mapping in dataset.coords.items():
-        text = mapping.attrs.get("proj4")
-        if mapping.ndim or not text or {"crs_wkt", "spatial_ref"} & set(mapping.attrs):
-            continue
-        crs = CRS.from_user_input(text)
-        if crs.is_projected:
-            return dataset.assign_coords({name: mapping.assign_attrs(crs_wkt=crs.to_wkt())})
-    return dataset
 
 
 def _with_bounds(dataset: xr.Dataset) -> xr.Dataset:

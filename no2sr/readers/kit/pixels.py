@@ -11,7 +11,8 @@ import xarray as xr
 from no2sr.core.columns import choose, listing, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.core.units import FILL_LIMIT
-from no2sr.readers.kit.column import convert, convert_companion, settle_unit
+from no2sr.readers.kit.column import convert_companion
+from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import attribute, field_of, find, walk
 from no2sr.readers.kit.screens import Criterion, failing, limited
 from no2sr.readers.kit.uncertainty import SLANT, Stated, add_uncertainties
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from no2sr.readers.port import ReadOptions
 
-__all__ = ["Layout", "swath_of"]
+__all__ = ["Layout", "array_of", "swath_of", "values_of"]
 
 PIXEL = ("scanline", "ground_pixel")
 
@@ -83,15 +84,21 @@ def swath_of(
         )
     criteria = limited(layout.criteria, options.limits)
     bad, screening = failing(criteria, lambda name: _screen(file, name))
-    found = _settle(column, options, path)
-    swath = xr.Dataset({"column": _screened(column, bad, found, path)})
+    field = field_of(column)
+    found, read = read_column(
+        array_of(column),
+        label=f"{path.name}: {column.name}",
+        options=options,
+        no2=mentions_no2(field.path, field.text),
+    )
+    swath = xr.Dataset({"column": (read if bad is None else read.where(~bad)).rename("column")})
     swath.attrs = {"variable": column.name, "screening": screening}
     for axis, centres in places.items():
         if centres is not None:
-            swath = swath.assign_coords({axis: (PIXEL, _values(centres))})
+            swath = swath.assign_coords({axis: (PIXEL, values_of(centres))})
             corners = find(file, f"{getattr(layout, axis)}_bounds")
             if corners is not None and corners.shape[2:] == (4,):
-                swath[f"{axis}_bounds"] = ((*PIXEL, "corner"), _values(corners))
+                swath[f"{axis}_bounds"] = ((*PIXEL, "corner"), values_of(corners))
     return add_uncertainties(swath, _stated(file, layout, column, found), label=path.name)
 
 
@@ -105,7 +112,7 @@ def _stated(
         error = find(file, path)
         if error is None or error.dimensions != column.dimensions:
             return None
-        return convert_companion(_array(error), stated=stated, found=found, label=path)
+        return convert_companion(array_of(error), stated=stated, found=found, label=path)
 
     total = convert_error(f"{field_of(column).path}{layout.error}") if layout.error else None
     factor = find(file, layout.air_mass_factor) if layout.air_mass_factor else None
@@ -114,7 +121,7 @@ def _stated(
     slant = convert_error(layout.slant_error)
     if slant is None or factor.dimensions != column.dimensions:
         return Stated(total=total)
-    air_mass = _array(factor)
+    air_mass = array_of(factor)
     return Stated(random=slant / air_mass.where(air_mass > 0), total=total, source=SLANT)
 
 
@@ -133,7 +140,7 @@ def _column(
     return variables[choose(fields, variable=name, source=path.name).path]
 
 
-def _values(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
+def values_of(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     """Return decoded values, NaN where missing or filled.
 
     A stated valid range is not applied: a least valid column of 0 would remove the negative ones.
@@ -142,44 +149,35 @@ def _values(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     raw = np.asarray(variable[...])
     values = raw.astype(raw.dtype if raw.dtype.kind == "f" else "float64")
     missing = np.abs(values) > FILL_LIMIT
-    for key in ("_FillValue", "missing_value"):
+    for key in ("_FillValue", "missing_value", "MissingValue"):  # HDF-EOS has a word of its own
         if key in variable.ncattrs():
             missing |= np.isin(raw, variable.getncattr(key))
     values[missing] = np.nan
-    scale, offset = (float(attribute(variable, k) or d) for k, d in _PACKING)
+    scale, offset = _packing(variable)
     return values if (scale, offset) == (1, 0) else values * scale + offset
 
 
-_PACKING = (("scale_factor", 1), ("add_offset", 0))
+def _packing(variable: netCDF4.Variable[Any]) -> tuple[float, float]:
+    """Return the scale and the offset of stored numbers, under the words of CF or HDF-EOS."""
+    found = []
+    for keys, neutral in ((("scale_factor", "ScaleFactor"), 1), (("add_offset", "Offset"), 0)):
+        said = [attribute(variable, key) for key in keys if attribute(variable, key)]
+        found.append(float(said[0]) if said else float(neutral))
+    return found[0], found[1]
 
 
 def _screen(file: netCDF4.Dataset, name: str) -> NDArray[np.floating[Any]] | None:
     variable = find(file, name)
-    return None if variable is None else _values(variable)
+    return None if variable is None else values_of(variable)
 
 
-def _array(variable: netCDF4.Variable[Any]) -> xr.DataArray:
+def array_of(variable: netCDF4.Variable[Any]) -> xr.DataArray:
     """Return one value a pixel, with its name and unit."""
     field = field_of(variable)
     attrs = {"units": field.unit, "long_name": field.text}
     told = {key: text for key, text in attrs.items() if text}
-    return xr.DataArray(_values(variable), dims=PIXEL, name=field.name, attrs=told)
-
-
-def _settle(variable: netCDF4.Variable[Any], options: ReadOptions, path: Path) -> str:
-    """Decide which unit a column is in."""
-    return settle_unit(
-        _array(variable),
-        label=f"{path.name}: {variable.name}",
-        unit=options.unit,
-        named=options.variable is not None,
-        no2=mentions_no2(field_of(variable).path, field_of(variable).text),
-    )
-
-
-def _screened(
-    variable: netCDF4.Variable[Any], bad: NDArray[np.bool_] | None, found: str, path: Path
-) -> xr.DataArray:
-    no2 = mentions_no2(field_of(variable).path, field_of(variable).text)
-    column = convert(_array(variable), found, label=f"{path.name}: {variable.name}", no2=no2)
-    return (column if bad is None else column.where(~bad)).rename("column")
+    values = values_of(variable)
+    dims = PIXEL if values.ndim == len(PIXEL) else None
+    array = xr.DataArray(values, dims=dims, name=field.name, attrs=told)
+    array.encoding = dict(zip(("scale_factor", "add_offset"), _packing(variable), strict=True))
+    return array

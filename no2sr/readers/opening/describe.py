@@ -47,6 +47,7 @@ def describe(
     reader: str | None = None,
     variable: str | None = None,
     unit: str | None = None,
+    nodata: float | None = None,
     qa_min: float = 0.75,
     limits: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def describe(
     ----------
     path : Path
         A file, a Zarr store, a folder, or a pattern.
-    reader, variable, unit, qa_min, limits
+    reader, variable, unit, nodata, qa_min, limits
         As for `no2sr.open_no2`.
 
     Returns
@@ -84,7 +85,7 @@ def describe(
     """
     facts: dict[str, Any] = dict.fromkeys(_FACTS.split())
     facts |= {"file": str(path), "warnings": []}
-    options = ReadOptions(variable=variable, unit=unit, qa_min=qa_min, limits=limits)
+    options = ReadOptions(variable=variable, unit=unit, nodata=nodata, qa_min=qa_min, limits=limits)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         paths = [path]

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from affine import Affine
-from pyproj import Transformer
 
 from no2sr.core.columns import choose, is_total, mentions_no2
 from no2sr.core.door import enter
@@ -18,18 +16,20 @@ from no2sr.core.errors import (
     NoValidPixelsError,
     RepairWarning,
     SettingsError,
-    TooSmallError,
 )
-from no2sr.core.grid import bounds_of, crop, georeference, spans_globe, transform_of
+from no2sr.core.grid import crop, transform_of
 from no2sr.core.image import COLUMN_ATTRS, crs_of, with_history
 from no2sr.core.layers import UNCERTAINTIES, assemble_scene, companions_of, is_companion
-from no2sr.core.provenance import origin
+from no2sr.core.provenance import origin, refined
 from no2sr.core.units import CANONICAL
-from no2sr.readers.kit.column import convert, convert_companion, settle_unit
+from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.files import check_room, readable
+from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.time import select_time, with_time
 from no2sr.readers.kit.uncertainty import clean_layer
+from no2sr.readers.opening.cropping import crop_to_box
 from no2sr.readers.opening.doubts import doubt_range
+from no2sr.readers.opening.own import name_own
 from no2sr.readers.opening.source import is_swath
 from no2sr.readers.registry import load_reader
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from no2sr.readers.opening.source import Source
     from no2sr.readers.port import ReadOptions
 
-__all__ = ["check_box", "check_seen", "column_of", "crop_to_box", "scene_of"]
+__all__ = ["check_seen", "column_of", "scene_of"]
 
 
 # CF standard name table: columns that are not the tropospheric one.
@@ -65,6 +65,7 @@ def scene_of(
         raise SettingsError(
             f"{source.path.name} is a swath but other files are grids; open them one kind at a time"
         )
+    options = name_own(source.path, options)
     with readable(source.path):
         dataset = select_time(with_time(source.dataset), time, source=source.path.name)
         name = _find_variable(dataset, options, source)
@@ -73,9 +74,8 @@ def scene_of(
     field = describe_variable(dataset[name])
     no2 = options.variable is None or mentions_no2(field.name, field.text)
     label = f"{source.path.name}: {name}"
-    named = options.variable is not None
-    found = settle_unit(dataset[name], label=label, unit=options.unit, named=named, no2=no2)
-    column = convert(dataset[name], found, label=label, no2=no2)
+    own = refined(source.dataset.attrs) > 1  # what this package writes marks its gaps
+    found, column = read_column(dataset[name], label=label, options=options, no2=no2, sure=own)
     image = _enter(dataset.assign({name: column}), name, alone=alone)
     layers = _enter_companions(dataset, image, stated=field.unit, found=found, source=source)
     inside = _find_within_poles(image, source)
@@ -123,6 +123,8 @@ def _enter_companions(
         values: xr.DataArray | None = companion
         if layer in UNCERTAINTIES:
             values = convert_companion(companion, stated=stated, found=found, label=label)
+            if values is not None and values.dims == column.dims and values.shape == column.shape:
+                values = values.where(column.notnull())  # a fill there says nothing
         if values is None or values.dims != column.dims or values.shape != column.shape:
             if values is not None:
                 clean_layer(values, column, label=label)
@@ -221,95 +223,3 @@ def check_seen(image: xr.DataArray, source: Source) -> None:
             f"{source.path.name} has {image.size} pixels in the region and every one is a gap, "
             "expected observed ones; choose another region"
         )
-
-
-def check_box(bbox: Box) -> Box:
-    """Return a box that starts in -180..180, its east beyond 180 if it crosses the antimeridian.
-
-    Raises
-    ------
-    SettingsError
-        If it is no four numbers, or encloses nothing, or more than the globe.
-    """
-    try:
-        west, south, east, north = (float(edge) for edge in bbox)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(
-            f"bbox is {bbox!r}, expected (west, south, east, north) in degrees; "
-            "give one such as (76, 27.5, 78.5, 29.5)"
-        ) from error
-    east += 360 if east < west else 0
-    turn = 360 * ((west + 180) // 360)
-    west, east = west - turn, east - turn
-    if not (south < north and west < east <= west + 360 and south >= -90 and north <= 90):
-        raise SettingsError(
-            f"bbox is {bbox}, expected (west, south, east, north) in degrees; "
-            "give one such as (76, 27.5, 78.5, 29.5)"
-        )
-    return west, south, east, north
-
-
-def crop_to_box(image: xr.DataArray, bbox: Box) -> xr.DataArray:
-    """Keep the cells that a box in degrees touches.
-
-    Raises
-    ------
-    SettingsError
-        If the box lies outside the image.
-    TooSmallError
-        If fewer than two cells a side remain.
-    """
-    box = check_box(bbox)
-    image, box = (
-        _turned(image, box) if crs_of(image).is_geographic else (image, _projected(image, box))
-    )
-    rows, columns = _window(image, transform_of(image), box)
-    ny, nx = rows.stop - rows.start, columns.stop - columns.start
-    if ny <= 0 or nx <= 0:
-        raise SettingsError(
-            f"bbox {bbox} lies outside the image, which covers {bounds_of(image)} in its own "
-            "units; choose a box that overlaps it"
-        )
-    if ny < 2 or nx < 2:
-        raise TooSmallError(
-            f"bbox {bbox} leaves {ny} x {nx} cells, expected at least 2 along each axis; "
-            "choose a larger region"
-        )
-    return crop(image, rows, columns)
-
-
-def _window(image: xr.DataArray, t: Affine, box: Box) -> tuple[slice, slice]:
-    """Return the rows and columns that a box in CRS units touches; 1e-6 of a cell is no touch."""
-    west, south, east, north = box
-    top, bottom = (north - t.f) / t.e + 1e-6, (south - t.f) / t.e - 1e-6
-    left, right = (west - t.c) / t.a + 1e-6, (east - t.c) / t.a - 1e-6
-    ny, nx = image.sizes["y"], image.sizes["x"]
-    return (
-        slice(max(int(np.floor(top)), 0), min(int(np.ceil(bottom)), ny)),
-        slice(max(int(np.floor(left)), 0), min(int(np.ceil(right)), nx)),
-    )
-
-
-def _turned(image: xr.DataArray, box: Box) -> tuple[xr.DataArray, Box]:
-    """Bring image and box to one turn of the globe, and the seam of a globe out of the box."""
-    west, south, east, north = box
-    left, _, right, _ = bounds_of(image)
-    if spans_globe(image):
-        west = (west - left) % 360 + left
-        east = west + box[2] - box[0]
-        if east > right + 1e-9:
-            t = transform_of(image)
-            shift = int(np.floor((west - t.c) / t.a + 1e-6))
-            rolled = image.roll(x=-shift, roll_coords=False)
-            moved = Affine(t.a, 0, t.c + shift * t.a, 0, t.e, t.f)
-            image = georeference(rolled, moved, crs_of(image))
-        return image, (west, south, east, north)
-    turn = 360 * round(((left + right) - (west + east)) / 720)
-    return image, (west + turn, south, east + turn, north)
-
-
-def _projected(image: xr.DataArray, box: Box) -> Box:
-    """Return the box in the CRS of the image that encloses a box in degrees."""
-    to_image = Transformer.from_crs("EPSG:4326", crs_of(image), always_xy=True)
-    west, south, east, north = to_image.transform_bounds(*box, densify_pts=21)
-    return west, south, east, north

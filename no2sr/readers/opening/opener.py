@@ -26,6 +26,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     reader: str | None = None,
     variable: str | None = None,
     unit: str | None = None,
+    nodata: float | None = None,
     qa_min: float = 0.75,
     limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
@@ -51,6 +52,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     unit : str, optional
         The unit of the values in the file, where the file says none or a wrong one. The scene is in
         mol m-2 all the same.
+    nodata : float, optional
+        The number that marks a gap in the file, as it is stored there, where the file does not say
+        so or says another. Fills that give themselves away are gaps without this, with a warning.
     qa_min : float
         Quality, 0..1, that a pixel of Sentinel-5P level 2, or of HARP with a validity, must exceed;
         compared with the stored byte as ``byte > round(100 * qa_min)``. TEMPO and GEMS have screens
@@ -93,9 +97,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     UnverifiedUnitsWarning
         If the unit was inferred from the size of the values, or contradicts it.
     RepairWarning
-        If infinite values were set missing, rows beyond a pole cut off, or an uncertainty left
-        out because it cannot be that of the column: negative, missing, on another grid, in another
-        unit, or larger than any column.
+        If values were taken for fills that the file does not declare, infinite values were set
+        missing, rows beyond a pole cut off, or an uncertainty left out because it cannot be that of
+        the column: negative, missing, on another grid, in another unit, or larger than any column.
     ManyGapsWarning
         If one of several files holds no pixels.
     OversampledWarning
@@ -107,15 +111,22 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     The libraries under NetCDF are not thread-safe, and neither is this: read in one thread, or in
     several processes.
     """
+    from no2sr.readers.opening.cropping import check_box
     from no2sr.readers.opening.doubts import doubt_resolution
-    from no2sr.readers.opening.grids import check_box, check_seen, column_of, scene_of
+    from no2sr.readers.opening.grids import check_seen, column_of, scene_of
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import refuse, sources
     from no2sr.readers.opening.stacks import stack_scenes
 
     box = None if bbox is None else check_box(bbox)
     options = ReadOptions(
-        variable=variable, qa_min=qa_min, unit=unit, chunks=chunks, bbox=box, limits=limits
+        variable=variable,
+        qa_min=qa_min,
+        unit=unit,
+        nodata=nodata,
+        chunks=chunks,
+        bbox=box,
+        limits=limits,
     )
     first, rest = sources(path_or_paths, reader, options)
     if is_swath(first.dataset):
@@ -143,6 +154,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     reader: str | None = None,
     variable: str | None = None,
     unit: str | None = None,
+    nodata: float | None = None,
     qa_min: float = 0.75,
     limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
@@ -155,7 +167,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
 
     Parameters
     ----------
-    path_or_paths, reader, variable, unit, qa_min, limits, bbox, resolution
+    path_or_paths, reader, variable, unit, nodata, qa_min, limits, bbox, resolution
         As for `open_no2`.
     correlation : float, optional
         Between the systematic errors of two overpasses, 0..1; by default
@@ -182,7 +194,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     from no2sr.readers.opening.sources import sources
     from no2sr.readers.opening.swaths import merge_swaths
 
-    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, limits=limits)
+    options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, nodata=nodata, limits=limits)
     first, rest = sources(path_or_paths, reader, options, progress=progress)
     if not is_swath(first.dataset):
         first.dataset.close()

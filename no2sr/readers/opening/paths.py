@@ -9,14 +9,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from no2sr.core.errors import No2srWarning, SettingsError, UnknownFormatError
+from no2sr.core.errors import No2srWarning, ReadError, SettingsError, UnknownFormatError
+from no2sr.core.layers import LAYERS
 from no2sr.readers.kit.files import is_there
 from no2sr.readers.registry import find_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["expanded", "found", "grouped", "shard_of"]
+__all__ = ["expanded", "found", "grouped", "separate", "shard_of"]
 
 # Earth Engine names shards after the row and column of their first cell.
 _SHARD = re.compile(r"(.+?)-?(\d{10})-(\d{10})(\.tiff?)", re.IGNORECASE)
@@ -62,6 +63,45 @@ def found(given: str | Path | Iterable[str | Path]) -> Iterator[Path]:
         yield from inside
 
 
+def separate(path: Path) -> list[tuple[Path, ...]]:
+    """Return the inputs that a folder or a pattern stands for, each to be read alone.
+
+    The shards of one export are one input. Products may be mixed, and broken files are inputs, too.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or a pattern; what is neither stands for itself.
+
+    Raises
+    ------
+    UnknownFormatError
+        If there is nothing that can be read.
+
+    Warns
+    -----
+    No2srWarning
+        If files are left out, because no reader recognises them.
+    """
+    if path.is_file() or (path.is_dir() and _is_store(path)):
+        return [(path,)]
+    known: list[tuple[Path, str | None]] = []
+    unknown = []
+    for file in filter(_may_be_data, _named(path)):
+        try:
+            find_reader(file)
+        except UnknownFormatError:
+            unknown.append(file.name)
+            continue
+        except ReadError:
+            pass  # its own job will say what is wrong with it
+        known.append((file, None))
+    if not known:
+        raise _nothing_in(path, unknown)
+    _warn_of_unknown(path, unknown)
+    return [tuple(file for file, _ in group) for group in grouped(known)]
+
+
 def _named(path: Path) -> list[Path]:
     """Return what is in a folder, a path itself, or what matches a pattern."""
     if path.is_dir() and not _is_store(path):
@@ -99,8 +139,22 @@ def _is_store(path: Path) -> bool:
     return READER.recognises(path)
 
 
+def _is_layer(path: Path, *, among: set[Path]) -> bool:
+    """Tell whether a raster is a layer of another one that is there."""
+    return path.suffix.lower() in (".tif", ".tiff") and any(
+        path.stem.endswith(f"_{layer}")
+        and path.with_stem(path.stem.removesuffix(f"_{layer}")) in among
+        for layer in LAYERS
+    )
+
+
 def _of_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | None]]:
-    """Look up the readers of files that were not named one by one."""
+    """Look up the readers of files that were not named one by one.
+
+    Layers that lie beside their column, such as ``day_uncertainty.tif`` beside ``day.tif``, are no
+    grids of their own.
+    """
+    paths = [path for path in paths if not _is_layer(path, among=set(paths))]
     readers: dict[str, list[Path]] = {}
     unknown = []
     for path in paths:
@@ -111,25 +165,34 @@ def _of_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | N
     if len(readers) > 1:
         _count_empty_ones_with_the_others(readers)
     if not readers:
-        raise UnknownFormatError(
-            f"{source} is a folder or pattern without a file that no2sr reads (it has "
-            f"{_listed(unknown) or 'none at all'}), expected one at least; give the right one"
-        )
+        raise _nothing_in(source, unknown)
     if len(readers) > 1:
         kinds = [f"{name} ({_listed([p.name for p in found])})" for name, found in readers.items()]
         raise SettingsError(
             f"{source} mixes products: {'; '.join(kinds)}, expected one; give a pattern that "
             "matches one of them, or name the files"
         )
+    _warn_of_unknown(source, unknown)
+    ((name, found),) = readers.items()
+    return [(path, name) for path in found]
+
+
+def _nothing_in(source: Path, unknown: list[str]) -> UnknownFormatError:
+    """Return the error over a folder or pattern without data."""
+    return UnknownFormatError(
+        f"{source} is a folder or pattern without a file that no2sr reads (it has "
+        f"{_listed(unknown) or 'none at all'}), expected one at least; give the right one"
+    )
+
+
+def _warn_of_unknown(source: Path, unknown: list[str]) -> None:
     if unknown:
         warnings.warn(
             f"{len(unknown)} of the files in {source} are left out, because no reader knows them: "
             f"{_listed(unknown)}",
             No2srWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
-    ((name, found),) = readers.items()
-    return [(path, name) for path in found]
 
 
 def _count_empty_ones_with_the_others(readers: dict[str, list[Path]]) -> None:

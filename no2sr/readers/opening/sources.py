@@ -9,6 +9,7 @@ from no2sr.core.errors import ManyGapsWarning, NoValidPixelsError, SettingsError
 from no2sr.readers.kit.files import readable
 from no2sr.readers.kit.netcdf import check_filled, hold_open
 from no2sr.readers.kit.screens import check_limits, check_quality
+from no2sr.readers.opening.own import name_own
 from no2sr.readers.opening.paths import expanded, grouped
 from no2sr.readers.opening.source import Source
 from no2sr.readers.registry import find_reader
@@ -97,6 +98,7 @@ def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
                 f"{path.name} is not what the reader {reader!r} reads, expected a file of the kind "
                 f"{chosen.product!r}; leave reader= out to let the file decide"
             )
+        options = name_own(path, options)
         check_limits(chosen, options.limits)
         check_quality(chosen, options.qa_min)
         return Source(path, chosen.name, chosen.read(path, options))

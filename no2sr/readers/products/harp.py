@@ -20,7 +20,8 @@ from no2sr.core.columns import Field, choose, mentions_no2
 from no2sr.core.errors import MissingVariableError, SettingsError
 from no2sr.core.layers import TOTAL, UNCERTAINTIES
 from no2sr.readers.kit.cf import only, unread
-from no2sr.readers.kit.column import convert, convert_companion, settle_unit
+from no2sr.readers.kit.column import convert_companion
+from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, opened
 from no2sr.readers.kit.screens import QA_MIN
 from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
@@ -86,15 +87,8 @@ def _swath(dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path) 
             "latitude_bounds and longitude_bounds; convert the product again and keep them"
         )
     valid, screening = _screen(dataset, field, options, path)
-    found = settle_unit(
-        dataset[field.name],
-        label=f"{path.name}: {field.name}",
-        unit=options.unit,
-        named=options.variable is not None,
-        no2=mentions_no2(field.name),
-    )
     label, no2 = f"{path.name}: {field.name}", mentions_no2(field.name)
-    column = convert(dataset[field.name], found, label=label, no2=no2)
+    found, column = read_column(dataset[field.name], label=label, options=options, no2=no2)
     swath = xr.Dataset(
         {"column": (PIXEL, np.where(valid, column.values, np.nan)[:, None], column.attrs)},
         coords={name: (PIXEL, dataset[name].values[:, None]) for name in ("latitude", "longitude")},

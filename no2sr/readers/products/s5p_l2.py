@@ -19,7 +19,8 @@ import xarray as xr
 
 from no2sr.core.columns import choose, listing, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError, NoValidPixelsError
-from no2sr.readers.kit.column import convert, convert_companion, settle_unit
+from no2sr.readers.kit.column import convert_companion
+from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import (
     attribute,
     check_values,
@@ -83,9 +84,10 @@ class S5PLevel2:
             check_values(column)
             pixels = PIXEL[1:]
             bad = _codes(_required(product, "qa_value", path)) <= round(100 * options.qa_min)
-            found = _settle(column, options, path)
+            label, no2 = f"{path.name}: {column.name}", mentions_no2(column.name)
+            found, read = read_column(_plain(column), label=label, options=options, no2=no2)
             swath = xr.Dataset(
-                {"column": _screened(column, bad, found, path)}, attrs=_origin(file, path)
+                {"column": read.where(~bad).rename("column")}, attrs=_origin(file, path)
             )
             swath.attrs |= {
                 "variable": column.name,
@@ -161,25 +163,6 @@ def _plain(variable: netCDF4.Variable[Any]) -> xr.DataArray:
     attrs = {key: attribute(variable, key) for key in ("units", "long_name", "standard_name")}
     said = {key: text for key, text in attrs.items() if text}
     return xr.DataArray(floats(variable)[0], dims=PIXEL[1:], name=variable.name, attrs=said)
-
-
-def _settle(variable: netCDF4.Variable[Any], options: ReadOptions, path: Path) -> str:
-    """Decide which unit a column is in."""
-    return settle_unit(
-        _plain(variable),
-        label=f"{path.name}: {variable.name}",
-        unit=options.unit,
-        named=options.variable is not None,
-        no2=mentions_no2(variable.name),
-    )
-
-
-def _screened(
-    variable: netCDF4.Variable[Any], bad: NDArray[np.bool_], found: str, path: Path
-) -> xr.DataArray:
-    label = f"{path.name}: {variable.name}"
-    column = convert(_plain(variable), found, label=label, no2=mentions_no2(variable.name))
-    return column.where(~bad).rename("column")
 
 
 def _stated(product: netCDF4.Group, column: netCDF4.Variable[Any], found: str) -> Stated:

@@ -1,0 +1,230 @@
+"""Fill values that a file does not declare, and the step from a raw variable to its column.
+
+A fill is told from a measurement by three signs: it is one of the numbers that programs use for
+gaps, or the same number in several places; it lies far from all other values; and, where the unit
+is known, no NO2 column can be that large. One sign is never enough. Values are judged as they are
+stored, before any conversion. What is taken for a gap is counted and named in a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from no2sr.core.errors import RepairWarning
+from no2sr.core.units import CANONICAL, factor, is_column
+from no2sr.readers.kit.column import convert, settle_unit
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from no2sr.readers.port import ReadOptions
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["mark_fills", "read_column"]
+
+LARGEST = 0.1  # mol m-2: no NO2 column, tropospheric, stratospheric or total, is larger
+SMALL = 1e-6  # of the typical value: far below any noise
+FEW = 3  # equal values, far from all others, that may be chance
+SAMPLE = 1e6  # values from which the usual range is taken
+# What programs write for "no value"; judged in the numbers that are stored.
+_NEGATIVE = (-99, -99.9, -99.99, -999, -999.9, -999.99, -9999, -9999.9, -9999.99, -99999, -999999)
+_POWERS = tuple(sign * 10.0**power for power in (10, 15, 20, 25) for sign in (1, -1))
+_BITS = (-32768, -32767, 32767, 65535, 65534, -2147483648, -2147483647, 2147483647, 4294967295)
+_POSITIVE = (999, 999.9, 9999, 9999.9, 99999, 999999)
+KNOWN = np.array(sorted({*_NEGATIVE, *_POWERS, *_BITS, *_POSITIVE}), dtype=np.float64)
+
+
+class _Usual(NamedTuple):
+    """Where the measured values of a variable lie."""
+
+    low: float
+    high: float
+    tiny: float  # magnitudes below, other than 0, are none of its values
+
+    def excludes(self, values: Any) -> Any:
+        """Tell which values lie far from all others."""
+        size = abs(values)
+        return (values < self.low) | (values > self.high) | ((size > 0) & (size < self.tiny))
+
+
+def read_column(
+    raw: xr.DataArray, *, label: str, options: ReadOptions, no2: bool, sure: bool = False
+) -> tuple[str, xr.DataArray]:
+    """Return the unit that a variable was found to be in, and its values in mol m-2.
+
+    Parameters
+    ----------
+    raw : DataArray
+        Decoded values, with ``units`` where the file states them.
+    label : str
+        What to call it in a message: the file and the variable.
+    options : ReadOptions
+        ``unit``, ``nodata`` and ``variable`` are looked at.
+    no2 : bool
+        The values are NO2 columns, so their size says something.
+    sure : bool
+        The file marks all of its gaps, so that no value is to be taken for another.
+
+    Returns
+    -------
+    found : str
+        As `no2sr.readers.kit.column.settle_unit` returns it.
+    column : DataArray
+        As `no2sr.readers.kit.column.convert` returns it, fills set missing.
+
+    Raises
+    ------
+    UnitsError
+        As for `no2sr.readers.kit.column.settle_unit`.
+
+    Warns
+    -----
+    RepairWarning
+        If values are taken for fills that the file does not declare.
+    """
+    marked = raw if sure else mark_fills(raw, label=label, nodata=options.nodata)
+    named = options.variable is not None
+    found = settle_unit(marked, label=label, unit=options.unit, named=named, no2=no2)
+    if no2 and not sure and is_column(found):
+        marked = _without_impossible(marked, label, LARGEST / factor(found))
+    return found, convert(marked, found, label=label, no2=no2)
+
+
+def mark_fills(column: xr.DataArray, *, label: str, nodata: float | None = None) -> xr.DataArray:
+    """Set the fill that the caller states missing, and those that give themselves away.
+
+    Parameters
+    ----------
+    column : DataArray
+        Its values may be unread: they are looked at once, block by block.
+    label : str
+        What to call it in a message.
+    nodata : float, optional
+        As stored in the file, or as decoded.
+
+    Warns
+    -----
+    RepairWarning
+        Of fills that the caller did not state.
+    """
+    scale, offset = _packing(column)
+    if nodata is not None:
+        stated = (float(nodata), nodata * scale + offset)
+        column = column.where(~_is_any(column, stated))
+    usual = _usual(column, scale, offset)
+    if usual is None:
+        return column
+    values, counts = _suspects(column, usual)
+    stored = (values - offset) / scale
+    # A positive number of three digits may be a measurement; several equal ones are none.
+    sure = _among_known(stored) & ((counts > 1) | (stored < 0) | (stored >= 9999))
+    sure |= (counts > FEW) & ((values < 0) | (values > 10 * usual.high))
+    return _without(column, values[sure], counts[sure], label, "far from all other values")
+
+
+def _without_impossible(column: xr.DataArray, label: str, most: float) -> xr.DataArray:
+    """Set repeated values missing that are larger than any NO2 column can be."""
+    sample = _sample(column)
+    if not sample.size or float(np.median(np.abs(sample))) > most:
+        return column  # it is the unit that is wrong, and that was said
+    values, counts = _suspects(column, _Usual(-most, most, 0))
+    again = counts > 1
+    why = f"more than the {LARGEST:g} {CANONICAL} that an NO2 column can be"
+    return _without(column, values[again], counts[again], label, why)
+
+
+def _without(
+    column: xr.DataArray, values: Floats, counts: NDArray[np.intp], label: str, why: str
+) -> xr.DataArray:
+    """Set values missing, and say so."""
+    if not values.size:
+        return column
+    named = ", ".join(f"{value:.6g}" for value in values[:3]) + (", ..." if values.size > 3 else "")
+    warnings.warn(
+        f"{label}: {counts.sum()} of {column.size} values are {named}, {why}; they are read as "
+        "gaps; give nodata= to state what marks a gap",
+        RepairWarning,
+        stacklevel=3,
+    )
+    return column.where(~_is_any(column, values))
+
+
+def _is_any(column: xr.DataArray, values: Any) -> xr.DataArray:
+    """Tell which values are one of some, to the precision that they are stored in."""
+    kind = column.dtype if column.dtype.kind == "f" else np.dtype("float64")
+    with np.errstate(over="ignore"):
+        # Packed values are products: they may be off by a few units in the last place.
+        near = 4 * np.finfo(kind).eps
+    found = column.isnull() & False
+    for value in values:
+        found |= abs(column - value) <= near * abs(value)
+    return found
+
+
+def _packing(column: xr.DataArray) -> tuple[float, float]:
+    """Return the scale and the offset that decoding undid."""
+    numbers = [column.encoding.get(key, 1 - n) for n, key in enumerate(_KEYS)]
+    scale, offset = (float(n) if isinstance(n, int | float | np.number) else 0.0 for n in numbers)
+    return (scale, offset) if scale else (1.0, 0.0)
+
+
+_KEYS = ("scale_factor", "add_offset")
+
+
+def _sample(column: xr.DataArray) -> Floats:
+    """Return finite values other than 0, a million at most."""
+    stride = max(1, int((column.size / SAMPLE) ** 0.5))
+    sample = column[..., ::stride, ::stride] if column.ndim > 1 else column[::stride]
+    values = np.asarray(sample.values, dtype=np.float64)
+    return values[np.isfinite(values) & (values != 0)]
+
+
+def _usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
+    """Return what to take for values of a variable, None where there are no values."""
+    sample = _sample(column)
+    if not sample.size:
+        return None
+    others = sample[~_among_known((sample - offset) / scale)]
+    if not others.size:  # negative fills only; a constant field of 1e15 is a field
+        return _Usual(0, np.inf, 0)
+    low, high = np.percentile(others, (0.5, 99.5))
+    span = high - low
+    return _Usual(float(low - span), float(high + span), SMALL * float(np.median(np.abs(others))))
+
+
+def _among_known(stored: Floats) -> NDArray[np.bool_]:
+    """Tell which stored values are numbers that mark gaps."""
+    after = np.clip(np.searchsorted(KNOWN, stored), 1, KNOWN.size - 1)
+    nearest = np.stack([KNOWN[after - 1], KNOWN[after]])
+    return (np.abs(stored - nearest) <= 1e-6 * np.abs(nearest)).any(axis=0)
+
+
+def _suspects(column: xr.DataArray, usual: _Usual) -> tuple[Floats, NDArray[np.intp]]:
+    """Return the different values out of the usual, and how often each occurs."""
+    if column.chunks is None:
+        found = [_suspects_in(column.values, usual)]
+    else:
+        from dask.base import compute
+        from dask.delayed import delayed
+
+        blocks = column.data.to_delayed().ravel()
+        found = compute(*(delayed(_suspects_in)(block, usual) for block in blocks))
+    if len(found) == 1:
+        return found[0]
+    values = np.concatenate([values for values, _ in found])
+    counts = np.concatenate([counts for _, counts in found])
+    different, place = np.unique(values, return_inverse=True)
+    return different, np.bincount(place, counts, different.size).astype(np.intp)
+
+
+def _suspects_in(values: Any, usual: _Usual) -> tuple[Floats, NDArray[np.intp]]:
+    values = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        chosen = values[usual.excludes(values) & np.isfinite(values)]
+    different, counts = np.unique(chosen.astype(np.float64), return_counts=True)
+    return different, counts

@@ -1,0 +1,104 @@
+"""Grid mappings: which variable of a file says what its axes mean, and what it says.
+
+The attribute ``grid_mapping`` of a variable decides, whatever the mapping is called; in its
+extended form (``"crs_utm: x y crs_geo: lat lon"``) the mapping of the axes does. Where a file has
+no such attribute, the only mapping will do. A mapping may be well-known text (``crs_wkt``,
+``spatial_ref``), CF parameters, a PROJ string or an EPSG code; the first that can be understood
+counts. Source: CF conventions, chapter 5.6 and appendix F.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import xarray as xr
+
+__all__ = ["crs_in", "mapping_of", "settle_mapping"]
+
+NAME = "spatial_ref"  # what rioxarray and GDAL look for first
+_WKT = ("crs_wkt", "spatial_ref")
+_TEXTS = ("proj4", "proj4_params", "proj4text", "proj4_string", "proj_string", "esri_pe_string")
+_CODES = ("epsg_code", "EPSG_code", "epsg", "EPSG", "spatial_epsg")
+_EXTENDED = re.compile(r"(\S+)\s*:((?:\s+[^\s:]+(?!\S*:))*)")
+
+
+def settle_mapping(dataset: xr.Dataset, name: str) -> xr.Dataset:
+    """Leave a dataset the one mapping of a variable, under the name that is looked for first.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    name : str
+        The variable.
+
+    Returns
+    -------
+    Dataset
+        Unchanged where no mapping can be understood.
+    """
+    mapping = mapping_of(dataset, name)
+    if mapping is None:
+        return dataset
+    attrs = dict(dataset[mapping].attrs)
+    crs = crs_in(attrs)
+    if crs is None:
+        return dataset
+    told = {"crs_wkt": crs.to_wkt()}
+    if attrs.get("GeoTransform"):
+        told["GeoTransform"] = attrs["GeoTransform"]
+    others = [key for key in _mappings(dataset) if key != name]
+    settled = dataset.drop_vars({mapping, *others})
+    settled = settled.assign_coords({NAME: ((), 0, told)})
+    link = settled[name]
+    link.encoding.pop("grid_mapping", None)
+    return settled.assign({name: link.assign_attrs(grid_mapping=NAME)})
+
+
+def mapping_of(dataset: xr.Dataset, name: str) -> str | None:
+    """Return the name of the variable that maps the axes of another one, None if none does."""
+    column = dataset[name]
+    link = str(column.attrs.get("grid_mapping") or column.encoding.get("grid_mapping") or "")
+    for mapping, axes in _EXTENDED.findall(link):
+        if mapping in dataset.variables and set(axes.split()) & set(column.indexes):
+            return str(mapping)
+    named = [word.rstrip(":") for word in link.split() if word.rstrip(":") in dataset.variables]
+    linked = [word for word in named if dataset[word].ndim == 0]
+    there = linked or _mappings(dataset)
+    known = [key for key in (NAME, "crs") if key in there]
+    return (linked or known or there)[0] if len(there) == 1 or linked or known else None
+
+
+def crs_in(attrs: Mapping[Any, Any]) -> CRS | None:
+    """Return what the attributes of a mapping say, None if nothing in them can be understood."""
+    for key in (*_WKT, *_TEXTS):
+        if isinstance(attrs.get(key), str):
+            with suppress(CRSError):
+                return CRS.from_user_input(attrs[key])
+    plain = {str(key): value for key, value in attrs.items() if key not in _WKT}
+    if "grid_mapping_name" in plain:
+        with suppress(CRSError, KeyError, TypeError, ValueError):
+            return CRS.from_cf(plain)
+    for key in _CODES:
+        digits = re.search(r"\d{4,6}$", str(attrs.get(key, "")).strip())
+        if digits:
+            with suppress(CRSError):
+                return CRS.from_epsg(int(digits[0]))
+    return None
+
+
+def _mappings(dataset: xr.Dataset) -> list[str]:
+    """Return the names of all variables that look like mappings."""
+    speaking = {"grid_mapping_name", *_WKT, *_TEXTS, *_CODES}
+    return [
+        str(key)
+        for key, variable in dataset.variables.items()
+        if variable.ndim == 0 and speaking & set(variable.attrs)
+    ]

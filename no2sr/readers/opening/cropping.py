@@ -1,0 +1,112 @@
+"""Boxes in degrees, and the cells of an image that they touch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from affine import Affine
+from pyproj import Transformer
+
+from no2sr.core.errors import SettingsError, TooSmallError
+from no2sr.core.grid import bounds_of, crop, georeference, spans_globe, transform_of
+from no2sr.core.image import crs_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from no2sr.core.earth import Box
+
+__all__ = ["check_box", "crop_to_box"]
+
+
+def check_box(bbox: Box) -> Box:
+    """Return a box that starts in -180..180, its east beyond 180 if it crosses the antimeridian.
+
+    Raises
+    ------
+    SettingsError
+        If it is no four numbers, or encloses nothing, or more than the globe.
+    """
+    try:
+        west, south, east, north = (float(edge) for edge in bbox)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"bbox is {bbox!r}, expected (west, south, east, north) in degrees; "
+            "give one such as (76, 27.5, 78.5, 29.5)"
+        ) from error
+    east += 360 if east < west else 0
+    turn = 360 * ((west + 180) // 360)
+    west, east = west - turn, east - turn
+    if not (south < north and west < east <= west + 360 and south >= -90 and north <= 90):
+        raise SettingsError(
+            f"bbox is {bbox}, expected (west, south, east, north) in degrees; "
+            "give one such as (76, 27.5, 78.5, 29.5)"
+        )
+    return west, south, east, north
+
+
+def crop_to_box(image: xr.DataArray, bbox: Box) -> xr.DataArray:
+    """Keep the cells that a box in degrees touches.
+
+    Raises
+    ------
+    SettingsError
+        If the box lies outside the image.
+    TooSmallError
+        If fewer than two cells a side remain.
+    """
+    box = check_box(bbox)
+    image, box = (
+        _turned(image, box) if crs_of(image).is_geographic else (image, _projected(image, box))
+    )
+    rows, columns = _window(image, transform_of(image), box)
+    ny, nx = rows.stop - rows.start, columns.stop - columns.start
+    if ny <= 0 or nx <= 0:
+        raise SettingsError(
+            f"bbox {bbox} lies outside the image, which covers {bounds_of(image)} in its own "
+            "units; choose a box that overlaps it"
+        )
+    if ny < 2 or nx < 2:
+        raise TooSmallError(
+            f"bbox {bbox} leaves {ny} x {nx} cells, expected at least 2 along each axis; "
+            "choose a larger region"
+        )
+    return crop(image, rows, columns)
+
+
+def _window(image: xr.DataArray, t: Affine, box: Box) -> tuple[slice, slice]:
+    """Return the rows and columns that a box in CRS units touches; 1e-6 of a cell is no touch."""
+    west, south, east, north = box
+    top, bottom = (north - t.f) / t.e + 1e-6, (south - t.f) / t.e - 1e-6
+    left, right = (west - t.c) / t.a + 1e-6, (east - t.c) / t.a - 1e-6
+    ny, nx = image.sizes["y"], image.sizes["x"]
+    return (
+        slice(max(int(np.floor(top)), 0), min(int(np.ceil(bottom)), ny)),
+        slice(max(int(np.floor(left)), 0), min(int(np.ceil(right)), nx)),
+    )
+
+
+def _turned(image: xr.DataArray, box: Box) -> tuple[xr.DataArray, Box]:
+    """Bring image and box to one turn of the globe, and the seam of a globe out of the box."""
+    west, south, east, north = box
+    left, _, right, _ = bounds_of(image)
+    if spans_globe(image):
+        west = (west - left) % 360 + left
+        east = west + box[2] - box[0]
+        if east > right + 1e-9:
+            t = transform_of(image)
+            shift = int(np.floor((west - t.c) / t.a + 1e-6))
+            rolled = image.roll(x=-shift, roll_coords=False)
+            moved = Affine(t.a, 0, t.c + shift * t.a, 0, t.e, t.f)
+            image = georeference(rolled, moved, crs_of(image))
+        return image, (west, south, east, north)
+    turn = 360 * round(((left + right) - (west + east)) / 720)
+    return image, (west + turn, south, east + turn, north)
+
+
+def _projected(image: xr.DataArray, box: Box) -> Box:
+    """Return the box in the CRS of the image that encloses a box in degrees."""
+    to_image = Transformer.from_crs("EPSG:4326", crs_of(image), always_xy=True)
+    west, south, east, north = to_image.transform_bounds(*box, densify_pts=21)
+    return west, south, east, north
