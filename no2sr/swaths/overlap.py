@@ -7,8 +7,8 @@ exact for any quadrilateral, clockwise or not. No polygon is clipped, and no poi
 The map repeats every 360 degrees. A pixel is added wherever one of its copies meets the grid, which
 covers the antimeridian and global grids.
 
-All compiled functions live in this file, because the cache of the compiler watches only the file of
-the function that is called.
+The file is long because all compiled functions live in it: the cache of the compiler watches only
+the file of the function that is called.
 """
 
 from __future__ import annotations
