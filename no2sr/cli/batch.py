@@ -108,11 +108,11 @@ class Log:
 def _describe_error(error: No2srError) -> dict[str, Any]:
     """Return an error in the form of the log, with its traceback if it is a bug."""
     cause = error.__cause__
-    told = {"kind": type(error).__name__, "message": spoken(error)}
+    entry = {"kind": type(error).__name__, "message": spoken(error)}
     if cause is not None and type(error) is No2srError:
-        told |= {"kind": type(cause).__name__}
-        told |= {"traceback": "".join(traceback.format_exception(cause))}
-    return told
+        entry |= {"kind": type(cause).__name__}
+        entry |= {"traceback": "".join(traceback.format_exception(cause))}
+    return entry
 
 
 def _to_json(value: Any) -> Any:

@@ -181,13 +181,13 @@ def _as_read_error(error: Exception, source: Any) -> Exception:
     """Convert an error to one that the command line reports in one line."""
     if isinstance(error, No2srError | KeyboardInterrupt):
         return error
-    told = FileUnreadableError(
+    converted = FileUnreadableError(
         f"{_name(source)} caused an unexpected error in its reader ({type(error).__name__}: "
         f"{error}); if the file is sound, please report this with the output of --debug"
     )
     for note in getattr(error, "__notes__", ()):
-        told.add_note(note)
-    return told
+        converted.add_note(note)
+    return converted
 
 
 def _name(source: Any) -> str:

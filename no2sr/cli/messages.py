@@ -102,9 +102,9 @@ def foreign(error: Exception, name: str) -> No2srError:
             f"{type(error).__name__} while processing {name} ({error}). This is a bug in no2sr; "
             "please report it with the output of --debug"
         )
-    told = No2srError(text)
-    told.__cause__ = error
-    return told
+    converted = No2srError(text)
+    converted.__cause__ = error
+    return converted
 
 
 @contextmanager
