@@ -1,6 +1,6 @@
-"""The command line: one small file a command, shared options in `options`.
+"""The command line: one small file per command, with shared options in `options`.
 
-Heavy imports happen inside the command bodies, so that ``--help`` answers at once.
+Heavy packages are imported inside the commands, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ INTERRUPTED, TERMINATED = 130, 143  # 128 and the number of the signal, as shell
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end."""
+    """The process was asked to end."""
 
 
 class _Main(click.Group):
     """A group that turns the package's errors into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with one_line_messages(ctx), _stopping_when_asked():
+        with one_line_messages(ctx), _handle_termination():
             try:
                 return super().invoke(ctx)
             except No2srError as error:
@@ -68,9 +68,9 @@ class _Main(click.Group):
 
 
 @contextmanager
-def _stopping_when_asked() -> Iterator[None]:
-    """Let a request to end unwind as Ctrl-C does, so that no partial output is left behind."""
-    if threading.current_thread() is not threading.main_thread():  # signals come to that one only
+def _handle_termination() -> Iterator[None]:
+    """Handle a request to end like Ctrl-C, so that no partial output is left behind."""
+    if threading.current_thread() is not threading.main_thread():  # only that one receives signals
         yield
         return
 
@@ -99,12 +99,12 @@ def main() -> None:
       no2sr grid granules/*.nc month.nc --resolution 0.04 --bbox 76 27.5 78.5 29.5
       no2sr models
 
-    A finer map is an estimate, not an observation: its block means are what was observed, the
-    detail inside a block is inferred.
+    A finer map is an estimate, not an observation: its block means were observed, and the detail
+    inside a block is inferred.
     """
-    # Hundreds of thousands of objects are imported, none of them garbage.
+    # Imports create hundreds of thousands of objects, none of which is garbage.
     gc.set_threshold(50_000, 20, 20)
-    # GDAL would keep what it has read in a twentieth of the machine's memory.
+    # By default GDAL uses a twentieth of the memory of the machine as a cache.
     os.environ.setdefault("GDAL_CACHEMAX", "256")
 
 

@@ -1,7 +1,7 @@
-"""Many files, each worked on alone: what one does wrong, the others do not suffer.
+"""Process many files separately: a bad file does not affect the others.
 
-Every file ends as one line of a log in JSON Lines, appended when the file is done, so that not even
-a crash of the machine takes away what is known of the files before.
+Every file becomes one line of a log in JSON Lines. It is appended when the file is done, so that
+even a crash of the machine does not lose what is known about earlier files.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LOG = "no2sr-log.jsonl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one job."""
+    """The outcome of one job."""
 
     job: Job
     result: Literal["done", "failed", "skipped"]
@@ -51,28 +51,28 @@ class Outcome:
 
 
 class Log:
-    """A file that one line of JSON a job is appended to.
+    """A file to which one line of JSON per job is appended.
 
     Parameters
     ----------
     path : Path or None
-        None for no log. Lines that are there already stay.
+        None for no log. Existing lines are kept.
     settings : dict
-        Repeated in every line, so that each can be understood alone.
+        Repeated in every line, so that each line is complete.
 
     Raises
     ------
     WriteError
-        If the file cannot be written to; found out before the first job.
+        If the file cannot be written; this is checked before the first job.
     """
 
     def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
-        self.path, self.settings = path, _plain(settings)
+        self.path, self.settings = path, _to_json(settings)
         if path is not None:
             self._append("")
 
     def note(self, outcome: Outcome) -> None:
-        """Append what became of a job."""
+        """Append the outcome of a job."""
         if self.path is None:
             return
         error = outcome.error
@@ -84,14 +84,14 @@ class Log:
             "result": outcome.result,
             "seconds": round(outcome.seconds, 3),
             "warnings": outcome.warnings,
-            "error": None if error is None else _told(error),
-            "facts": _plain(outcome.facts),
+            "error": None if error is None else _describe_error(error),
+            "facts": _to_json(outcome.facts),
             "settings": self.settings,
         }
         self._append(json.dumps(entry, allow_nan=False) + "\n")
 
     def _append(self, line: str) -> None:
-        """Write a line in one go, so that those of several runs do not mix."""
+        """Write a line in one call, so that lines of several runs do not mix."""
         if self.path is None:
             return
         try:
@@ -100,27 +100,27 @@ class Log:
                 file.write(line)
         except OSError as refused:
             raise WriteError(
-                f"the log {self.path} cannot be written ({refused.strerror}), expected a writable "
-                "folder with room; name another place with --log"
+                f"the log {self.path} cannot be written ({refused.strerror}); "
+                "choose another file with --log"
             ) from refused
 
 
-def _told(error: No2srError) -> dict[str, Any]:
-    """Return an error as the log has it: with its traceback if it should never have happened."""
+def _describe_error(error: No2srError) -> dict[str, Any]:
+    """Return an error in the form of the log, with its traceback if it is a bug."""
     cause = error.__cause__
-    told = {"kind": type(error).__name__, "message": spoken(error)}
+    entry = {"kind": type(error).__name__, "message": spoken(error)}
     if cause is not None and type(error) is No2srError:
-        told |= {"kind": type(cause).__name__}
-        told |= {"traceback": "".join(traceback.format_exception(cause))}
-    return told
+        entry |= {"kind": type(cause).__name__}
+        entry |= {"traceback": "".join(traceback.format_exception(cause))}
+    return entry
 
 
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold: it has no paths, no numbers of numpy, no NaN and no infinity."""
+def _to_json(value: Any) -> Any:
+    """Convert a value to what JSON can hold: no paths, numpy numbers, NaN or infinity."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_to_json(item) for item in value]
     if value is None or isinstance(value, bool | int | str):
         return value
     try:
@@ -131,19 +131,19 @@ def _plain(value: Any) -> Any:
 
 
 def attempt(job: Job, work: Work, *, skip: bool = False, alone: bool = True) -> Outcome:
-    """Do one job, whatever happens in it; only an interruption passes.
+    """Do one job and catch every error; only an interruption passes.
 
     Parameters
     ----------
     job : Job
     work : callable
-        Does the job and returns what the log is to say of it.
+        Does the job and returns the facts for the log.
     skip : bool
-        Leave the job alone if its output is there.
+        Whether to skip the job if its output exists.
     alone : bool
-        Whether it is the only one; else warnings name the file.
+        Whether it is the only one; otherwise warnings name the file.
     """
-    if skip and os.path.exists(job.out):  # noqa: PTH110 - takes names that cannot be as they are
+    if skip and os.path.exists(job.out):  # noqa: PTH110 - accepts impossible names
         return Outcome(job=job, result="skipped")
     began = clock.perf_counter()
     name = printable(job.sources[0].name)
@@ -152,7 +152,7 @@ def attempt(job: Job, work: Work, *, skip: bool = False, alone: bool = True) -> 
             facts, error = work(job), None
         except No2srError as refused:
             facts, error = {}, refused
-        except Exception as broken:  # noqa: BLE001 - of a thousand files one may find a fault of ours
+        except Exception as broken:  # noqa: BLE001 - a bug must not stop the others
             facts, error = {}, foreign(broken, name)
     return Outcome(
         job=job,
@@ -173,7 +173,7 @@ def run_batch(
     quiet: bool = False,
     debug: bool = False,
 ) -> int:
-    """Do all jobs, say what became of each, and return how many failed.
+    """Do all jobs, report the outcome of each, and return the number of failures.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def run_batch(
         As for `attempt`.
     log : Log
     skip : bool
-        Leave out jobs whose output is there.
+        Whether to skip jobs whose output exists.
     quiet : bool
         Print nothing on stdout.
     debug : bool
@@ -198,7 +198,7 @@ def run_batch(
             elif not quiet:
                 click.echo(job.out)
             log.note(outcome)
-    finally:  # of an interrupted batch, too, one wants to know how far it went
+    finally:  # also after an interruption
         if not quiet:
             _summarise(outcomes, of=len(jobs), log=log.path)
             sys.stdout.flush()
@@ -206,19 +206,19 @@ def run_batch(
 
 
 def _summarise(outcomes: list[Outcome], *, of: int, log: Path | None) -> None:
-    """Print a line a file, and the sums; the reasons of failures were told in full before."""
+    """Print one line per file and the totals; the reasons of failures were printed before."""
     rows = [
         (
             printable(outcome.job.sources[0].name),
             outcome.result,
             outcome.facts.get("grid_out")
-            or (_told(outcome.error)["kind"] if outcome.error else ""),
+            or (_describe_error(outcome.error)["kind"] if outcome.error else ""),
             f"{outcome.seconds:.1f}",
         )
         for outcome in outcomes
     ]
-    print_table(rows, head=("file", "result", "made of it", "seconds"))
+    print_table(rows, head=("file", "result", "output", "seconds"))
     counts: Counter[str] = Counter(outcome.result for outcome in outcomes)
-    counts["not begun"] = of - len(outcomes)
+    counts["not started"] = of - len(outcomes)
     text = ", ".join(f"{count} {result}" for result, count in counts.items() if count)
     click.echo(f"{of} files: {text}" + (f"; log in {log}" if log else ""))

@@ -1,4 +1,4 @@
-"""Tables on stdout, progress on stderr: rich, if one is drawn, is imported only then."""
+"""Tables on stdout and progress on stderr; rich is imported only when one is drawn."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PROGRESS = "no2sr.progress"
 def print_table(
     rows: Iterable[Sequence[str]], *, head: Sequence[str] = (), title: str = ""
 ) -> None:
-    """Print rows of text as a table on stdout; without `head` the first column names the rows."""
+    """Print rows of text as a table on stdout; without `head`, the first column names the rows."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -33,7 +33,7 @@ def print_table(
         show_header=bool(head),
     )
     for name in head or ("", ""):
-        table.add_column(name, overflow="fold")  # a file name cut short helps nobody
+        table.add_column(name, overflow="fold")  # file names are never shortened
     for row in rows:
         table.add_row(*row)
     Console(file=sys.stdout, markup=False, highlight=False).print(table)
@@ -41,15 +41,14 @@ def print_table(
 
 @contextmanager
 def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Draw a bar on stderr while the block runs, unless `quiet` or stderr is no terminal.
+    """Draw a bar on stderr while the block runs, unless `quiet` is set or stderr is not a terminal.
 
-    With ``--progress lines``, print a line for every new percent instead: other programs read it.
+    With ``--progress lines``, print a line for every percent instead, for other programs to read.
 
     Yields
     ------
     callable or None
-        To be called with the number of steps done and the number there are; None where nothing
-        is drawn.
+        Call it with the number of steps done and the total; None if nothing is drawn.
     """
     ctx = click.get_current_context(silent=True)
     if not quiet and ctx is not None and ctx.meta.get(_PROGRESS) == "lines":
@@ -69,12 +68,12 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], No
 
 
 def set_progress(ctx: click.Context, _option: click.Parameter, value: str) -> None:
-    """Note how progress is to be shown."""
+    """Note how to show progress."""
     ctx.meta[_PROGRESS] = value
 
 
 def _line_printer() -> Callable[[int, int], None]:
-    """Return a function that prints ``Progress: 42%`` on stderr whenever that changes."""
+    """Return a function that prints ``Progress: 42%`` on stderr whenever the percentage changes."""
     shown = -1
 
     def show(done: int, total: int) -> None:

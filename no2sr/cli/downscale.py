@@ -1,4 +1,4 @@
-"""``no2sr downscale``: files in, finer files out."""
+"""``no2sr downscale``: make files finer."""
 
 from __future__ import annotations
 

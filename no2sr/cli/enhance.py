@@ -1,4 +1,4 @@
-"""``no2sr enhance``: a picture in, a larger and sharper picture out."""
+"""``no2sr enhance``: enlarge and sharpen a picture."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ __all__ = ["command"]
 @options.saving
 @options.debug
 def command(path: Path, out: Path, *, scale: int, model: str, edges: Edges, saving: Saving) -> None:
-    """Enlarge a map that exists only as a picture: SRCNN as it was published.
+    """Enlarge a map that exists only as a picture, with SRCNN as it was published.
 
-    MAP is a PNG, JPEG or GeoTIFF in red, green and blue, with or without alpha. Its luminance goes
-    through the network; chroma and alpha are interpolated. The geotransform or world file is
-    adapted. Nothing is conserved, and OUT is tagged as a picture. For measured values use
-    no2sr downscale.
+    MAP is a PNG, JPEG or GeoTIFF in red, green and blue, with or without alpha. The network
+    processes its luminance; chroma and alpha are interpolated. The geotransform or world file is
+    adapted. Nothing is conserved, and OUT is tagged as a picture. For measured values use no2sr
+    downscale.
 
     \b
     Examples:

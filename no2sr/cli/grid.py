@@ -92,7 +92,7 @@ def _grid(
     All of this happens in the guarded process: a globe is too large to be handed over.
     """
     import no2sr
-    from no2sr.cli.limits import unhurried
+    from no2sr.cli.limits import lift_limit
     from no2sr.core.atomic import scratch_in
     from no2sr.readers.opening.opener import grid_no2
     from no2sr.writers.layers import column_name, layers_in, planned_outputs
@@ -111,7 +111,7 @@ def _grid(
         lazy=True,
         progress=progress,
     )
-    unhurried()
+    lift_limit()
     column = scene[column_name(scene)]
     unit = unit_to_write(column, out, asked=writing.unit)
     with scratch_in(scratch):
@@ -126,7 +126,7 @@ def _load_kernel() -> None:
 
 
 def _summarise(column: xr.DataArray, count: xr.DataArray) -> list[tuple[str, str]]:
-    """Compose the rows of the table that ends the work."""
+    """Return the rows of the table that is printed at the end."""
     from no2sr.cli.display import describe_grid
 
     steps = str(column.attrs["history"]).splitlines()

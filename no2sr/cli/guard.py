@@ -1,10 +1,9 @@
-"""A guard around reading: what a malformed file breaks, it breaks in a child process.
+"""Read files in a child process, so that a malformed file cannot crash the command.
 
-The C libraries under NetCDF, HDF5 and GeoTIFF can crash on malformed files, and no Python code can
-catch that. So the command line reads in a child: it does all that reading takes, hands back the
-image, and is the only one that such a file can bring down. The child is forked, which costs some
-hundredths of a second; where it would have to be started anew, which takes a second or two, the
-guard is off unless ``--guard`` asks for it.
+The C libraries under NetCDF, HDF5 and GeoTIFF can crash on malformed files, and Python code cannot
+catch that. The command line therefore reads in a child process, which returns the image; only the
+child can crash. Forking the child takes a few hundredths of a second. Where it has to be started
+from scratch, which takes a second or two, the guard is off unless ``--guard`` is given.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 _GUARD = "no2sr.guard"
-_FORKS = sys.platform == "linux"  # forked children of other systems may not use their libraries
+_FORKS = sys.platform == "linux"  # on other systems, libraries do not work in forked children
 
 
 def set_guard(ctx: click.Context, _option: click.Parameter, value: bool | None) -> None:
-    """Note whether files are to be read in a child process."""
+    """Note whether to read files in a child process."""
     ctx.meta[_GUARD] = _FORKS if value is None else value
 
 
@@ -60,23 +59,23 @@ def guarded(
     Parameters
     ----------
     function : callable
-        Called as ``function(source, **settings)``; what it returns is pickled. A setting
-        `progress` is called here, not in the child.
+        Called as ``function(source, **settings)``; its result is pickled. A setting `progress` is
+        called in this process, not in the child.
     source : path or sequence of paths
-        Named in the message, should the child crash.
+        Named in the message if the child crashes.
 
     Raises
     ------
     FileUnreadableError
-        If the child crashed, or was killed, or the function failed over something that no reader
-        foresaw, or a source has a name that cannot be.
+        If the child crashed or was killed, the function failed with an unexpected error, or a
+        source has an impossible name.
     No2srError
-        What the function raised, with its traceback as a note.
+        The error of the function, with its traceback as a note.
 
     Warns
     -----
     Warning
-        Whatever the function warned of.
+        The warnings of the function.
     """
     ctx = click.get_current_context()
     _check_names(source)
@@ -84,7 +83,7 @@ def guarded(
         try:
             return function(source, *args, **settings)
         except Exception as error:
-            raise _expected(error, source) from error
+            raise _as_read_error(error, source) from error
     if _FORKS:
         _preload()
     progress: Any = settings.pop("progress", None)
@@ -97,20 +96,20 @@ def guarded(
             if kind == "step":
                 progress(*content)
                 continue
-            _repeat(content["warnings"])
+            _repeat_warnings(content["warnings"])
             if kind == "failure":
-                raise _expected(content["error"], source)
+                raise _as_read_error(content["error"], source)
             result: Result = content["result"]
             return result
     except EOFError:
-        _complain(child, source)
+        _explain_silence(child, source)
     finally:
         receiver.close()
-        _end(child)
+        _end_child(child)
 
 
 def _preload() -> None:
-    """Import what the child and, afterwards, its parent need: once is enough."""
+    """Import what both the child and its parent need, once."""
     import no2sr.readers.opening.grids  # noqa: F401
 
 
@@ -124,10 +123,10 @@ def _start_child(
     receiver, sender = context.Pipe(duplex=False)
     how = {"reports": reports, "quiet": quiet}
     child = context.Process(target=_answer, args=(sender, work, source), kwargs=how)
-    # What the collector looks at in the child is copied for it, page by page.
+    # Otherwise the garbage collector in the child would copy the pages that it visits.
     gc.freeze()
     with warnings.catch_warnings():
-        # Python warns of threads that the child might wait for; they are idle ones of libraries
+        # Python warns of threads that the child might wait for. They are idle threads of libraries
         # that reading does not use.
         warnings.simplefilter("ignore", DeprecationWarning)
         child.start()
@@ -139,15 +138,17 @@ def _answer(
     sender: Connection, work: Callable[..., Any], source: Any, *, reports: bool, quiet: bool
 ) -> None:
     """Do the work of the child."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, too, and ends us
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # the parent is interrupted too, and ends the child
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _crash_cleanly(quiet=quiet)
-    if "dask" in sys.modules:  # the threads of a pool that the parent has are not here
+    _silence_crashes(quiet=quiet)
+    if "dask" in sys.modules:  # the threads of the parent's pool do not exist here
         sys.modules["dask"].config.set(scheduler="synchronous")
     if reports:
 
         def report(*step: int) -> None:
-            limit(allowed)  # one file may have taken its time; the next has its own
+            limit(allowed)  # every file has its own limit
             sender.send(("step", step))
 
         work = partial(work, progress=report)
@@ -158,40 +159,39 @@ def _answer(
                 try_to_open(source)
             limit(allowed := reading_time(source))
             kind, content = "result", {"result": work()}
-        except BaseException as error:  # noqa: BLE001 - it is raised again, in the parent
-            kind, content = "failure", {"error": _portable(error)}
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the parent
+            kind, content = "failure", {"error": _make_portable(error)}
     content["warnings"] = [(str(w.message), w.category, w.filename, w.lineno) for w in caught]
     sender.send((kind, content))
 
 
-def _portable(error: BaseException) -> BaseException:
-    """Return an error that survives pickling, with its traceback as a note."""
+def _make_portable(error: BaseException) -> BaseException:
+    """Make an error that survives pickling, with its traceback as a note."""
     note = "".join(traceback.format_exception(error))
     error.__cause__ = error.__context__ = error.__traceback__ = None
     try:
         copied: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
-    except Exception:  # noqa: BLE001 - constructors of other packages raise what they like
+    except Exception:  # noqa: BLE001 - constructors may raise anything
         copied = RuntimeError(f"{type(error).__name__}: {error}")
     copied.add_note(note)
     return copied
 
 
-def _expected(error: Exception, source: Any) -> Exception:
-    """Return an error that the command line reports in one line."""
+def _as_read_error(error: Exception, source: Any) -> Exception:
+    """Convert an error to one that the command line reports in one line."""
     if isinstance(error, No2srError | KeyboardInterrupt):
         return error
-    told = FileUnreadableError(
-        f"{_name(source)} holds something that its reader did not foresee "
-        f"({type(error).__name__}: {error}), expected a sound file; if it is sound, report this "
-        "with what --debug shows"
+    converted = FileUnreadableError(
+        f"{_name(source)} caused an unexpected error in its reader ({type(error).__name__}: "
+        f"{error}); if the file is sound, please report this with the output of --debug"
     )
     for note in getattr(error, "__notes__", ()):
-        told.add_note(note)
-    return told
+        converted.add_note(note)
+    return converted
 
 
 def _name(source: Any) -> str:
-    """Name what was read."""
+    """Return the names of the sources for a message."""
     return ", ".join(map(str, _paths(source)[:3]))
 
 
@@ -205,8 +205,8 @@ def _paths(source: Any) -> tuple[Path, ...]:
     return tuple(source) if isinstance(source, tuple | list) else (source,)
 
 
-def _crash_cleanly(*, quiet: bool) -> None:
-    """Let a crash write no image of the memory to the disk, and libraries write no last words."""
+def _silence_crashes(*, quiet: bool) -> None:
+    """Make a crash write no core file, and libraries no messages."""
     if _FORKS:
         import resource
 
@@ -217,37 +217,37 @@ def _crash_cleanly(*, quiet: bool) -> None:
             os.dup2(nowhere.fileno(), 2)
 
 
-def _repeat(caught: list[tuple[str, type[Warning], str, int]]) -> None:
-    """Warn again, here, where the filters of the caller hold."""
+def _repeat_warnings(caught: list[tuple[str, type[Warning], str, int]]) -> None:
+    """Repeat the warnings in this process, where the filters of the caller apply."""
     for text, category, filename, line in caught:
         warnings.warn_explicit(category(text), category, filename, line)
 
 
-def _end(child: BaseProcess) -> None:
-    """Let nothing be left of a child, nor of what it had unpacked."""
+def _end_child(child: BaseProcess) -> None:
+    """End a child and remove the files that it unpacked."""
     child.kill()
     child.join()
     for left in Path(gettempdir()).glob(f"no2sr-{child.pid}-*"):
         rmtree(left, ignore_errors=True)
 
 
-def _complain(child: BaseProcess, source: Any) -> NoReturn:
-    """Say what became of a child that did not answer."""
+def _explain_silence(child: BaseProcess, source: Any) -> NoReturn:
+    """Explain why a child did not answer."""
     child.join()
     name = _name(source)
     code = child.exitcode or 0
     cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
     if cause == "SIGXCPU":
         raise FileUnreadableError(
-            f"{name} kept the library that reads it busy without end, expected a sound file; it is "
-            "damaged or made to do harm: fetch it again, from its origin"
+            f"{name} kept the library that reads it busy without end: the file is damaged or "
+            "malicious; download it again from its source"
         )
     if cause == "SIGKILL":
         raise FileUnreadableError(
-            f"reading {name} was stopped from outside ({cause}), probably for want of memory, "
-            "expected room for its values; choose a smaller region"
+            f"reading {name} was stopped by the system ({cause}), probably because it ran out of "
+            "memory; choose a smaller region"
         )
     raise FileUnreadableError(
-        f"{name} crashed the library that reads it ({cause}), expected a sound file; it is damaged "
-        "or made to do harm: fetch it again, from its origin"
+        f"{name} crashed the library that reads it ({cause}): the file is damaged or malicious; "
+        "download it again from its source"
     )

@@ -1,4 +1,4 @@
-"""``no2sr info``: what a file holds, how it would be read, and what would be made of it."""
+"""``no2sr info``: the contents of a file, how no2sr reads it, and what downscale makes of it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ _SHOWN = 12  # variables in the table; level 2 files have two hundred
 def command(
     ctx: click.Context, /, paths: tuple[Path, ...], *, reading: Reading, as_json: bool
 ) -> None:
-    """Say what each FILE holds, how it would be read, and what downscale would make of it.
+    """Show what each FILE holds, how no2sr reads it, and what downscale would make of it.
 
-    FILE may be a folder, or a quoted pattern: then of the product and the number of its files, and
-    of the first one that is not empty. The exit code is 1, and the reason on stderr, where one
-    cannot be read as NO2. With --json one FILE gives an object, several give a list of them.
+    FILE may also be a folder or a quoted pattern. The product and the number of files are then
+    shown, and the contents of the first file that is not empty. If a file cannot be read as NO2,
+    the exit code is 1 and the reason is printed on stderr. With --json, one FILE gives an object,
+    several give a list.
 
     \b
     Examples:
@@ -80,7 +81,7 @@ def command(
 
 
 def _plan(facts: dict[str, Any]) -> dict[str, Any] | None:
-    """Work out what ``no2sr downscale`` would make of the file with its default settings."""
+    """Compute what ``no2sr downscale`` would make of the file with its default settings."""
     from no2sr.downscaling.pipeline import LEAST_CELLS
 
     if facts["problem"]:
@@ -89,7 +90,7 @@ def _plan(facts: dict[str, Any]) -> dict[str, Any] | None:
     if grid is None:
         return None
     (ny, nx), (dx, dy) = grid
-    small = f"too small: {ny} x {nx} cells, expected {LEAST_CELLS} along each axis"
+    small = f"too small: {ny} x {nx} cells, of at least {LEAST_CELLS} along each axis"
     return {
         "scale": options.SCALE,
         "model": options.MODEL,
@@ -123,19 +124,19 @@ def _missing_weights() -> str | None:
 
 
 def _mixed(all_facts: list[dict[str, Any]]) -> str:
-    """Say so if the files were made by processors whose columns differ."""
+    """Return a warning if the files come from processors whose columns differ."""
     versions = {str(facts["processor_version"] or "") for facts in all_facts} - {""}
     series = sorted({".".join(version.split(".")[:2]) for version in versions})
     if len(series) < 2:
         return ""
     return (
-        f"the files come from processor versions {', '.join(series)}, expected one: their columns "
-        "differ systematically; use a reprocessed collection"
+        f"the files come from processor versions {', '.join(series)}, whose columns differ "
+        "systematically; use a reprocessed collection"
     )
 
 
 def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """Word the facts that are known; the problem goes to stderr instead."""
+    """Return the rows of the table of known facts; a problem goes to stderr instead."""
     rows = {
         "file": facts["file"],
         "files": _files(facts),
@@ -166,11 +167,13 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _files(facts: dict[str, Any]) -> str:
-    """Say how many files a folder or pattern stands for, and of which one the rest is true."""
+    """Describe the files of a folder or pattern, and the one that the other rows describe."""
     if (facts["files"] or 1) == 1:
         return ""
     first = facts["first"]
-    return f"{facts['files']}, read as one" + (f"; the rest is of {first}" if first else "")
+    return f"{facts['files']}, read as one" + (
+        f"; the other rows describe {first}" if first else ""
+    )
 
 
 def _known(text: str, facts: dict[str, Any], name: str) -> str:
@@ -182,7 +185,7 @@ def _numbers(values: list[float] | None, joint: str, digits: int = 7) -> str:
 
 
 def _resolution(facts: dict[str, Any]) -> str:
-    """Say what is resolved, and how that is known where it is not what the spacing says."""
+    """Describe the effective resolution, and how it was found if it is not the spacing."""
     if facts["effective_resolution"] is None:
         return ""
     there, trace = _numbers(facts["effective_resolution"], " x ", 3), facts["oversampling"]
@@ -222,7 +225,7 @@ def _noise(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _downscale(plan: dict[str, Any] | None, facts: dict[str, Any]) -> str:
-    """Say what would be made by default, and what would be wrong with it."""
+    """Describe what downscale would make by default, and any problem with it."""
     if plan is None:
         return ""
     if plan["problem"]:
@@ -235,14 +238,14 @@ def _downscale(plan: dict[str, Any] | None, facts: dict[str, Any]) -> str:
     if facts["oversampling"]:
         factor = facts["oversampling"]["factor"]
         text += (
-            f"\nbut sharper in name only: add --coarsen-to-native to average {factor} x {factor} "
+            f"\nbut not really sharper: add --coarsen-to-native to average {factor} x {factor} "
             "cells first"
         )
     return text
 
 
 def _variables(variables: list[dict[str, Any]]) -> Iterator[str]:
-    """Word the variables, those that speak of NO2 first where there are many."""
+    """Describe the variables; if there are many, those that mention NO2 first."""
     from no2sr.core.columns import mentions_no2
 
     if len(variables) > _SHOWN:

@@ -1,4 +1,4 @@
-"""What ``no2sr downscale`` is to do: which files are read together, and where the result goes."""
+"""The jobs of ``no2sr downscale``: which files are read together, and where the result goes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Files that are read together, and the file made of them."""
+    """Files that are read together, and the file made from them."""
 
     sources: tuple[Path, ...]
     out: Path
 
 
 def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = None) -> list[Job]:
-    """Decide what is read together and where it goes.
+    """Decide which files are read together and where the result goes.
 
     Where the output is a folder, each file is worked on alone: those of folders and patterns, too.
 
@@ -49,7 +49,7 @@ def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = N
     click.UsageError
         If two outputs would have the same name, or an output or the log is also an input.
     WriteError
-        If the output has a name that cannot be.
+        If the output has an impossible name.
     """
     target = Path(out)
     check_name(target, WriteError)
@@ -60,7 +60,7 @@ def plan(inputs: tuple[Path, ...], out: str, *, scale: int, log: Path | None = N
     else:
         jobs = [Job(sources=inputs, out=target)]
     outs = [job.out.resolve() for job in jobs]
-    taken = {Path(os.path.realpath(path)) for path in inputs}  # takes loops of links as they are
+    taken = {Path(os.path.realpath(path)) for path in inputs}  # accepts loops of links
     for number, path in enumerate(outs):
         if path in taken or path in outs[:number]:
             also = "an input" if path in taken else "the output of another input"
@@ -87,20 +87,20 @@ def _fine_name(group: tuple[Path, ...], scale: int) -> str:
 
 
 def is_folder(out: str) -> bool:
-    """Tell whether each input is to have an output of its own, in this folder."""
-    # A Zarr store is a folder, too, but one that is an output.
+    """Tell whether each input gets its own output in this folder."""
+    # A Zarr store is also a folder, but it is an output.
     return out.endswith("/") or (Path(out).is_dir() and Path(out).suffix != ".zarr")
 
 
 def check_out(out: Path, *, overwrite: bool) -> None:
-    """Refuse, before the long work, an output that could not be written after it.
+    """Refuse, before the long work, an output that could not be written.
 
     Raises
     ------
     SettingsError
         If no writer knows the suffix.
     OutputExistsError
-        If it is there and may not be replaced.
+        If it exists and may not be replaced.
     WriteError
         As for `check_folder`.
     """
@@ -111,20 +111,18 @@ def check_out(out: Path, *, overwrite: bool) -> None:
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
-    """Refuse a name that is taken, or in a folder that cannot be written to.
+    """Refuse a name that is taken, or whose folder is not writable.
 
     Raises
     ------
     OutputExistsError
-        If it is there and may not be replaced.
+        If it exists and may not be replaced.
     WriteError
-        If its folder cannot be written to, or the name cannot be.
+        If its folder is not writable, or the name is impossible.
     """
     check_name(out, WriteError)
     if out.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{out} exists already, expected a free name; choose another, or pass --overwrite"
-        )
+        raise OutputExistsError(f"{out} already exists; choose another name, or pass --overwrite")
     check_folder(out)
 
 
@@ -134,7 +132,7 @@ def check_no_input(outs: Iterable[Path], inputs: Iterable[Path]) -> None:
     Raises
     ------
     click.UsageError
-        If that is so.
+        If it is.
     """
     taken = {os.path.realpath(path) for path in inputs}
     for out in outs:
@@ -143,26 +141,25 @@ def check_no_input(outs: Iterable[Path], inputs: Iterable[Path]) -> None:
 
 
 def check_folder(out: Path) -> None:
-    """Refuse an output whose folder cannot be written to, or made.
+    """Refuse an output whose folder is not writable and cannot be made.
 
     Raises
     ------
     WriteError
-        If that is so.
+        If its folder is not writable.
     """
     there = next(path for path in out.absolute().parents if path.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         raise WriteError(
-            f"{there} is no folder that can be written to, expected one for {out.name}; "
-            "write elsewhere"
+            f"{there} is not a folder in which {out.name} can be written; write elsewhere"
         )
 
 
 def unit_to_write(image: xr.DataArray, out: Path, *, asked: str | None) -> str | None:
-    """Return the unit of an output: what was asked for, else what its readers read well.
+    """Return the unit of an output: the one asked for, or the usual one of its format.
 
-    GIS programs show a few decimals: 3e-05 mol m-2 is 0 in some, and 30 umol m-2 in all. Science
-    programs expect the SI unit of the product, which is that of the image.
+    GIS programs show few decimals: some show 3e-05 mol m-2 as 0, but all can show 30 umol m-2.
+    Scientific programs expect the SI unit of the product, which is that of the image.
     """
     from no2sr.core.units import is_column
 

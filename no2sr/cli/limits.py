@@ -1,4 +1,4 @@
-"""Limits to the computing of the guard's child: some files make their library go in circles."""
+"""Limits on the computing time of the guard's child: some files make their library loop forever."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["limit", "reading_time", "try_to_open", "unhurried"]
+__all__ = ["lift_limit", "limit", "reading_time", "try_to_open"]
 
-# Seconds of computing. To open a file takes some hundredths, however large it is; to read it takes
-# a second for 30 MB or more, and once some ten for compiling the kernel of swaths.
+# Seconds of computing. Opening a file of any size takes a few hundredths. Reading takes a second
+# per 30 MB or more, and once some ten seconds to compile the kernel for swaths.
 _OPENING, _READING, _READING_MB = 3, 120, 1
 
 
 def reading_time(source: Any) -> float:
-    """Return how many seconds of computing reading all the sources may take, at most."""
+    """Return the largest number of seconds of computing that reading all sources may take."""
     from no2sr.readers.opening.paths import found
 
     files = (file for path in found(source) for file in _inside(path))
@@ -36,12 +36,12 @@ def try_to_open(source: Any) -> None:
     for path in filter(Path.is_file, found(source)):
         if is_netcdf(path):
             limit(_OPENING)
-            with suppress(ReadError), opened(path):  # the error will be met again
+            with suppress(ReadError), opened(path):  # the error will occur again
                 pass
 
 
-def unhurried() -> None:
-    """Lift the limit in a child that has read its files and goes on to work of its own."""
+def lift_limit() -> None:
+    """Lift the limit in a child that has read its files and continues with other work."""
     from multiprocessing import parent_process
 
     if parent_process() is not None:
@@ -49,7 +49,7 @@ def unhurried() -> None:
 
 
 def limit(seconds: float) -> None:
-    """End this process when it has computed for so long from now on."""
+    """End this process after this much more computing time."""
     if sys.platform != "linux":
         return
     from resource import RLIM_INFINITY, RLIMIT_CPU, getrlimit, setrlimit

@@ -1,4 +1,4 @@
-"""What the command line says on stderr: one line an error, one line a warning, logs on request."""
+"""Messages on stderr: one line per error, one line per warning, and logs on request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _DEBUG = "no2sr.debug"
-# How the arguments of the Python functions are spelt here.
+# The options that correspond to arguments of the Python functions.
 _OPTIONS = {
     "bbox": "--bbox",
     "edges": "--edges",
@@ -44,7 +44,7 @@ _OPTIONS = {
     "unit": "--unit-in",
     "variable": "--variable",
 }
-# How libraries say it that raise something else than MemoryError, and the linker that loads them.
+# Messages of libraries, and of the linker, that do not raise MemoryError when memory runs out.
 _NO_MEMORY = re.compile(
     r"bad[ _]alloc|can't start new thread|cannot allocate memory|(failed|unable) to allocate"
     r"|failed to map segment from shared object",
@@ -54,7 +54,7 @@ _ARGUMENT = re.compile(rf"(?<!\()\b({'|'.join(_OPTIONS)})=(?:'([^']*)'|(-?\d[\d.
 
 
 def set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
-    """Note the flag ``--debug`` and, with it, send the package's logs to stderr."""
+    """Note the flag ``--debug``; if it is set, send the logs of the package to stderr."""
     ctx.meta[_DEBUG] = value
     if value:
         handler = logging.StreamHandler()
@@ -71,14 +71,14 @@ def wants_debug(ctx: click.Context) -> bool:
 
 
 def report(error: Exception, *, debug: bool, about: str = "") -> None:
-    """Print an error as one line, after its traceback if that was asked for.
+    """Print an error as one line, after its traceback if `debug` is set.
 
     Parameters
     ----------
     error : Exception
     debug : bool
     about : str
-        The file in question, should the message not name it.
+        The file, to be named if the message does not name it.
     """
     if debug:
         traceback.print_exception(error)
@@ -86,33 +86,30 @@ def report(error: Exception, *, debug: bool, about: str = "") -> None:
 
 
 def foreign(error: Exception, name: str) -> No2srError:
-    """Return an error that no part of the package raised on purpose as one that can be told.
+    """Convert an error that the package did not raise on purpose to one that can be reported.
 
     Parameters
     ----------
     error : Exception
         Becomes the cause.
     name : str
-        What was worked on.
+        The file or command that was being processed.
     """
     if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
-        text = (
-            f"memory ran out while working on {name}, expected room for its values; choose a "
-            "smaller region, or free memory"
-        )
+        text = f"memory ran out while processing {name}; choose a smaller region, or free memory"
     else:
         text = (
-            f"{type(error).__name__} while working on {name} ({error}), expected no such thing: a "
-            "fault of no2sr; please report it with what --debug shows"
+            f"{type(error).__name__} while processing {name} ({error}). This is a bug in no2sr; "
+            "please report it with the output of --debug"
         )
-    told = No2srError(text)
-    told.__cause__ = error
-    return told
+    converted = No2srError(text)
+    converted.__cause__ = error
+    return converted
 
 
 @contextmanager
 def keeping_warnings(about: str) -> Iterator[list[str]]:
-    """Keep the warnings of the block besides showing them, also those shown before.
+    """Show the warnings of the block and keep them, also those that were shown before.
 
     Parameters
     ----------
@@ -122,7 +119,7 @@ def keeping_warnings(about: str) -> Iterator[list[str]]:
     Yields
     ------
     list of str
-        What was warned of.
+        The messages.
     """
     kept: list[str] = []
     show = warnings.showwarning
@@ -144,16 +141,16 @@ def _about(name: str, text: str) -> str:
 
 
 def start_backend(*models: Any, engine: str = "") -> None:
-    """Start Keras quietly if it is going to be started: its libraries print when they are imported.
+    """Start Keras quietly if it will be needed; its libraries print when they are imported.
 
-    Files are to be read before: a child forked from its threads may wait for ever.
+    Read files first: a child that is forked after Keras has started its threads may hang.
 
     Parameters
     ----------
     *models : Model or str or None
-        Those that will be run. Only weights of other programs, which are single files, need Keras.
+        The models to run. Only weights of other programs, which are single files, need Keras.
     engine : str
-        What will run them.
+        Library that will run them.
     """
     foreign_weights = any(
         Path(model).is_file() if isinstance(model, str) else model is not None and not model.folder
@@ -167,7 +164,7 @@ def start_backend(*models: Any, engine: str = "") -> None:
 
 @contextmanager
 def one_line_messages(ctx: click.Context) -> Iterator[None]:
-    """Show warnings of no2sr as one line each, and those of other packages only to who debugs."""
+    """Show each warning of no2sr on one line, and those of other packages only with ``--debug``."""
 
     def show(  # noqa: PLR0917 - the signature of warnings.showwarning
         message: Warning | str,
@@ -183,7 +180,7 @@ def one_line_messages(ctx: click.Context) -> Iterator[None]:
             text = warnings.formatwarning(message, category, filename, lineno, line)
             click.echo(text, err=True, nl=False)
 
-    # Without a handler, Python prints what libraries log about a broken file beside our line.
+    # Without a handler, Python prints what libraries log about a broken file.
     if not logging.getLogger().handlers:
         logging.getLogger().addHandler(logging.NullHandler())
     with warnings.catch_warnings():
@@ -193,7 +190,7 @@ def one_line_messages(ctx: click.Context) -> Iterator[None]:
 
 
 def spoken(message: object) -> str:
-    """Put a message on one line, its advice in the words of the command line."""
+    """Put a message on one line, and replace Python arguments by command-line options."""
     text = _ARGUMENT.sub(
         lambda match: " ".join(filter(None, (_OPTIONS[match[1]], match[2] or match[3]))),
         str(message),

@@ -1,4 +1,4 @@
-"""``no2sr models``: the shipped networks with figures on data that they were not trained on."""
+"""``no2sr models``: the shipped networks and their accuracy on data outside their training."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _STEP_HEAD = ("noise step", "weights", "inputs", "RMSE / bicubic")
 @click.command("models")
 @options.debug
 def command() -> None:
-    """List the shipped networks with the figures on their cards.
+    """List the shipped networks with the accuracy stated on their cards.
 
     A ratio of root mean square errors below 1 is better than bicubic interpolation. no2sr enhance
-    uses the networks for pictures (luminance). The networks of the noise step, if they are shipped,
-    follow in a table of their own.
+    uses the networks for pictures (luminance). The networks of the noise step follow in a second
+    table.
 
     \b
     Example:
@@ -44,9 +44,9 @@ def command() -> None:
 
 
 def _echo_references(cards: list[ModelCard]) -> None:
-    """Say which data the figures come from."""
+    """Print the data sets on which the accuracy was measured."""
     for reference in sorted({str(card.metrics.get("reference", "")) for card in cards} - {""}):
-        click.echo(f"  figures from {reference}")
+        click.echo(f"  measured on {reference}")
 
 
 def _step_row(card: ModelCard) -> tuple[str, ...]:

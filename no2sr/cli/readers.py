@@ -1,4 +1,4 @@
-"""``no2sr readers``: which products are read."""
+"""``no2sr readers``: the products that no2sr reads."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["command"]
 @click.command("readers")
 @options.debug
 def command() -> None:
-    """List the readers in the order they are asked, with the product that each reads.
+    """List the readers in the order in which they are tried, with the product that each reads.
 
-    The structure of a file decides which of them is responsible, never its name.
+    The structure of a file decides which reader is used, never its name.
 
     \b
     Example:
@@ -27,10 +27,10 @@ def command() -> None:
 
 
 def _product(name: str) -> str:
-    """Return what a reader reads, or why a plug-in is of no use."""
+    """Return the product of a reader, or the reason why a plug-in cannot be loaded."""
     from no2sr.readers.registry import load_reader
 
     try:
         return load_reader(name).product
     except (ImportError, AttributeError) as error:
-        return f"cannot be loaded ({error}); mend or remove the package that brings it"
+        return f"cannot be loaded ({error}); repair or remove the package that provides it"

@@ -199,11 +199,11 @@ def _lifting(
     progress: Callable[[int, int], None] | None,
 ) -> Callable[[int, int], None]:
     """Lift the limit to the computing of the process once all files are read."""
-    from no2sr.cli.limits import unhurried
+    from no2sr.cli.limits import lift_limit
 
     def step(done: int, total: int) -> None:
         if done == total:
-            unhurried()
+            lift_limit()
         if progress is not None:
             progress(done, total)
 

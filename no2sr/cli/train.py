@@ -1,4 +1,7 @@
-"""``no2sr train``: train a network on fine grids or on pictures."""
+"""``no2sr train``: train a network on fine grids or on pictures.
+
+The module is long because it lists the settings of training with their help texts.
+"""
 
 from __future__ import annotations
 

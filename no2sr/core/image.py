@@ -41,9 +41,9 @@ COLUMN_ATTRS: Mapping[str, str] = {
 }
 # An axis counts as regular when every centre lies within this share of a cell of its place:
 # float32 axes of 0.01 degree grids reach 1e-3 (FORMATS: GDAL reads them 2e-9 off a cell). Where
-# float32 cannot hold a place that well, what it resolves there is the limit.
+# float32 cannot store a place that well, its resolution there is the limit.
 AXIS_TOLERANCE = 1e-2
-# Coordinates that are rounded by more than this share of a cell no longer tell the cells apart.
+# Coordinates that are rounded by more than this share of a cell no longer distinguish the cells.
 ROUNDING_LIMIT = 0.25
 # Sizes of cells, in degrees or metres. Anything beyond comes from a damaged file, and overflows.
 SMALLEST_STEP, LARGEST_STEP = 1e-12, 1e12
@@ -170,7 +170,7 @@ def _fit(values: NDArray[np.float64], *, exact: bool) -> tuple[float, float]:
 
 
 def _resolved(values: NDArray[np.float64]) -> float:
-    """Return what float32 resolves at the largest of values stored so; 0 for any others."""
+    """Return the resolution of float32 at the largest value; 0 for values in another type."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
     stored = np.isfinite(values).all() and np.array_equal(single, values)
@@ -178,7 +178,7 @@ def _resolved(values: NDArray[np.float64]) -> float:
 
 
 def _rounding(resolved: float, step: float) -> float:
-    """Return how far rounding may have moved a centre; 0 where it hides the cells themselves."""
+    """Return how far rounding may have moved a centre; 0 if rounding hides the cells."""
     return resolved if resolved <= ROUNDING_LIMIT * abs(step) else 0.0
 
 

@@ -1,1 +1,1 @@
-"""Simulated landscapes, scenes and orbits, and the degrading of fine images."""
+"""Simulated landscapes, scenes and orbits, and the degradation of fine images."""

@@ -1,7 +1,7 @@
-"""Degrade a fine image into what a coarser sensor would have seen (Wald's protocol).
+"""Degrade a fine image to what a coarser sensor would have seen (Wald's protocol).
 
-A coarse value is the area-weighted mean of the fine cells it covers, because that is what a column
-in a satellite pixel is. With `psf` the sensor's blur beyond the pixel is applied first.
+A coarse value is the area-weighted mean of the fine cells that it covers, as is a column in a
+satellite pixel. With `psf`, the blur of the sensor beyond the pixel is applied first.
 
 References
 ----------
@@ -28,7 +28,7 @@ Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 
 __all__ = ["degrade"]
 
-# Of a block partly unseen the true mean is unknown: it would be no reference for anything.
+# The true mean of a block with gaps is unknown, so it cannot serve as a reference.
 LEAST_VALID = 1.0
 
 
@@ -42,14 +42,14 @@ def degrade(scene: Grid, scale: int, *, psf: tuple[float, float] | None = None) 
     scale : int
     psf : (float, float), optional
         The sensor's modulation transfer at the Nyquist frequency of the coarse grid along y and x,
-        each in (0, 1); a Gaussian blur with these values comes before the mean. For TROPOMI's band
-        4 (0.74, 0.44) along and across track.
+        each in (0, 1). A Gaussian blur with these values is applied before the mean. For band 4 of
+        TROPOMI it is (0.74, 0.44) along and across track.
 
     Returns
     -------
     Same type as `scene`
-        Area-weighted block means of the column, without its companions; a gap where any cell of the
-        block is one.
+        Area-weighted block means of the column, without its companions. A block with a gap in it is
+        a gap.
 
     Raises
     ------
@@ -71,12 +71,12 @@ def _sigma(transfer: float, scale: int) -> float:
     exp(-2 (pi sigma f)^2) = transfer at f = 1 / (2 scale).
     """
     if not 0 < transfer < 1:
-        raise SettingsError(f"psf holds {transfer}, expected a transfer between 0 and 1")
+        raise SettingsError(f"psf holds {transfer}; give a transfer between 0 and 1")
     return scale * math.sqrt(-2 * math.log(transfer)) / math.pi
 
 
 def _blur(values: np.ndarray, sigmas: list[float]) -> np.ndarray:
-    """Blur the last two axes, gaps left out and kept."""
+    """Blur the last two axes; gaps do not count, and stay gaps."""
     widths = [0.0] * (values.ndim - 2) + sigmas
     valid = np.isfinite(values)
     known = gaussian_filter(np.where(valid, values, 0).astype(np.float64), widths, mode="nearest")

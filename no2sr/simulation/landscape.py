@@ -1,10 +1,10 @@
 """A simulated NO2 column as a function of position.
 
-A `Landscape` is a background with large-scale structure and a list of sources, each an emission
-that one wind carries away while it decays and spreads. It is evaluated at points, so that the same
-truth can be had at any spacing and averaged over any pixel: `no2sr.simulation.scenes` does so over
-grid cells, `no2sr.simulation.orbit` over the quadrilaterals of a swath. There is no topography, no
-chemistry and no time: it is made to look like NO2 to a method, not to predict it.
+A `Landscape` is a background with large-scale structure and a list of sources. Each source is an
+emission that one wind carries away while it decays and spreads. It is evaluated at points, so that
+the same truth exists at any spacing and can be averaged over any pixel: `no2sr.simulation.scenes`
+does so over grid cells, `no2sr.simulation.orbit` over the quadrilaterals of a swath. There is no
+topography, chemistry or time: it looks like NO2 to a method, but does not predict NO2.
 
 References
 ----------
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = ["Landscape"]
 
-# Beyond 5 widths a Gaussian is below 4e-6 of its peak; after 10 decay lengths a plume is below 5e-5
-# of its start and spread over a far wider section: both far below any instrument's noise.
+# Beyond 5 widths a Gaussian is below 4e-6 of its peak. After 10 decay lengths a plume is below 5e-5
+# of its start and much wider. Both are far below the noise of any instrument.
 WIDTHS, LENGTHS = 5.0, 10.0
 CHUNK = 1 << 15  # points at a time: the working arrays stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Landscape:
-    """All that a simulated truth depends on; called with positions it gives the column there.
+    """A simulated truth; called with positions, it returns the column there.
 
     Attributes
     ----------
     origin : (float, float)
-        Longitude and latitude, degrees, from which phases count.
+        Longitude and latitude, degrees, at which phases are zero.
     background : float
         Column where the waves cancel, mol m-2. Rural continents have 1e-5..4e-5.
     waves : array, (n, 4)
@@ -56,9 +56,9 @@ class Landscape:
     wind : (float, float)
         Eastward and northward, m s-1; not both zero.
     lifetime : float
-        Seconds until 1/e is left; 2 to 6 hours by day.
+        Seconds until 1/e remains; 2 to 6 hours by day.
     diffusivity : float
-        Across the wind, m2 s-1: the variance of a plume grows by ``2 * diffusivity`` a second.
+        Across the wind, m2 s-1: the variance of a plume grows by ``2 * diffusivity`` per second.
     meander : (float, float)
         Amplitude and wavelength, km, of the plumes' swing across the wind.
     """
@@ -79,7 +79,7 @@ class Landscape:
 
     @property
     def length(self) -> float:
-        """The way, km, that air travels in one lifetime."""
+        """The distance, km, that air travels in one lifetime."""
         return self.speed * self.lifetime / 1e3
 
     @property
@@ -98,7 +98,7 @@ class Landscape:
         Returns
         -------
         array, mol m-2
-            float32 if both are (faster, positions good to about a metre), else float64.
+            float32 if both are (faster; positions are good to about a metre), otherwise float64.
         """
         lon, lat = np.broadcast_arrays(np.asarray(longitude), np.asarray(latitude))
         values = np.empty(lon.shape, np.result_type(lon, lat, np.float32))
@@ -119,8 +119,8 @@ def _columns(
         k_east, k_north = (KM_PER_DEGREE * component for component in k)
         exponent += amplitude * np.sin(k_east * east + k_north * north + phase)
     total = landscape.background * np.exp(exponent)
-    # x = R cos(latitude) longitude, y = R latitude: the sinusoidal projection keeps areas, and a
-    # plume therefore its mass.
+    # x = R cos(latitude) longitude, y = R latitude: the sinusoidal projection keeps areas, and so
+    # the mass of a plume.
     shrink = KM_PER_DEGREE * np.cos(np.deg2rad(north + lat0))
     u, v = (component / landscape.speed for component in landscape.wind)
     for lon, lat, emission, width in _within_reach(landscape, north):
@@ -138,14 +138,14 @@ def _columns(
 
 
 def _extent(landscape: Landscape, width: float) -> tuple[float, float]:
-    """Return how far, km, a plume reaches along the wind and to either side of it."""
+    """Return the reach of a plume, km, along the wind and to either side of it."""
     far = LENGTHS * landscape.length + WIDTHS * width
     side = WIDTHS * math.sqrt(width**2 + landscape.growth * far) + 2 * landscape.meander[0]
     return far, side
 
 
 def _within_reach(landscape: Landscape, north: NDArray[np.floating]) -> Iterator[list[float]]:
-    """Yield the sources that are not too far north or south of all the points to matter."""
+    """Yield the sources whose plumes may reach the latitudes of the points."""
     low, high = north.min() + landscape.origin[1], north.max() + landscape.origin[1]
     for source in landscape.sources.tolist():
         _, lat, _, width = source
@@ -164,13 +164,13 @@ def _plume(
 ) -> NDArray[np.floating]:
     """Return a plume of integral 1, in km-2, at points given along and across the wind.
 
-    With s the width and L the way of one lifetime it is the product of
+    With the width s and the distance L of one lifetime it is the product of
 
         exp(-a^2 / 2 s^2) erfcx((s / L - a / s) / sqrt 2) / 2 L      along the wind (a)
         exp(-c^2 / 2 v) / sqrt(2 pi v),  v = s^2 + 2 K a / speed     across it (c)
 
-    The swing shifts c by a function of a alone: that is a shear, and keeps areas. It is a wave that
-    stands in space; `start` is where along it, in km, the source sits.
+    The meander shifts c by a function of a alone, a shear, which keeps areas. It is a standing
+    wave; `start` is the place of the source along it, in km.
     """
     length = landscape.length
     swing, k = landscape.meander[0], 2 * math.pi / landscape.meander[1]
@@ -179,7 +179,7 @@ def _plume(
     variance = width**2 + landscape.growth * downwind
     z = (width / length - along / width) / math.sqrt(2)
     gauss = _exp(-(along**2) / (2 * width**2)) * erfcx(np.abs(z))
-    # erfcx overflows far downwind, where erfcx(z) = 2 exp(z^2) - erfcx(-z) says the same.
+    # erfcx overflows far downwind, so erfcx(z) = 2 exp(z^2) - erfcx(-z) is used there.
     decay = 2 * _exp(np.minimum(width**2 / (2 * length**2) - along / length, 0))
     ahead = np.where(z < 0, decay - gauss, gauss) / (2 * length)
     beside = _exp(-(centred**2) / (2 * variance)) / np.sqrt(2 * math.pi * variance)
@@ -188,6 +188,6 @@ def _plume(
 
 
 def _exp(exponent: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Exponential held at 4e-18: float32 numbers below 1e-38 are many times slower to work with."""
+    """Return the exponential, at least 4e-18: float32 below 1e-38 is many times slower."""
     value: NDArray[np.floating] = np.exp(np.maximum(exponent, -40))
     return value

@@ -1,15 +1,15 @@
-"""Simulated swaths: the pixels of a TROPOMI-like orbit, and what they would see of a known truth.
+"""Simulated swaths: the pixels of a TROPOMI-like orbit, and their view of a known truth.
 
-`orbit_geometry` flies the satellite over a spherical Earth that turns below it; `pixel_means`
-averages a field, given as a function of position, exactly over the pixels; `swath` adds clouds, the
-precision of a retrieval and noise that matches it.
+`orbit_geometry` flies the satellite over a spherical, rotating Earth. `pixel_means` averages a
+field, given as a function of position, over the pixels. `swath` adds clouds, the precision of a
+retrieval and matching noise.
 
 References
 ----------
 S5P/TROPOMI, "Level-1b ATBD" (S5P-KNMI-L01B-0009) and product user manuals: 824 km mean altitude,
-98.7 degrees inclination, 101.5 minutes a revolution, ascending node at 13:30 local solar time,
-0.84 s a scanline, 450 ground pixels over some 2600 km; the detector bins pairs of columns, but not
-in the outermost 20 ground pixels of each side, which are half as wide.
+98.7 degrees inclination, 101.5 minutes per revolution, ascending node at 13:30 local solar time,
+0.84 s per scanline, 450 ground pixels over some 2600 km; the detector bins pairs of columns, except
+in the outermost 20 ground pixels on each side, which are half as wide.
 J. van Geffen et al., "S5P TROPOMI NO2 slant column retrieval", Atmos. Meas. Tech. 13 (2020)
 1315-1335: slant column uncertainty about 0.6e15 molecules cm-2, that is 1e-5 mol m-2.
 S5P/TROPOMI, "ATBD of the total and tropospheric NO2 data products" (S5P-KNMI-L2-0005-RP): error
@@ -41,39 +41,39 @@ __all__ = ["orbit_geometry", "pixel_means", "swath"]
 ALTITUDE = 824.0  # km
 INCLINATION = math.radians(98.7)
 REVOLUTION = 101.5 * 60  # s
-DAY = 86400.0  # s, of one turn of the Earth below an orbit that keeps pace with the sun
+DAY = 86400.0  # s, one rotation of the Earth below a sun-synchronous orbit
 SCANLINE = 0.84  # s
 NODE_HOUR_ANGLE = math.radians(22.5)  # 13:30 is 1.5 h after noon
 PIXEL_ANGLE = math.radians(0.25)  # of a binned ground pixel: 3.6 km at nadir
-UNBINNED = 20  # ground pixels of each side, half as wide
+UNBINNED = 20  # ground pixels on each side, half as wide
 # The swath is bowed: real scanlines are slanted by 11 degrees times the sine of the angle from
-# nadir, as on a cone that opens backwards (19 files over Delhi, met within 1 degree, 3 at the rim).
+# nadir, as on a cone that opens backwards (19 files over Delhi, within 1 degree, 3 at the rim).
 BOW = math.tan(math.radians(11))
 
 SLANT_PRECISION = 1e-5  # mol m-2
-AMF_ERROR = 0.1  # of the column: the part of the air mass factor's error that changes by pixel
+AMF_ERROR = 0.1  # of the column: the part of the air-mass factor error that differs between pixels
 SENSITIVITY = 0.55  # tropospheric over geometric air mass factor, NO2 near the ground, clear sky
 
 
 def orbit_geometry(
     centre: tuple[float, float], *, scanlines: int = 300, day_of_year: int = 15
 ) -> xr.Dataset:
-    """Lay out the ground pixels of a piece of an ascending orbit.
+    """Compute the ground pixels of a part of an ascending orbit.
 
     Parameters
     ----------
     centre : (longitude, latitude), degrees
-        Where the satellite passes overhead in the middle of the piece.
+        Where the satellite passes overhead in the middle of the part.
     scanlines : int
     day_of_year : int
-        Sets the height of the sun.
+        Sets the elevation of the sun.
 
     Returns
     -------
     Dataset, (scanline, ground_pixel=450[, corner=4])
         ``latitude``, ``longitude`` of the centres and ``latitude_bounds``, ``longitude_bounds`` of
         the corners, degrees: corner 0 is south-west, the others follow counter-clockwise.
-        Neighbours share their corners: the pixels cover the swath without a gap or overlap.
+        Neighbours share their corners, so the pixels cover the swath without gaps or overlaps.
         ``solar_zenith_angle``, ``viewing_zenith_angle`` (degree); ``time_offset`` (scanline), s,
         from the middle; the attribute ``utc_hour`` of the middle.
 
@@ -84,8 +84,8 @@ def orbit_geometry(
     """
     if not (abs(centre[1]) < 81 and scanlines > 0):
         raise SettingsError(
-            f"centre is {centre} with {scanlines} scanlines, expected a latitude within 81 degrees "
-            "and at least one scanline; choose another piece of the orbit"
+            f"centre is {centre} with {scanlines} scanlines; give a latitude within 81 degrees and "
+            "at least one scanline"
         )
     offset = (np.arange(scanlines + 1) - scanlines / 2) * SCANLINE
     edges = _viewing_angles()
@@ -137,16 +137,16 @@ def _argument(latitude: float) -> float:
 
 
 def _node_longitude(argument: float) -> float:
-    """Return the longitude, rad, from the ascending node on, were the Earth standing still."""
+    """Return the longitude, rad, from the ascending node, on an Earth that does not rotate."""
     return math.atan2(math.cos(INCLINATION) * math.sin(argument), math.cos(argument))
 
 
 def _directions(latitude: float, offset: Array, angle: Array) -> Array:
     """Return unit vectors (time, angle, 3) to the points seen; x to the node, z to the pole.
 
-    With s the satellite's direction and r the one to the right of its track, a point that appears
-    at angle t from nadir lies at s cos g + r sin g, g = zenith angle - t, and a little back along
-    the track (`BOW`). The satellite is steered in yaw: the track is that over the turning Earth.
+    With the direction s of the satellite and r to the right of its track, a point at angle t from
+    nadir lies at s cos g + r sin g, g = zenith angle - t, and a little back along the track
+    (`BOW`). The satellite is steered in yaw: the track is that over the rotating Earth.
     """
     u = _argument(latitude) + 2 * math.pi / REVOLUTION * offset
     cos_i, sin_i = math.cos(INCLINATION), math.sin(INCLINATION)
@@ -164,7 +164,7 @@ def _directions(latitude: float, offset: Array, angle: Array) -> Array:
 
 
 def _on_earth(points: Array, centre: tuple[float, float], offset: Array) -> tuple[Array, Array]:
-    """Return longitude and latitude, degrees, on the Earth that turns below."""
+    """Return longitude and latitude, degrees, on the rotating Earth."""
     inertial = np.degrees(np.arctan2(points[..., 1], points[..., 0]))
     start = math.degrees(_node_longitude(_argument(centre[1])))
     longitude = inertial - start + centre[0] - 360 / DAY * offset[:, None]
@@ -201,7 +201,7 @@ def pixel_means(geometry: xr.Dataset, field: Field, *, nodes: tuple[int, int] = 
         Takes longitude and latitude, degrees, of one shape and returns values.
     nodes : (int, int)
         Points of Gauss-Legendre quadrature along and across the track. The default averages a plume
-        of 3 km width (sigma) to 1e-4 of its peak, over the largest pixels (5.6 x 14 km) too.
+        of 3 km width (sigma) to 1e-4 of its peak, even over the largest pixels (5.6 x 14 km).
 
     Returns
     -------
@@ -213,7 +213,7 @@ def pixel_means(geometry: xr.Dataset, field: Field, *, nodes: tuple[int, int] = 
     first = corners[0, ..., :1]
     corners[0] = first + (corners[0] - first + 180) % 360 - 180
     means: Array = np.empty(corners.shape[1:3])
-    for top in range(0, means.shape[0], 25):  # compact blocks: most sources are out of reach
+    for top in range(0, means.shape[0], 25):  # in compact blocks most sources are out of reach
         for left in range(0, means.shape[1], 45):
             rows, columns = slice(top, top + 25), slice(left, left + 45)
             means[rows, columns] = _block_means(corners[:, rows, columns], field, nodes)
@@ -255,7 +255,7 @@ def swath(geometry: xr.Dataset, field: Field, *, seed: int = 0, cloudy: float = 
         The geometry and ``column``, ``precision``, ``true_column`` (mol m-2), ``qa_value`` (uint8,
         0..100), ``cloud_radiance_fraction``, ``air_mass_factor``. Noise is Gaussian, independent,
         of standard deviation ``precision``; ``column`` and ``precision`` are NaN where the
-        retrieval failed (0.2 %, qa 0) and nowhere else: screening by qa is left to the reader.
+        retrieval failed (0.2 %, qa 0) and nowhere else: the reader screens by qa.
     """
     rng = np.random.default_rng(seed)
     true = pixel_means(geometry, field)
@@ -283,7 +283,7 @@ def swath(geometry: xr.Dataset, field: Field, *, seed: int = 0, cloudy: float = 
 
 
 def _clouds(geometry: xr.Dataset, rng: Generator, *, cloudy: float) -> Array:
-    """Draw a cloud radiance fraction: 60 waves of 15 to 800 km, the longer the larger."""
+    """Draw a cloud radiance fraction: 60 waves of 15 to 800 km, larger if they are longer."""
     wavelengths = np.geomspace(15, 800, 60)
     directions, phases = rng.uniform(0, 2 * math.pi, (2, 60))
     latitude = geometry["latitude"].values

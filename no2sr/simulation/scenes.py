@@ -1,14 +1,14 @@
-"""Simulated images whose truth is known: north India, random regions, scenes to learn from.
+"""Simulated images with a known truth: north India, random regions, scenes for training.
 
 A `no2sr.simulation.landscape.Landscape` is the truth as a function of position. `northern_india`
 and `random_landscape` make one, `truth` averages it over the cells of any grid, `scene` is the
-quick form for training, `add_noise` makes an observation of either. Swaths are made in
-`no2sr.simulation.orbit`.
+quick form for training, and `add_noise` turns either into an observation.
+`no2sr.simulation.orbit` makes swaths.
 
-Sizes: lifetimes of 2 to 6 hours by day are like those fitted to megacities (S. Beirle et al.,
-Science 333 (2011) 1737-1739). Emissions are no inventory: they are set so that columns come out as
-TROPOMI and GEMS see them, 1e-5..4e-5 mol m-2 over the countryside and up to some 3e-4 over cities
-and power plants in winter.
+Lifetimes of 2 to 6 hours by day are like those fitted to megacities (S. Beirle et al., Science 333
+(2011) 1737-1739). Emissions are not an inventory: they are set so that columns are as TROPOMI and
+GEMS see them, 1e-5..4e-5 mol m-2 over the countryside and up to some 3e-4 over cities and power
+plants in winter.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["add_noise", "northern_india", "random_landscape", "scene", "truth"]
 
 # Longitude, latitude (degrees), emission (mol s-1 of NO2), width (km). The places are real, to 0.1
-# degree; the emissions are of the right size and no more than that.
+# degree; the emissions have only the right magnitude.
 # fmt: off
 _CITIES = (
     (77.22, 28.64, 17, 11), (77.07, 28.47, 6, 7), (77.38, 28.61, 7, 8), (77.32, 28.40, 4, 6),
@@ -56,7 +56,7 @@ _POWER_PLANTS = (
     (85.87, 23.78, 6, 4), (85.07, 21.10, 10, 4), (83.87, 21.75, 10, 5), (73.36, 22.88, 5, 3),
     (78.17, 22.11, 4, 3), (81.06, 23.31, 4, 3), (71.19, 30.07, 4, 3), (73.25, 30.67, 4, 3),
 )
-# The haze of small towns, traffic and fields that fills the plain from Lahore to Bengal.
+# The haze of small towns, traffic and fields over the plain from Lahore to Bengal.
 _HAZE = (
     (74.3, 31.2, 45, 95), (76.4, 29.7, 60, 95), (78.3, 28.0, 65, 95), (80.4, 26.8, 60, 95),
     (82.6, 26.0, 55, 95), (84.9, 25.7, 50, 95), (87.2, 24.6, 50, 95), (89.3, 23.6, 40, 95),
@@ -81,7 +81,7 @@ def northern_india() -> Landscape:
 
 
 def _small_towns(rng: Generator, count: int) -> NDArray[np.float64]:
-    """Draw towns of no name along the plain, from 73 E, 31.5 N to 89 E, 24 N."""
+    """Draw nameless towns along the plain, from 73 E, 31.5 N to 89 E, 24 N."""
     along, across = rng.uniform(0, 1, count), rng.normal(-0.5, 1.6, count)
     lon, lat = 73 + 16 * along, 31.5 - 7.5 * along + across
     emissions, widths = rng.lognormal(0, 0.5, count), rng.uniform(4, 10, count)
@@ -94,8 +94,8 @@ def random_landscape(bounds: tuple[float, float, float, float], *, seed: int) ->
     Parameters
     ----------
     bounds : (west, south, east, north), degrees
-        Where the sources lie, and a sixth more on every side, since plumes drift in. On the mean
-        there are 1.5 towns and 2 power plants, and as many again for every 10 square degrees.
+        Where the sources lie, and a sixth more on every side, because plumes drift in. On average
+        there are 1.5 towns and 2 power plants, and as many more for every 10 square degrees.
     seed : int
 
     Returns
@@ -133,7 +133,7 @@ def _places(
 
 
 def _town(rng: Generator, place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Draw a town: a core and suburbs strewn along an axis, so that it is no round blob."""
+    """Draw a town: a core, and suburbs scattered along an axis, so that it is not round."""
     parts = int(rng.integers(2, 6))
     core = rng.uniform(5, 16)
     axis, stretch = rng.uniform(0, math.pi), rng.uniform(1, 4)
@@ -147,7 +147,7 @@ def _town(rng: Generator, place: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _waves(rng: Generator, *, roughness: float) -> NDArray[np.float64]:
-    """Draw 10 waves of 40 to 1500 km, the longer the larger, whose sum has spread `roughness`."""
+    """Draw 10 waves of 40 to 1500 km, larger if longer; their sum has spread `roughness`."""
     wavelengths = np.geomspace(40, 1500, 10)
     amplitudes = wavelengths**0.7
     amplitudes *= roughness / math.sqrt((amplitudes**2).sum() / 2)  # a sine's variance is 1/2
@@ -216,12 +216,12 @@ def _described(image: xr.DataArray, step: str) -> xr.DataArray:
 def scene(
     shape: tuple[int, int], *, spacing: float = 0.05, scale: int = 1, seed: int = 0
 ) -> xr.DataArray:
-    """Make a quick random truth to learn from.
+    """Make a quick random truth for training.
 
     Parameters
     ----------
     shape : (int, int)
-        Rows and columns of the grid that a sensor would see.
+        Rows and columns of the grid of the sensor.
     spacing : float, degrees
         Cell size of that grid.
     scale : int
@@ -232,8 +232,9 @@ def scene(
     Returns
     -------
     DataArray, (scale * y, scale * x), mol m-2
-        Without noise. Cell means are taken by adding the variance of a square cell, side^2 / 12, to
-        that of every source: within some per cent of a peak, at one evaluation a cell.
+        Without noise. The variance of a square cell, side^2 / 12, is added to that of every source
+        instead of averaging over the cell: within a few per cent of a peak, at one evaluation per
+        cell.
     """
     fine = spacing / check_scale(scale)
     blank = _blank((shape[0] * scale, shape[1] * scale), fine)
@@ -247,7 +248,7 @@ def scene(
 
 @lru_cache(maxsize=8)
 def _blank(shape: tuple[int, int], spacing: float) -> xr.DataArray:
-    """Return an empty image south-east of 78 E, 30 N, where a degree east is 0.87 of one north."""
+    """Return an empty image south-east of 78 E, 30 N, where a degree east is 0.87 degree north."""
     left, top = round(78 / spacing), round(30 / spacing)
     bounds = (left, top - shape[0], left + shape[1], top)
     west, south, east, north = (edge * spacing for edge in bounds)
@@ -272,13 +273,12 @@ def add_noise(image: xr.DataArray, sigma: ArrayLike, seed: int) -> xr.DataArray:
     Raises
     ------
     SettingsError
-        If a sigma is negative or missing.
+        If `sigma` has negative or missing values.
     """
     widths = np.asarray(sigma, dtype=np.float64)
     if not (widths >= 0).all():
         raise SettingsError(
-            "sigma holds a negative or missing value, expected standard deviations; "
-            "give one that is known for every cell"
+            "sigma has negative or missing values; give a standard deviation for every cell"
         )
     draw = np.random.default_rng(seed).standard_normal(image.shape)
     noisy = image.copy(data=(image.values + widths * draw).astype(image.dtype))

@@ -1,9 +1,9 @@
 """Conservation: make the area-weighted block means of a fine image equal the coarse image.
 
-`additive` spreads what is missing evenly over the block; it is defined for every sign, and is the
-default because columns are negative where noise exceeds signal. `multiplicative` scales the block,
-which keeps relative contrast and the sign of every value; where its factor is not
-defined (a mean that is not positive on either side) the block falls back to additive.
+`additive` adds the same number to every cell of a block. It works for every sign and is the
+default, because columns are negative where noise exceeds signal. `multiplicative` scales the block,
+which keeps relative contrast and the sign of every value. Where its factor is undefined (a mean
+that is not positive), the block is corrected additively.
 
 References
 ----------
@@ -35,13 +35,13 @@ def check_kind(kind: str) -> None:
     SettingsError
     """
     if kind not in ("additive", "multiplicative"):
-        raise SettingsError(f"conserve is {kind!r}, expected 'additive' or 'multiplicative'")
+        raise SettingsError(f"conserve is {kind!r}; choose 'additive' or 'multiplicative'")
 
 
 def block_mean(
     fine: NDArray[np.floating], scale: int, areas: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Return area-weighted means of blocks.
+    """Return the area-weighted means of blocks.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def block_mean(
     array, (y, x), float64
     """
     ny, nx = fine.shape[0] // scale, fine.shape[1] // scale
-    # A matrix product sums short rows several times quicker than a reduction does.
+    # A matrix product sums short rows several times faster than a reduction.
     flat = fine.astype(np.float64).reshape(-1, scale)
     across = (flat @ np.full(scale, 1 / scale)).reshape(ny, scale, nx)
     weights = areas.reshape(ny, scale, 1)
@@ -76,7 +76,7 @@ def conserve(
     ----------
     fine : array, (scale * y, scale * x)
     coarse : array, (y, x), same unit
-        Blocks whose coarse value is NaN are left alone.
+        Blocks whose coarse value is NaN stay as they are.
     areas : array, (scale * y,)
         Relative area of the cells of each fine row.
     kind : {"additive", "multiplicative"}
@@ -104,9 +104,9 @@ def conserve(
     scaled_blocks = blocks * gain[:, None, :, None] if scaled.any() else blocks
     corrected = scaled_blocks + shift[:, None, :, None]
     result = np.asarray(corrected, dtype=np.float32).reshape(fine.shape)
-    # What rounding to float32 left over goes into one cell of the block: there it is rounded to
-    # half a last digit of that cell alone, a small part of the block. The cell is one of the
-    # largest row, because rows beyond a pole have no area to take anything.
+    # The remainder from rounding to float32 goes into one cell of the block. There it is rounded to
+    # half a last digit of that cell, a small part of the block. The cell lies in the row with the
+    # largest area, because rows beyond a pole have none.
     rows = areas.reshape(-1, scale)
     largest = rows.argmax(axis=1)
     share = rows.max(axis=1) / (scale * rows.sum(axis=1))
@@ -118,5 +118,5 @@ def conserve(
 def closure(
     fine: NDArray[np.floating], coarse: NDArray[np.floating], areas: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Return block mean of fine minus coarse, (y, x): zero where mass is conserved, NaN in gaps."""
+    """Return block means minus coarse values, (y, x): zero where conserved, NaN in gaps."""
     return block_mean(fine, fine.shape[0] // coarse.shape[0], areas) - coarse

@@ -1,9 +1,9 @@
-"""Fill gaps for the convolutions, and put them back.
+"""Fill gaps for the convolutions, and restore them.
 
-A network needs a number in every cell, a user wants none where nothing was observed. So gaps are
-filled by normalised convolution, a Gaussian mean of the observed cells within a stated radius, and
-come back as NaN at the end. The radius is finite on purpose: what lies farther from a gap than the
-model's reach does not notice it.
+A network needs a number in every cell, and a user wants none where nothing was observed. Gaps are
+therefore filled by normalised convolution, a Gaussian mean of the observed cells within a stated
+radius, and become NaN again at the end. The radius is finite on purpose: a gap has no effect beyond
+the reach of the model.
 
 References
 ----------
@@ -39,8 +39,8 @@ def fill_gaps(values: NDArray[np.floating], radius: int) -> NDArray[np.floating]
     Returns
     -------
     array, (y, x)
-        Observed cells unchanged. A gap without any observed cell in its window becomes 0: no output
-        that is kept depends on it when `radius` is at least the reach of the method.
+        Observed cells are unchanged. A gap without an observed cell in its window becomes 0; no
+        output that is kept depends on it if `radius` is at least the reach of the method.
 
     See Also
     --------
@@ -80,10 +80,10 @@ def restore_gaps(
 def _blur(values: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
     """Correlate with a truncated Gaussian; nothing lies beyond the edges.
 
-    Taps are added in the same order everywhere, so tiles agree.
+    Taps are added in the same order everywhere, so that tiles agree.
     """
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / SIGMA) ** 2)
-    term = np.empty_like(values)  # made once: it takes longer to make than to fill
+    term = np.empty_like(values)  # allocated once, which takes longer than filling it
     for axis in (0, 1):
         rim = [(radius, radius) if axis == each else (0, 0) for each in (0, 1)]
         parts = sliding_window_view(np.pad(values, rim), kernel.size, axis=axis)

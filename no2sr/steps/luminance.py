@@ -1,4 +1,4 @@
-"""The luminance of a picture, as the networks for pictures see it."""
+"""The luminance of a picture, the input of the networks for pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WHITE", "luminance_of"]
 
-WHITE = 255  # what networks on pictures always divided by
+WHITE = 255  # networks for pictures divide by this
 
 
 def luminance_of(picture: NDArray[Any]) -> NDArray[np.float32]:
@@ -22,7 +22,7 @@ def luminance_of(picture: NDArray[Any]) -> NDArray[np.float32]:
     Parameters
     ----------
     picture : array, (y, x) or (y, x, 3)
-        Red, green and blue, 0..255. A plane without colours is taken for luminance and returned.
+        Red, green and blue, 0..255. A plane without colours is already luminance and is returned.
 
     Returns
     -------
@@ -32,15 +32,15 @@ def luminance_of(picture: NDArray[Any]) -> NDArray[np.float32]:
     Raises
     ------
     DimensionError
-        If it is neither a plane nor of three colours.
+        If it is neither a plane nor a picture of three colours.
     """
     values = np.asarray(picture, dtype=np.float64)
     if values.ndim == 2:
         return values.astype(np.float32)
     if values.ndim != 3 or values.shape[2] != 3:
         raise DimensionError(
-            f"a picture has shape {values.shape}, expected (y, x) or (y, x, 3); "
-            "give its luminance, or red, green and blue"
+            f"a picture has shape {values.shape}; give luminance (y, x), or red, green and blue "
+            "(y, x, 3)"
         )
     shares = np.array([65.481, 128.553, 24.966]) / WHITE
     return (16 + values @ shares).astype(np.float32)

@@ -1,8 +1,8 @@
-"""Local normalisation: by the mean and spread of the neighbourhood, and back.
+"""Local normalisation by the mean and spread of the neighbourhood, and its inverse.
 
-Mean and standard deviation of the observed cells in a square window around each coarse cell are
-carried to the fine grid by bilinear interpolation. No statistic of a whole image is used, so the
-result does not depend on unit, offset or gas, nor on where an image was cut.
+The mean and the standard deviation of the observed cells in a square window around each coarse cell
+are interpolated bilinearly to the fine grid. No statistic of a whole image is used, so the result
+does not depend on unit, offset or gas, or on where an image was cut.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ class Normaliser:
 
 
 def local_statistics(values: NDArray[np.floating], window: int) -> Normaliser:
-    """Return mean and standard deviation of the observed cells around each cell.
+    """Return the mean and the standard deviation of the observed cells around each cell.
 
     Parameters
     ----------
     values : array, (y, x)
-        NaN in gaps, which are left out. Nothing lies beyond the edges: pad first.
+        NaN in gaps, which do not count. Nothing lies beyond the edges: pad first.
     window : int
         Odd side of the square window, in cells.
 
     Returns
     -------
     Normaliser
-        Both fields are NaN where the window holds no observed cell; the spread is exactly 0 where
-        the observed cells differ by no more than float32 resolves.
+        Both fields are NaN where the window has no observed cell. The spread is exactly 0 where the
+        observed cells differ by no more than float32 resolves.
     """
     valid = np.isfinite(values)
     known = np.where(valid, values, 0).astype(np.float64)
@@ -58,8 +58,8 @@ def local_statistics(values: NDArray[np.floating], window: int) -> Normaliser:
     mean = _window_sum(known, window) / safe
     power = _window_sum(known**2, window) / safe
     spread = np.sqrt(np.maximum(power - mean**2, 0))
-    # float32 knows a value to 6e-8 of itself: a smaller spread is rounding, and dividing by it
-    # would make structure of that.
+    # float32 stores a value to 6e-8 of itself: a smaller spread is rounding, and dividing by it
+    # would turn rounding into structure.
     spread = np.where(spread > RESOLVED * np.sqrt(power), spread, 0)
     seen = count > 0
     return Normaliser(
@@ -75,15 +75,15 @@ def normalise(values: NDArray[np.floating], by: Normaliser) -> NDArray[np.float3
 
 
 def denormalise(values: NDArray[np.floating], by: Normaliser) -> NDArray[np.float32]:
-    """Multiply by the spread and add the mean: undoes `normalise` where the spread is not 0."""
+    """Multiply by the spread and add the mean: inverts `normalise` where the spread is not 0."""
     return np.asarray(values * by.spread + by.mean, dtype=np.float32)
 
 
 def _window_sum(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Sum over a square window, nothing lying beyond the edges.
+    """Sum over a square window; nothing lies beyond the edges.
 
-    Taps are added in the same order everywhere, so tiles agree; whole rows at a time, which is
-    several times quicker than a filter that goes cell by cell.
+    Taps are added in the same order everywhere, so that tiles agree. They are added for whole rows,
+    which is several times faster than cell by cell.
     """
     half = window // 2
     for axis in (0, 1):

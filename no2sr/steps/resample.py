@@ -1,9 +1,9 @@
-"""Resampling of plain arrays, pixel-centre aligned.
+"""Resampling of plain arrays, aligned to pixel centres.
 
-One resampler for enlarging and shrinking: Pillow's, whose bicubic kernel is that of Keys (1981)
-with a = -0.5, exactly as MATLAB's ``imresize``, widened when shrinking so that it does not alias.
-Edge pixels are repeated outwards. OpenCV's bicubic (a = -0.75, no antialiasing) misplaces a ramp
-by up to 0.04 pixel and flatters every comparison with it.
+One resampler enlarges and shrinks: that of Pillow. Its bicubic kernel is that of Keys (1981) with
+a = -0.5, as in MATLAB's ``imresize``, widened when it shrinks to avoid aliasing. Edge pixels are
+repeated outwards. The bicubic kernel of OpenCV (a = -0.75, no antialiasing) displaces a ramp by up
+to 0.04 pixel, and every comparison with it looks better than it is.
 
 References
 ----------
@@ -32,7 +32,7 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-# Farthest coarse cell, in cells from the one that holds the point, that a kernel looks at.
+# Farthest coarse cell that a kernel uses, in cells from the one that holds the point.
 KERNEL_REACH = {"nearest": 0, "bilinear": 1, "bicubic": 2, "lanczos": 3}
 
 
@@ -60,7 +60,7 @@ def resize(
     """
     if method not in _FILTERS:
         raise SettingsError(
-            f"resampling method is {method!r}, expected one of {', '.join(_FILTERS)}"
+            f"there is no resampling method {method!r}; choose one of {', '.join(_FILTERS)}"
         )
     ny, nx = values.shape
     shrink = max(1.0, ny / shape[0], nx / shape[1])

@@ -1,23 +1,23 @@
-"""How finely an image is really resolved, whatever the size of its cells.
+"""Find the effective resolution of an image, which may be coarser than its cells.
 
-A grid can be finer than what was measured: exports repeat one satellite pixel over many cells, or
-interpolate between them. Making such a grid finer still sharpens nothing. Three traces betray it:
+A grid can be finer than the measurement: exports repeat one satellite pixel over many cells, or
+interpolate between pixels. Downscaling such a grid adds nothing. Three traces reveal it:
 
 * *copies*: most cells equal their neighbours exactly (nearest-neighbour sampling, or binning at
-  steps much finer than a pixel). Real columns carry noise, and are never equal twice. The lengths
-  of the runs of equal cells are the resolution; cells that mix two pixels belong to none.
+  steps much finer than a pixel). Real columns have noise, and no two are equal. The resolution is
+  the length of the runs of equal cells; cells that mix two pixels are not counted.
 * *interpolation*: the size of the second differences rises and falls with the places of the
-  original cells, whose spacing is the period, a whole number of cells or not. So it does in columns
-  whose prior profiles come from a coarse model; but only an interpolated grid, besides, has next
-  to no power around one cycle an original cell, where every interpolating kernel has its zero.
+  original cells. Its period is their spacing, which need not be a whole number of cells. Columns
+  whose prior profiles come from a coarse model show the same. But only an interpolated grid also
+  has almost no power around one cycle per original cell, where every interpolating kernel is zero.
 * *pixel size*: the cells are smaller than half of what any NO2 sounder in orbit resolves. This is
-  the only trace left in a mean of many orbits.
+  the only trace in a mean of many orbits.
 
-Limits: rotated or smoothed images leave none of the first two. Copies are told from two cells on,
-interpolation from two and a half, and that only over some hundred cells.
+Limits: rotated or smoothed images show neither of the first two. Copies are recognised from two
+cells on, interpolation from two and a half, and only over some hundred cells.
 
-Source of the period of second differences: Gallagher, "Detection of linear and cubic interpolation
-in JPEG compressed images", CRV 2005.
+The period of second differences is from Gallagher, "Detection of linear and cubic interpolation in
+JPEG compressed images", CRV 2005.
 """
 
 from __future__ import annotations
@@ -43,30 +43,30 @@ Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 
 __all__ = ["Resolution", "coarsen_to_native", "effective_resolution"]
 
-WINDOW = 1024  # cells a side that are looked at: enough to see any pattern, quick on a globe
-LEAST = 24  # cells along an axis, below which nothing can be said
-SAME = 0.4  # share of equal neighbours, far above what noise leaves and below 1 - 1 / 2
-DISTINCT = 30  # values, below which equal neighbours say nothing
+WINDOW = 1024  # side of the analysed window in cells: large enough for any pattern, and fast
+LEAST = 24  # fewest cells along an axis for any statement
+SAME = 0.4  # share of equal neighbours: far above that of noise, and below 1 - 1 / 2
+DISTINCT = 30  # fewest different values for which equal neighbours are a trace
 QUANTA = 5.0  # a typical step between neighbours, in steps between stored values
-PROMINENCE = 60.0  # of a period over the background; it is 1100 in a real cubic grid, 33 elsewhere
-NOTCH = 5e-3  # of the power at low frequencies; 1e-5 in a real cubic grid, 2e-2 elsewhere
-SLOWEST = 0.04  # cycles a cell: longer periods are structure on the ground
-SIDE = 3.1  # km: a TEMPO pixel, 2.0 x 4.75 km, is the smallest there is; TROPOMI's is 3.5 x 5.5 km
-AIRBORNE = 10  # times finer than that pixel: no satellite's column, but an airborne or modelled one
-ENOUGH = 1.8  # cells: what counts as two
+PROMINENCE = 60.0  # of a period over the background: 1100 in a real cubic grid, 33 elsewhere
+NOTCH = 5e-3  # of the power at low frequencies: 1e-5 in a real cubic grid, 2e-2 elsewhere
+SLOWEST = 0.04  # cycles per cell: longer periods are structure on the ground
+SIDE = 3.1  # km: the smallest pixel is that of TEMPO, 2.0 x 4.75 km; TROPOMI's is 3.5 x 5.5 km
+AIRBORNE = 10  # times finer than that pixel: not from a satellite, but from an aircraft or a model
+ENOUGH = 1.8  # cells that count as two
 
 
 class Resolution(NamedTuple):
-    """What an image resolves.
+    """The effective resolution of an image.
 
     Attributes
     ----------
     cells : (y, x)
-        Cells of the grid to one that is resolved, at least 1; a lower bound.
+        Cells of the grid per resolved cell, at least 1; a lower bound.
     size : (y, x)
         The same in units of the CRS.
     evidence : {"", "copies", "interpolation", "pixel size"}
-        What betrays an oversampled grid, empty where nothing does.
+        The trace of an oversampled grid; empty if there is none.
     """
 
     cells: tuple[float, float]
@@ -80,17 +80,17 @@ class Resolution(NamedTuple):
 
 
 def effective_resolution(image: xr.DataArray) -> Resolution:
-    """Find out how finely an image is resolved.
+    """Find the effective resolution of an image.
 
     Parameters
     ----------
     image : DataArray, (y, x) or (time, y, x)
-        Of several times the one with the most values is looked at, of a large image a window.
+        Only the time with the most values is analysed, and only a window of a large image.
 
     Returns
     -------
     Resolution
-        With no evidence, that of the grid.
+        Without a trace, that of the grid.
     """
     transform = transform_of(image)
     steps = -transform.e, transform.a
@@ -107,7 +107,7 @@ def effective_resolution(image: xr.DataArray) -> Resolution:
 
 
 def coarsen_to_native(scene: Grid) -> Grid:
-    """Average an oversampled scene to the cells that it really resolves.
+    """Average an oversampled scene to its effective resolution.
 
     Parameters
     ----------
@@ -117,10 +117,10 @@ def coarsen_to_native(scene: Grid) -> Grid:
     Returns
     -------
     Same type as `scene`
-        Of square blocks of `Resolution.factor` cells; the very same object where no grid is finer
-        than what it resolves. A block of which less than half was observed is a gap. Cells on
-        the south and east sides that fill no block are cut off, bounds included. Uncertainties are
-        averaged like the column: oversampled cells share their errors.
+        Means over square blocks of `Resolution.factor` cells, or the same object if the grid is not
+        oversampled. A block of which less than half was observed is a gap. Cells on the south and
+        east sides that do not fill a block are cut off. Uncertainties are averaged like the column,
+        because oversampled cells share their errors.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def coarsen_to_native(scene: Grid) -> Grid:
 
 
 def _average(image: xr.DataArray, found: Resolution) -> xr.DataArray:
-    """Average the blocks of cells that are resolved."""
+    """Average the blocks of cells that share one resolved cell."""
     scale = found.factor
     coarse = coarsen(modcrop(image, scale), scale, least_valid=0.5)
     return with_history(
@@ -148,9 +148,9 @@ def _average(image: xr.DataArray, found: Resolution) -> xr.DataArray:
 
 
 def _window(image: xr.DataArray) -> Array:
-    """Return the window of the image that holds the most values, zeros left out.
+    """Return the window of the image with the most values, without zeros.
 
-    A zero is no measurement: it is a masked or a clipped one.
+    A zero is not a measurement: it is a masked or a clipped one.
     """
     layers = image.values.reshape(-1, *image.shape[-2:])
     ny, nx = image.shape[-2:]
@@ -166,11 +166,11 @@ def _window(image: xr.DataArray) -> Array:
 
 
 def _copies(values: Array) -> tuple[float, float] | None:
-    """Return the mean sizes of blocks of equal cells along y and x, if there are such blocks."""
+    """Return the mean sizes along y and x of the blocks of equal cells, if there are any."""
     if min(_share_of_equals(values), _share_of_equals(values.T)) < SAME:
         return None
     distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
-    # A constant background is equal to itself, and says nothing of the rest.
+    # A constant background equals itself and tells nothing about the rest.
     rest = np.where(values == distinct[counts.argmax()], np.nan, values)
     if distinct.size < DISTINCT or _is_quantised(rest, np.diff(distinct)):
         return None
@@ -188,7 +188,7 @@ def _share_of_equals(values: Array) -> float:
 
 
 def _is_quantised(values: Array, quanta: Array) -> bool:
-    """Tell whether values are equal because only a few can be stored."""
+    """Tell whether values are equal because the file can store only a few."""
     steps = np.abs(np.concatenate([np.diff(values, axis=axis).ravel() for axis in (0, 1)]))
     steps = steps[steps > 0]
     return not steps.size or float(np.median(steps)) < QUANTA * float(np.median(quanta))
@@ -198,7 +198,7 @@ def _run_length(values: Array) -> float:
     """Return the mean distance along x between the borders of blocks of equal cells."""
     steps = np.diff(values, axis=1)
     borders = np.isfinite(steps) & (steps != 0)
-    # A single cell between its neighbours in value is a mixture of the two: one border, not two.
+    # A single cell whose value lies between its neighbours mixes the two: one border, not two.
     mixtures = borders[:, 1:] & borders[:, :-1] & (steps[:, 1:] * steps[:, :-1] > 0)
     return float(np.isfinite(steps).sum() / max(borders.sum() - mixtures.sum(), 1))
 
@@ -210,7 +210,7 @@ def _interpolated(values: Array) -> tuple[float, float] | None:
 
 
 def _period(values: Array) -> float:
-    """Return the spacing along x of the cells that were interpolated between, 0 if none were."""
+    """Return the spacing along x of the original cells, or 0 if nothing was interpolated."""
     bends = _bends(values)
     if bends.size < LEAST:
         return 0.0
@@ -220,7 +220,7 @@ def _period(values: Array) -> float:
     background = float(np.median(power[frequencies >= SLOWEST]))
     if not power.max() > PROMINENCE * background:
         return 0.0
-    # The sharper the bends, the more harmonics they have: the slowest is the spacing.
+    # Sharp bends have harmonics; the slowest gives the spacing.
     first = int(np.flatnonzero(power > 0.3 * power.max())[0])
     first += int(power[first : first + 3].argmax())
     spacing = 1 / float(frequencies[first])
@@ -228,7 +228,7 @@ def _period(values: Array) -> float:
 
 
 def _bends(values: Array) -> Array:
-    """Return the mean size of the second differences of each column, its slow changes removed."""
+    """Return the mean size of the second differences of each column, without slow changes."""
     sizes = np.abs(np.diff(values, 2, axis=1))
     known = np.isfinite(sizes)
     counts = known.sum(axis=0)
@@ -244,7 +244,7 @@ def _bends(values: Array) -> Array:
 
 
 def _notch(values: Array, spacing: float) -> float:
-    """Return the power around one cycle an original cell, relative to that of what is resolved."""
+    """Return the power around one cycle per original cell, relative to that at resolved scales."""
     length = min(64, values.shape[1])
     pieces = np.concatenate(
         [
@@ -259,7 +259,7 @@ def _notch(values: Array, spacing: float) -> float:
     slopes = pieces @ ramp / (ramp @ ramp)
     level = pieces - pieces.mean(axis=1, keepdims=True) - np.outer(slopes, ramp)
     power = (np.abs(np.fft.rfft(level * np.hanning(length))) ** 2).mean(axis=0)
-    cycles = np.fft.rfftfreq(length) * spacing  # an original cell
+    cycles = np.fft.rfftfreq(length) * spacing  # per original cell
     around = (cycles > 0.85) & (cycles < 1.15)
     resolved = (cycles > 0.15) & (cycles < 0.5)
     if not around.any() or not resolved.any():
@@ -268,7 +268,7 @@ def _notch(values: Array, spacing: float) -> float:
 
 
 def _pixel_size(image: xr.DataArray, steps: tuple[float, float]) -> tuple[float, float] | None:
-    """Return the cells to the smallest pixel there is, if they are two at least."""
+    """Return the number of cells per smallest possible pixel, if it is at least two."""
     crs = crs_of(image)
     if crs.is_geographic:
         _, south, _, north = bounds_of(image)

@@ -1,4 +1,4 @@
-"""Cut a raster into tiles that cover every cell exactly once."""
+"""Tiles that cover every cell of a raster exactly once."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def cut_tiles(shape: tuple[int, int], side: int) -> Iterator[Tile]:
     Yields
     ------
     Tile
-        Together they cover every cell once; those at the south and east edge may be smaller.
+        Together they cover every cell once. Those at the south and east edges may be smaller.
     """
     for top in range(0, shape[0], side):
         for left in range(0, shape[1], side):

@@ -1,8 +1,8 @@
 """Corners of pixels whose file gives only their centres.
 
-Neighbouring pixels share their corners: a corner is the average of the four centres around it,
-taken as points in space, so that poles and the antimeridian need no care. Centres that are not
-there, beyond the rim or missing inside, are first estimated from their neighbours, best rule first.
+Neighbouring pixels share their corners. A corner is the average of the four centres around it, as
+points in space, so that poles and the antimeridian need no special case. Centres that do not exist,
+beyond the rim or missing inside, are first estimated from their neighbours by the best rule.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
-    Neighbour = Callable[[int, int], Floats]  # the centres so many rows and columns away
+    Neighbour = Callable[[int, int], Floats]  # centres that many rows and columns away
 
 __all__ = ["corners_from_centres"]
 
-RIM = 3  # the ring to be estimated, and the two beyond it that the rules look at
+RIM = 3  # the ring to estimate, and the two beyond it that the rules use
 ASIDE = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
@@ -49,16 +49,16 @@ def corners_from_centres(latitude: ArrayLike, longitude: ArrayLike) -> tuple[Flo
 
     Notes
     -----
-    Corners on the rim, and beside missing centres, rest on linear extrapolation. A swath of a
-    single row or column says nothing about the width of its pixels: they are taken to be as wide
-    as they are far apart. A pixel without any neighbour has no size and gets NaN.
+    Corners on the rim and beside missing centres are extrapolated linearly. The width of pixels in
+    a swath of a single row or column is unknown; it is set to their distance. A pixel without a
+    neighbour has no size and gets NaN.
     """
     latitude = np.asarray(latitude, dtype=np.float64)
     longitude = np.asarray(longitude, dtype=np.float64)
     if latitude.ndim != 2 or latitude.shape != longitude.shape:
         raise DimensionError(
-            f"latitude and longitude have shapes {latitude.shape} and {longitude.shape}, expected "
-            "the same (scanline, ground_pixel); drop or choose along any other dimension"
+            f"latitude and longitude have shapes {latitude.shape} and {longitude.shape}; give both "
+            "on the same (scanline, ground_pixel)"
         )
     missing = ~((np.abs(latitude) <= 90) & (np.abs(longitude) <= 360))
     phi, lam = (np.deg2rad(np.where(missing, np.nan, a)) for a in (latitude, longitude))
@@ -87,7 +87,7 @@ def _four(vertices: Floats) -> Floats:
 
 
 def _estimate(points: Floats, rule: Callable[[Neighbour], list[Floats]]) -> None:
-    """Fill missing points, those next to the rim included, with the mean of what a rule offers."""
+    """Fill missing points, also those next to the rim, with the mean of a rule's estimates."""
     inner = points[RIM - 1 : -RIM + 1, RIM - 1 : -RIM + 1, 0]
     rows, columns = np.nonzero(np.isnan(inner))
     rows, columns = rows + RIM - 1, columns + RIM - 1
@@ -110,9 +110,9 @@ def _parallelogram(near: Neighbour) -> list[Floats]:
 
 
 def _sideways(near: Neighbour) -> list[Floats]:
-    """Step off a line of points at a right angle, as far as the points are apart.
+    """Step off a line of points at a right angle, by the distance between the points.
 
-    Seen along the scanlines, ground pixels are taken to run from left to right.
+    Seen along the scanlines, ground pixels are assumed to run from left to right.
     """
     offers = []
     for i, j in ASIDE:

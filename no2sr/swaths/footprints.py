@@ -1,11 +1,11 @@
 """The footprints of pixels as a linear operator on the cells of a grid.
 
 A row of the operator holds, for one pixel, the share of its area (or of the response of its
-instrument) in every cell. Applied to a field it gives what the pixel sees of it. The areas are
-those of `no2sr.swaths.overlap`, so that gridding and this operator rest on the same geometry.
+instrument) in every cell. Applied to a field, it gives the value that the pixel sees. The areas are
+those of `no2sr.swaths.overlap`, so gridding and this operator use the same geometry.
 
-`build_operator` makes the sparse matrix of one overpass. `Overpasses` applies those of many, kept
-in memory where they fit and built again for every application where they do not: building an
+`build_operator` makes the sparse matrix of one overpass. `Overpasses` applies those of many. It
+keeps them in memory if they fit and otherwise builds them for every application: building an
 overlap takes about as long as using it three times.
 """
 
@@ -34,8 +34,8 @@ RESPONSES = ("quadrilateral", "super-gaussian")
 # the track and v along it. The corners of a pixel lie where the response of its row or scanline is
 # one half, so that the widths follow from them.
 K1, K2, K3 = 4.0, 2.0, 1.0
-# How many times as wide and as long as the pixel is the region in which the response is looked at.
-# At its edges it has fallen below 1 %.
+# Width and length of the region in which the response is evaluated, over those of the pixel. At its
+# edges the response is below 1 %.
 REACH = (1.62, 2.6)
 
 
@@ -49,7 +49,7 @@ class Footprints(NamedTuple):
 def build_operator(
     pixels: Pixels, frame: Frame, shape: tuple[int, int], response: str = "quadrilateral"
 ) -> Footprints:
-    """Build the matrix that turns a field into what pixels see of it.
+    """Build the matrix that turns a field into the values that pixels see.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def build_operator(
     -------
     Footprints
         Every row that is not empty adds up to 1, also where part of the pixel lies beyond the
-        grid: ``inside`` tells those apart, and the caller decides what to do with them.
+        grid; ``inside`` marks those, and the caller decides what to do with them.
 
     Raises
     ------
     SettingsError
-        If the response is another one.
+        If the response is unknown.
 
     References
     ----------
@@ -84,7 +84,7 @@ def build_operator(
     """
     if response not in RESPONSES:
         raise SettingsError(
-            f"response is {response!r}, expected one of {', '.join(RESPONSES)}; choose one of these"
+            f"there is no response {response!r}; choose one of {', '.join(RESPONSES)}"
         )
     starts, cells, areas = list_shares(pixels, frame, shape)
     count = pixels.column.size
@@ -127,7 +127,7 @@ def _axes(x: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _enlarged(pixels: Pixels) -> Pixels:
-    """Return the parallelograms in which the response is looked at."""
+    """Return the parallelograms in which the response is evaluated."""
     u = np.array([-0.5, 0.5, 0.5, -0.5]) * REACH[0]
     v = np.array([-0.5, -0.5, 0.5, 0.5]) * REACH[1]
     wide = []

@@ -2,14 +2,14 @@
 
 A pixel is a quadrilateral with straight edges in degrees of longitude and latitude. A cell of the
 grid receives the mean of the pixels that overlap it, weighted by the areas of overlap, which
-`no2sr.swaths.overlap` computes exactly. Pixels whose file gives no corners get them from
-`no2sr.swaths.corners`.
+`no2sr.swaths.overlap` computes exactly. If a file gives no corners, `no2sr.swaths.corners` builds
+them.
 
-Uncertainties go along: the random one of a pixel is independent of every other, the systematic one
-is shared by all pixels of an overpass (a swath) and partly by those of other overpasses.
+Uncertainties are propagated: the random error of a pixel is independent of all others; the
+systematic error is shared by all pixels of an overpass (a swath), and partly by other overpasses.
 
-Limits: a pixel that holds a pole has no such quadrilateral and is left out. Planar degrees shift
-the weights inside a cell by less than 0.1 % at 0.05 degree; the ``bin_spatial`` of the HARP
+Limits: a pixel that contains a pole is not such a quadrilateral and is omitted. Planar degrees
+shift the weights inside a cell by less than 0.1 % at 0.05 degree; ``bin_spatial`` of the HARP
 toolbox makes the same choice.
 """
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CORNERS", "corners_from_centres", "grid_swaths", "pixels_of"]
 
-# Degrees: other grids of a swath are slips of the pen. A metre is what float32 coordinates resolve.
+# Degrees; other sizes are typing errors. float32 coordinates resolve a metre.
 NARROWEST_CELL, WIDEST_CELL = 1e-5, 10.0
 _NUMBERS = (int, float, np.integer, np.floating)
 CENTRES = {"latitude", "longitude"}
@@ -70,20 +70,20 @@ def grid_swaths(
         Each with ``column`` (mol m-2, NaN where missing), optionally ``uncertainty_random`` and
         ``uncertainty_systematic`` (one standard deviation of a pixel, mol m-2), and
         ``latitude_bounds``, ``longitude_bounds`` (..., corner=4) in degrees, or else ``latitude``,
-        ``longitude``, from which `corners_from_centres` makes them. They are taken one at a time:
-        memory does not grow with their number. The first one decides which uncertainties there
-        are, and its attribute ``variable`` what the column is called.
+        ``longitude``, from which `corners_from_centres` builds them. They are read one at a time,
+        so memory does not grow with their number. The first one decides which uncertainties there
+        are, and its attribute ``variable`` gives the name of the column.
     bounds : (west, south, east, north), optional
-        In degrees, widened to multiples of the resolution. A region across the antimeridian runs
-        on, as in 170..190. By default the valid pixels decide; longitudes become -180..180 where
-        the pixels of a swath leave no whole degree free.
+        In degrees, widened to multiples of the resolution. A region across the antimeridian
+        continues beyond 180, as in 170..190. By default the box around the valid pixels; longitudes
+        become -180..180 if the pixels of a swath leave no whole degree free.
     resolution : float
         Cell size in degrees.
     correlation : float
         Between the systematic errors of two overpasses, 0..1.
     lazy : bool
-        Whether to leave the means uncomputed, as dask arrays: a globe then needs memory for the
-        cells only that were met.
+        Whether the means are dask arrays that are computed later. A globe then needs memory only
+        for the cells that were observed.
 
     Returns
     -------
@@ -93,9 +93,9 @@ def grid_swaths(
         1e-3 is a gap.
 
         ``coverage``: ``sum(a)``, at most 1. The pixels of one swath do not overlap, so it is the
-        share of the cell that was seen; over several swaths it is an upper bound of that share.
+        share of the cell that was observed. For several swaths it is an upper bound of that share.
 
-        ``count``: the pixels with an a of at least 1e-6.
+        ``count``: the number of pixels with an a of at least 1e-6.
 
         ``<column>_uncertainty_random``: ``sqrt(sum(a**2 * r**2)) / sum(a)`` of the random
         uncertainties r. ``<column>_uncertainty_systematic``: ``sum(a * s) / sum(a)`` of the
@@ -117,16 +117,16 @@ def grid_swaths(
 
     Notes
     -----
-    Over all cells, ``a * column`` adds up to area times column of each pixel: nothing is lost or
-    made. Negative columns count like all others. Left out are pixels without four finite corners
-    and those wider than 90 degrees of longitude, which hold a pole.
+    The sum of ``a * column`` over all cells is area times column of each pixel: nothing is lost or
+    gained. Negative columns count like all others. Pixels without four finite corners are omitted,
+    as are those wider than 90 degrees of longitude, which contain a pole.
     """
     if not (isinstance(resolution, _NUMBERS) and NARROWEST_CELL <= resolution <= WIDEST_CELL):
         raise SettingsError(
-            f"resolution is {resolution!r:.40}, expected degrees from {NARROWEST_CELL:g} to "
-            f"{WIDEST_CELL:g}; the pixels of satellites are some hundredths of a degree wide"
+            f"resolution is {resolution!r:.40}; give degrees from {NARROWEST_CELL:g} to "
+            f"{WIDEST_CELL:g}, such as 0.05"
         )
-    resolution = float(resolution)  # of numpy, float32 would put the cells elsewhere
+    resolution = float(resolution)  # a float32 of numpy would move the cells
     if not (isinstance(correlation, _NUMBERS) and 0 <= correlation <= 1):
         raise SettingsError(f"correlation is {correlation!r:.40}; give a number from 0 to 1")
     heads: list[Mapping[Any, Any]] = []
@@ -151,23 +151,23 @@ def _sum_up(
     resolution: float,
     heads: list[Mapping[Any, Any]],
 ) -> Sums:
-    """Add up all swaths, noting what each says of itself."""
+    """Add up all swaths and note the attributes of each."""
     sums: Sums | None = None
     for swath in swaths:
         heads.append(_head_of(swath))
         sums = _add_swath(sums, pixels_of(swath), bounds, resolution)
-        del swath  # or it would still be there while the next one is read
+        del swath  # otherwise it would stay in memory while the next one is read
     if sums is None or not cover_anything(sums):
         raise NoValidPixelsError(
-            f"of {len(heads)} swath(s), no pixel has a value and four corners"
-            f"{'' if bounds is None else f' within {bounds}'}; expected at least one; "
+            f"in {len(heads)} swath(s), no pixel has a value and four corners"
+            f"{'' if bounds is None else f' within {bounds}'}; "
             "lower the quality threshold or choose another region"
         )
     return sums
 
 
 def _head_of(swath: xr.Dataset) -> dict[str, str]:
-    """Return the attributes of a swath, and where its uncertainties come from."""
+    """Return the attributes of a swath and the origin of its uncertainties."""
     comments = {
         f"{layer}_comment": str(swath[layer].attrs["comment"])
         for layer in (RANDOM, SYSTEMATIC)
@@ -179,7 +179,7 @@ def _head_of(swath: xr.Dataset) -> dict[str, str]:
 def _add_swath(
     sums: Sums | None, pixels: Pixels, bounds: Box | None, resolution: float
 ) -> Sums | None:
-    """Return the sums with those of one more swath, or None as long as there is no grid."""
+    """Add one swath to the sums; they are None until the first valid pixel sets the grid."""
     box = _envelope(pixels, resolution) if bounds is None else bounds
     if box is None:
         return sums
@@ -193,18 +193,18 @@ def _add_swath(
 
 
 def pixels_of(swath: xr.Dataset) -> Pixels:
-    """Take the arrays out of a swath, all of one float type, and check their shapes."""
+    """Return the arrays of a swath in one floating-point type, and check their shapes."""
     found = set(swath.variables)
     if "column" not in found or not (found >= CORNERS or found >= CENTRES):
         raise MissingVariableError(
-            f"the swath has {sorted(map(str, found))}, expected column and latitude and longitude "
-            "or the bounds of both; rename its variables, or open it with a swath reader"
+            f"the swath has {sorted(map(str, found))}; give it column, and latitude and longitude "
+            "or the bounds of both, or open it with a swath reader"
         )
     column = swath["column"]
     units = column.attrs.get("units", CANONICAL)
     if canonical_unit(units) != CANONICAL:
         raise UnitsError(
-            f"the swath's column is in {units!r}, expected {CANONICAL!r}; "
+            f"the column of the swath is in {units!r}, not in {CANONICAL!r}; "
             "multiply it by no2sr.core.units.factor(units) and set attrs['units']"
         )
     errors = {name: swath[name].values for name in (RANDOM, SYSTEMATIC) if name in swath}
@@ -213,9 +213,9 @@ def pixels_of(swath: xr.Dataset) -> Pixels:
     if shapes != {(*column.shape, 4)}:
         stated = "".join(f", its {name} {error.shape}" for name, error in errors.items())
         raise DimensionError(
-            f"the swath's column has shape {column.shape}, its corner bounds {latitude.shape} and "
-            f"{longitude.shape}{stated}; expected the same scanlines and "
-            "ground pixels, with 4 corners; transpose or subset all its variables alike"
+            f"the column of the swath has shape {column.shape}, its corner bounds {latitude.shape} "
+            f"and {longitude.shape}{stated}; give all of them the same scanlines and ground "
+            "pixels, with 4 corners"
         )
     none = np.empty(0, column.dtype)
     arrays = (
@@ -229,10 +229,10 @@ def pixels_of(swath: xr.Dataset) -> Pixels:
 
 
 def _corners_of(swath: xr.Dataset) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return the corners that the swath carries, or build them."""
+    """Return the corners that the swath has, or build them."""
     if set(swath.variables) >= CORNERS:
         return swath["latitude_bounds"].values, swath["longitude_bounds"].values
-    logger.info("the swath has no corner bounds: corners are built from the pixel centres")
+    logger.info("the swath has no corner bounds; building corners from the pixel centres")
     return corners_from_centres(swath["latitude"].values, swath["longitude"].values)
 
 
@@ -249,7 +249,7 @@ def _envelope(pixels: Pixels, resolution: float) -> Box | None:
     if steps[widest] > 1:
         start = float((degrees[widest] + steps[widest]) % 360 - 180)
         west, _, east, _ = extent(pixels, Frame(start, 90.0, 1.0), occupied)
-    # What reaches into a cell by less than this cannot fill it: it would be a gap.
+    # A cell that is covered less than this would be a gap.
     rim = LEAST_COVERAGE * resolution
     west, south, east, north = west + rim, south + rim, east - rim, north - rim
     least = 1.5 * resolution  # more than a cell: an image has at least two rows and columns

@@ -1,14 +1,14 @@
 """Areas of overlap between pixels and cells, compiled.
 
-Each edge of a pixel is walked cell by cell and adds the trapezoid between itself and the east end
-of its row, so that the running sum along the row is the overlap, as font rasterisers have it. The
-areas are exact for any quadrilateral, clockwise or not; no polygon is clipped, no point sampled.
+Each edge of a pixel is followed cell by cell and adds the trapezoid between itself and the east end
+of the row. The running sum along the row is then the overlap, as in font rasterisers. The areas are
+exact for any quadrilateral, clockwise or not. No polygon is clipped, and no point is sampled.
 
-The map repeats every turn of 360 degrees: a pixel is added wherever one of its copies meets the
-grid, which is all that the antimeridian and global grids need.
+The map repeats every 360 degrees. A pixel is added wherever one of its copies meets the grid, which
+covers the antimeridian and global grids.
 
-All compiled functions live in this file, because the compiler's cache watches only the file of the
-function that is called.
+The file is long because all compiled functions live in it: the cache of the compiler watches only
+the file of the function that is called.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 
 __all__ = ["Frame", "Pixels", "Sums", "accumulate", "extent", "list_shares", "load"]
 
-# A pixel counts in a cell, and so makes it valid, from this share of the cell on. Where edges of
-# pixels and cells coincide, rounding makes slivers of 1e-12; float32 coordinates resolve 1e-4.
+# A pixel is counted in a cell from this share of the cell on. Where edges of pixels and cells
+# coincide, rounding makes slivers of 1e-12; float32 coordinates resolve 1e-4.
 LEAST_OVERLAP = 1e-6
-NOISE = 1e-14  # of a cell: what the running sum leaves behind east of a pixel
-WIDEST_PIXEL = 90.0  # degrees of longitude; a pixel that holds a pole spans more
+NOISE = 1e-14  # of a cell: rounding of the running sum east of a pixel
+WIDEST_PIXEL = 90.0  # degrees of longitude; a pixel that contains a pole spans more
 
 
 class Pixels(NamedTuple):
-    """The pixels of one swath, all arrays of one float type."""
+    """The pixels of one swath; all arrays have one floating-point type."""
 
     column: NDArray[np.floating]  # (n,)
     random: NDArray[np.floating]  # (n,), random uncertainty; (0,) if unknown
@@ -46,7 +46,7 @@ class Pixels(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Where a grid starts and how wide its cells are, in degrees."""
+    """The corner of a grid and the size of its cells, in degrees."""
 
     west: float
     north: float
@@ -54,9 +54,9 @@ class Frame(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What the pixels so far add up to on a grid; a is the overlap as a share of a cell.
+    """Sums over the pixels so far on a grid; a is the overlap as a share of a cell.
 
-    r and s are the random and the systematic uncertainty of a pixel. What is unknown is (0, 0).
+    r and s are the random and systematic uncertainties of a pixel. Unknown sums are (0, 0).
     """
 
     frame: Frame
@@ -70,21 +70,21 @@ class Sums(NamedTuple):
 
 
 def _jit(function: Function) -> Function:
-    """Compile a function, once for all processes where some folder can be written.
+    """Compile a function, once for all processes if there is a writable folder for the cache.
 
-    Functions are put where they are called: a call counts the references to every array. And no
-    divisor, none of which is 0, is checked for it.
+    Functions are inlined, because a call counts the references to every array. Divisors are not
+    checked, because none can be 0.
     """
     how: Any = {"nogil": True, "inline": "always", "error_model": "numpy"}
     try:
         compiled: Any = numba.njit(cache=True, **how)(function)
-    except RuntimeError:  # nowhere to keep it, as in a read-only container
+    except RuntimeError:  # no folder for the cache, as in a read-only container
         compiled = numba.njit(**how)(function)
     return cast("Function", compiled)
 
 
 def load() -> None:
-    """Load what was compiled for float32 pixels, or compile it, ahead of its first use."""
+    """Load the compiled functions for float32 pixels, or compile them, before their first use."""
     few = np.empty(0, np.float32)
     none = Pixels(few, few, few, few.reshape(0, 4), few.reshape(0, 4))
     frame, cells, error = Frame(0.0, 0.0, 1.0), np.zeros((1, 1)), np.zeros((1, 1), np.float32)
@@ -95,7 +95,7 @@ def load() -> None:
 
 @_jit
 def _span(four: Any) -> tuple[float, float]:
-    """Return the least and the greatest of four; ``min()`` of so small an array is slow."""
+    """Return the smallest and the largest of four; ``min()`` of such a small array is slow."""
     a, b, c, d = four[0], four[1], four[2], four[3]
     return min(a, b, c, d), max(a, b, c, d)
 
@@ -104,7 +104,7 @@ def _span(four: Any) -> tuple[float, float]:
 def _place(pixels: Pixels, k: int, frame: Frame, corners: Any) -> bool:
     """Write x and y of the corners of pixel k, (2, 4), and return whether it can be used.
 
-    They are counted in cells from the frame's origin; the west end of the pixel is in [0, turn).
+    They are in cells from the origin of the frame. The west end of the pixel lies in [0, turn).
     """
     if not math.isfinite(pixels.column[k]):
         return False
@@ -113,7 +113,7 @@ def _place(pixels: Pixels, k: int, frame: Frame, corners: Any) -> bool:
     for c in range(4):
         latitude = np.float64(pixels.latitude[k, c])
         longitude = np.float64(pixels.longitude[k, c])
-        if not (abs(latitude) <= 90 and abs(longitude) <= 360):  # nor are NaN and fill values
+        if not (abs(latitude) <= 90 and abs(longitude) <= 360):  # false for NaN and fill values
             return False
         turns = math.floor((longitude - first + 180) / 360)
         x[c] = (longitude - 360 * turns - frame.west) / frame.spacing
@@ -127,9 +127,9 @@ def _place(pixels: Pixels, k: int, frame: Frame, corners: Any) -> bool:
 
 @_jit
 def extent(pixels: Pixels, frame: Frame, occupied: Any) -> tuple[float, float, float, float]:
-    """Return (west, south, east, north) of the usable pixels; longitudes run on from the frame's.
+    """Return (west, south, east, north) of the usable pixels; longitudes start at the frame's.
 
-    The frame's cells are degrees; those that a pixel touches are marked in `occupied`, (360,).
+    The cells of the frame are degrees. Those that a pixel touches are marked in `occupied`, (360,).
     """
     corners = np.empty((2, 4))
     west, east, top, bottom = np.inf, -np.inf, np.inf, -np.inf
@@ -148,7 +148,7 @@ def extent(pixels: Pixels, frame: Frame, occupied: Any) -> tuple[float, float, f
 @_jit
 def accumulate(pixels: Pixels, sums: Sums) -> None:
     """Add every usable pixel of one swath to the sums, in its order."""
-    first, last = sums.weight.shape[0], 0  # the rows that are met
+    first, last = sums.weight.shape[0], 0  # the rows that pixels touch
     corners, copy = np.empty((2, 4)), np.empty((2, 4))
     share = np.zeros(int(WIDEST_PIXEL / sums.frame.spacing) + 5)
     turn = 360 / sums.frame.spacing
@@ -173,11 +173,11 @@ def accumulate(pixels: Pixels, sums: Sums) -> None:
 
 @_jit
 def _close(sums: Sums, first: int, last: int) -> None:
-    """Add what the latest swath shares, and its square, between two rows, and forget it."""
+    """Add the shared error of the latest swath and its square between two rows, and reset it."""
     for row in range(first, last):
         for column in range(sums.weight.shape[1]):
             shared = sums.latest[row, column]
-            if shared != 0:  # nor is NaN; what no pixel met stays untouched, and takes no memory
+            if shared != 0:  # also for NaN; cells without a pixel stay untouched and take no memory
                 sums.shared[row, column] += shared
                 sums.squares[row, column] += shared * shared
                 sums.latest[row, column] = 0
@@ -290,10 +290,10 @@ def _longer(values: Any, room: int) -> Any:
 
 @_jit
 def _walk(start: tuple[float, float], end: tuple[float, float], share: Any) -> None:
-    """Add to `share` what an edge contributes within the row 0..1.
+    """Add the contribution of an edge within the row 0..1 to `share`.
 
-    The running sum of the shares is the area of the cells east of the edges, and so, over all edges
-    of a pixel, its overlap.
+    The running sum of the shares is the area of the cells east of the edges. Over all edges of a
+    pixel, it is the overlap.
     """
     sign = 1.0
     if start[1] > end[1]:
@@ -303,7 +303,7 @@ def _walk(start: tuple[float, float], end: tuple[float, float], share: Any) -> N
         return
     slope = (end[0] - start[0]) / (end[1] - start[1])
     ends = start[0] + (top - start[1]) * slope, start[0] + (bottom - start[1]) * slope
-    # Rounding on a nearly level edge must not leave the edge, nor with it the array.
+    # On a nearly level edge, rounding must not lead beyond the edge and out of the array.
     west = max(min(ends), min(start[0], end[0]))
     east = min(max(ends), max(start[0], end[0]))
     height = sign * (bottom - top)

@@ -1,9 +1,9 @@
-"""The noise of a swath, estimated from how much neighbouring pixels differ.
+"""The noise of a swath, estimated from the differences between neighbouring pixels.
 
-A second difference of neighbours cancels everything that is smooth, and keeps the noise: across a
-swath the mixed one, ``x[i, j] - x[i, j+1] - x[i+1, j] + x[i+1, j+1]``, which also cancels stripes
-along and across the track; in a plain list of pixels ``x[i-1] - 2 x[i] + x[i+1]`` of those that
-follow each other evenly. The median of their magnitudes is not moved by plumes, which are rare.
+A second difference of neighbours cancels everything that is smooth and keeps the noise. In a swath
+it is the mixed one, ``x[i, j] - x[i, j+1] - x[i+1, j] + x[i+1, j+1]``, which also cancels stripes
+along and across the track. In a list of pixels it is ``x[i-1] - 2 x[i] + x[i+1]``, where the pixels
+are evenly spaced. Plumes are rare, so they do not affect the median of the magnitudes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FEWEST", "estimate_noise"]
 
-FEWEST = 30  # differences, below which their median says little
-TO_SIGMA = 1.482602218505602  # from the median magnitude of a Gaussian to its standard deviation
+FEWEST = 30  # fewest differences for a meaningful median
+TO_SIGMA = 1.482602218505602  # standard deviation of a Gaussian over its median magnitude
 BLOCK = 16  # pixels along each side; a median is taken over 3 x 3 blocks
-RUN = 256  # pixels of a list that make a block
-UNEVEN = 0.3  # of a step: how evenly pixels of a list follow each other
+RUN = 256  # pixels of a list in a block
+UNEVEN = 0.3  # of a step: tolerance for evenly spaced pixels of a list
 
 
 def estimate_noise(
@@ -37,13 +37,13 @@ def estimate_noise(
     column : array, (scanline, ground_pixel)
         NaN where missing.
     latitude, longitude : array, (scanline, ground_pixel), degrees
-        Centres; only looked at where the swath is a list, one pixel wide.
+        Centres; only used if the swath is a list, one pixel wide.
 
     Returns
     -------
     array, (scanline, ground_pixel), float32, or None
         One standard deviation, in the unit of the column, also where the column is missing. None
-        if there are fewer than `FEWEST` neighbourhoods to judge from.
+        if there are fewer than `FEWEST` neighbourhoods.
 
     Notes
     -----
@@ -74,7 +74,7 @@ def _bend_grid(values: Floats) -> Floats:
 def _bend_list(values: Floats, latitude: ArrayLike, longitude: ArrayLike) -> Floats:
     """Return second differences along a list, scaled to the noise of one pixel, (1, n).
 
-    NaN where three pixels do not follow each other evenly, as at the end of a scanline.
+    NaN where three pixels are not evenly spaced, as at the end of a scanline.
     """
     line = values.ravel()
     north, east = (np.asarray(a, dtype=np.float64).ravel() for a in (latitude, longitude))
@@ -91,10 +91,9 @@ def _bend_list(values: Floats, latitude: ArrayLike, longitude: ArrayLike) -> Flo
 
 
 def _take_medians(magnitudes: Floats, side: tuple[int, int]) -> Floats:
-    """Return the median around every block, (rows, columns) of blocks; NaN where few are known.
+    """Return the median around every block, (rows, columns) of blocks; NaN where too few are known.
 
-    It is taken over the block and those beside it. Where none knows enough, all are taken
-    together.
+    It is taken over the block and its neighbours. If no block has enough, all are taken together.
     """
     counts = [max(1, -(-size // block)) for size, block in zip(magnitudes.shape, side, strict=True)]
     padded = np.full([n * block for n, block in zip(counts, side, strict=True)], np.nan)
@@ -113,7 +112,7 @@ def _take_medians(magnitudes: Floats, side: tuple[int, int]) -> Floats:
 
 
 def _spread(blocks: Floats, side: tuple[int, int], shape: tuple[int, ...]) -> Floats:
-    """Interpolate between the middles of blocks, (rows, columns); level beyond the outermost."""
+    """Interpolate between the centres of blocks, (rows, columns); constant beyond the outermost."""
     places = [
         (np.arange(size) - (block - 1) / 2) / block for size, block in zip(shape, side, strict=True)
     ]

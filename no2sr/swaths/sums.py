@@ -1,4 +1,4 @@
-"""Sums over pixels on a grid: made, moved to a wider grid, and turned into means."""
+"""Sums over pixels on a grid: create them, move them to a wider grid, and turn them into means."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CORRELATION", "LEAST_COVERAGE", "cover_anything", "means", "no_sums", "widen"]
 
-# Of systematic errors of different overpasses: of the air-mass factor and the stratosphere, in the
-# error budget of the KNMI/CCI level 3 product (Glissenaar et al. 2025, ESSD 17, 4627).
+# Correlation of the systematic errors (air-mass factor, stratosphere) of different overpasses, from
+# the error budget of the KNMI/CCI level 3 product (Glissenaar et al. 2025, ESSD 17, 4627).
 CORRELATION = 0.3
-# A cell that was seen less is a gap: float32 corners on the edge of a cell leave 1e-5 of it.
+# A cell with less coverage is a gap: float32 corners on the edge of a cell leave 1e-5 of it.
 LEAST_COVERAGE = 1e-3
 
 _MEAN = {"cell_methods": "area: mean"}
@@ -42,12 +42,12 @@ _COUNT_ATTRS = {
 
 
 SLAB = 512  # rows that are computed together
-# 0.01 degree over the globe; at 36 bytes a cell more would not fit into usual memories.
+# 0.01 degree over the globe. At 36 bytes per cell, more would not fit into most memories.
 MOST_CELLS = 6.5e8
 
 
 def no_sums(box: Box, resolution: float, *, random: bool = False, systematic: bool = False) -> Sums:
-    """Prepare the sums of a grid around a box.
+    """Prepare empty sums on a grid around a box.
 
     Parameters
     ----------
@@ -55,24 +55,24 @@ def no_sums(box: Box, resolution: float, *, random: bool = False, systematic: bo
     resolution : float
         Cell size in degrees.
     random, systematic : bool
-        Whether pixels come with this uncertainty.
+        Whether the pixels have this uncertainty.
 
     Raises
     ------
     SettingsError
-        If the box is none, or the grid would be too large to hold.
+        If it is not a box, or the grid would be too large for the memory.
     """
     west, south, east, north = box
     if not (0 < east - west <= 360 and -90 <= south < north <= 90):
         raise SettingsError(
-            f"bounds are {box}, expected (west, south, east, north) in degrees, west < east and at "
-            "most once around the Earth, south < north within 90; let a region across the "
-            "antimeridian run on, as 170 to 190"
+            f"bounds are {box}; give (west, south, east, north) in degrees, with west < east, at "
+            "most 360 degrees, and south < north within 90; a region across the antimeridian "
+            "continues beyond 180, as 170 to 190"
         )
     cells = (north - south) / resolution * (east - west) / resolution
     if cells > MOST_CELLS:
         raise SettingsError(
-            f"a grid of {resolution:g} degree over {box} has {cells:.1e} cells, expected at most "
+            f"a grid of {resolution:g} degree over {box} has {cells:.1e} cells, more than "
             f"{MOST_CELLS:.1e}; choose a coarser resolution or a smaller region"
         )
     grid = _grid(box, resolution)
@@ -84,7 +84,7 @@ def no_sums(box: Box, resolution: float, *, random: bool = False, systematic: bo
         weighted=_zeros(shape, np.float64),
         weight=_zeros(shape, np.float64),
         number=_zeros(shape, np.int32),
-        # These are reported and not computed with any further: float32 halves their memory.
+        # These are only reported: float32 halves their memory.
         variance=_zeros(of_random, np.float32),
         shared=_zeros(of_systematic, np.float32),
         squares=_zeros(of_systematic, np.float32),
@@ -93,9 +93,9 @@ def no_sums(box: Box, resolution: float, *, random: bool = False, systematic: bo
 
 
 def _grid(box: Box, resolution: float) -> xr.DataArray:
-    """Return `no2sr.core.grid.regular_grid` around a box, joined of one column and one row.
+    """Build `no2sr.core.grid.regular_grid` around a box from one column and one row.
 
-    The whole of it would take as much memory as the values that it is to carry.
+    A complete grid would take as much memory as the values that it will hold.
     """
     west, south, east, north = box
     column = regular_grid((west, south, west + resolution / 2, north), resolution)
@@ -108,10 +108,10 @@ def _grid(box: Box, resolution: float) -> xr.DataArray:
 
 
 def _zeros(shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
-    """Return zeros that take memory page by page, where something is added.
+    """Return zeros that take memory only for the pages in which something is added.
 
-    An orbit meets a fifth of a global grid; `numpy.zeros` asks the system for huge pages, and so
-    ends up with all of it.
+    An orbit covers a fifth of a global grid, but `numpy.zeros` asks the system for huge pages and
+    would take memory for all of it.
     """
     length = math.prod(shape)
     memory = mmap.mmap(-1, max(length * np.dtype(kind).itemsize, 1), access=mmap.ACCESS_COPY)
@@ -126,7 +126,7 @@ def _box_of(sums: Sums) -> Box:
 
 
 def _union(a: Box, b: Box, resolution: float) -> Box:
-    """Return the smallest box around two, whichever way around the Earth is shorter."""
+    """Return the smallest box around two boxes, whichever way around the Earth is shorter."""
     ranges = [(min(a[0], b[0] + turn), max(a[2], b[2] + turn)) for turn in (-360, 0, 360)]
     west, east = min(ranges, key=lambda ends: ends[1] - ends[0])
     if east - west > 360 - 2 * resolution:
@@ -137,7 +137,7 @@ def _union(a: Box, b: Box, resolution: float) -> Box:
 
 
 def widen(sums: Sums, box: Box) -> Sums:
-    """Move the sums to a grid that also holds a box, if theirs does not."""
+    """Move the sums to a grid that also covers a box, if theirs does not."""
     old, spacing = sums.frame, sums.frame.spacing
     here = _box_of(sums)
     union = _union(here, box, spacing)
@@ -152,8 +152,8 @@ def widen(sums: Sums, box: Box) -> Sums:
     if columns[0] < 0 or columns[-1] >= nx or nx >= turn:
         if abs(turn - round(turn)) > 1e-6:
             raise SettingsError(
-                f"the swaths meet across the antimeridian at a resolution of {spacing:g} degree, "
-                "expected one that divides 360; choose such a one, or state the bounds"
+                "the swaths meet across the antimeridian, and the resolution of "
+                f"{spacing:g} degree does not divide 360; choose one that does, or give the bounds"
             )
         columns %= round(turn)
     for name in sums._fields[1:]:
@@ -163,29 +163,29 @@ def widen(sums: Sums, box: Box) -> Sums:
 
 
 def cover_anything(sums: Sums) -> bool:
-    """Tell whether any cell was seen enough to have a value."""
+    """Tell whether any cell has enough coverage for a value."""
     return bool((sums.weight >= LEAST_COVERAGE).any())
 
 
 def means(sums: Sums, name: str, *, correlation: float = CORRELATION) -> xr.Dataset:
-    """Promise the means, with gaps where too little was seen; slabs are computed when used.
+    """Return the lazy means of the sums, with gaps where coverage is too low.
 
-    The means of a globe take several times the memory of the cells that were met, which is all that
-    the sums take.
+    Slabs are computed when they are used. The means of a globe take several times the memory of the
+    sums, which need it only for the cells that were observed.
 
     Parameters
     ----------
     sums : Sums
     name : str
-        What to call the column.
+        Name of the column.
     correlation : float
         Between the systematic errors of two overpasses, 0..1.
 
     Returns
     -------
     Dataset, (y, x)
-        A scene (see `no2sr.core.layers`): the column, its uncertainties as far as the sums hold
-        them, coverage and count.
+        A scene (see `no2sr.core.layers`): the column, the uncertainties that the sums hold,
+        coverage and count.
     """
     weight, number = _cut(sums.weight), _cut(sums.number)
     fields = {COVERAGE: _promise(_coverage, weight, number), COUNT: number}
@@ -207,7 +207,7 @@ def means(sums: Sums, name: str, *, correlation: float = CORRELATION) -> xr.Data
 
 
 class _Held:
-    """An array that dask takes for a file's: of one in memory it would copy every slab at once."""
+    """An array that dask treats like a file: it would copy all slabs of an array at once."""
 
     def __init__(self, values: NDArray[Any]) -> None:
         self.values, self.shape, self.dtype, self.ndim = values, values.shape, values.dtype, 2
@@ -217,7 +217,7 @@ class _Held:
 
 
 def _cut(values: NDArray[Any]) -> Any:
-    """Return an array in slabs; named by chance, for a name by content would read all of it."""
+    """Cut an array into slabs; its name is random, as a name by content would read all of it."""
     import dask.array as da
 
     name = f"sums-{uuid.uuid4().hex}"
@@ -231,7 +231,7 @@ def _promise(function: Callable[..., NDArray[np.float32]], *arrays: Any) -> Any:
 
 
 def _mean(total: NDArray[np.floating], weight: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Divide a sum by the weights, where they are enough for a value."""
+    """Divide a sum by the weights where there is enough coverage."""
     mean = np.full(total.shape, np.nan, dtype=np.float32)
     np.divide(total, weight, out=mean, where=weight >= LEAST_COVERAGE, casting="same_kind")
     return mean
@@ -249,7 +249,7 @@ def _systematic(
     *,
     correlation: float,
 ) -> NDArray[np.float32]:
-    """Combine the errors that overpasses share within themselves, and partly among each other."""
+    """Combine the errors that pixels share within an overpass, and partly between overpasses."""
     variance = correlation * np.square(shared, dtype=np.float64) + (1 - correlation) * squares
     return _mean(np.sqrt(variance), weight)
 

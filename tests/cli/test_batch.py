@@ -163,7 +163,7 @@ def test_what_is_there_is_skipped_if_asked_for_and_an_error_if_not(
     other.write_bytes(grid_file.read_bytes())
     refused = no2sr_command("downscale", grid_file, other, out)
     assert refused.code == 1
-    assert "exists already" in refused.errors[0]
+    assert "already exists" in refused.errors[0]
     skipped = no2sr_command("downscale", grid_file, other, out, "--skip-existing")
     assert skipped.code == 0
     assert skipped.out.splitlines()[-1].startswith("2 files: 2 skipped")

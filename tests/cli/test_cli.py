@@ -472,7 +472,7 @@ def test_want_of_memory_is_told_whoever_meets_it(error):
 def _records() -> dict[str, type]:
     """Return the class of each record that options build."""
     from no2sr.cli.plot import Drawing
-    from no2sr.cli.records import Colouring, Saving, Working
+    from no2sr.cli.records import Colouring, Saving, Solving, Working
     from no2sr.cli.render import Picture
     from no2sr.cli.report import Page
     from no2sr.cli.train import Choice
@@ -488,6 +488,7 @@ def _records() -> dict[str, type]:
         "refining": Refining,
         "saving": Saving,
         "settings": no2sr.TrainSettings,
+        "solving": Solving,
         "working": Working,
         "writing": Writing,
     }

@@ -60,7 +60,7 @@ def test_a_model_of_ones_own_goes_to_work(no2sr_command, scenes, grid_file, tmp_
     assert made.code == 0
     again = no2sr_command("train", *scenes, "--output", folder)
     assert (again.code, len(again.errors)) == (1, 1)
-    assert "exists already" in again.err
+    assert "already exists" in again.err
 
 
 def test_the_loss_curve_is_a_picture(no2sr_command, scenes, tmp_path):

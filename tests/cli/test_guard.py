@@ -50,7 +50,7 @@ def test_each_step_has_its_own_time_and_own_work_has_no_limit(monkeypatch):
         for step in range(2):
             spend(1.2)
             progress(step, 2)
-        limits.unhurried()
+        limits.lift_limit()
         return resource.getrlimit(resource.RLIMIT_CPU)
 
     monkeypatch.setattr(limits, "_READING", 2)

@@ -76,13 +76,13 @@ def test_what_was_there_is_replaced_whole(system, tmp_path, name):
 def test_a_name_taken_at_the_last_moment_is_left_alone(tmp_path, monkeypatch):
     # After the check and before the move: only a renaming that refuses taken names is safe.
     final = tmp_path / "a.tif"
-    renamed = atomic._renamed
+    renamed = atomic._rename
 
     def too_late(old, new, *, how):
         final.write_text("theirs")
         return renamed(old, new, how=how)
 
-    monkeypatch.setattr(atomic, "_renamed", too_late)
+    monkeypatch.setattr(atomic, "_rename", too_late)
 
     def write():
         with replacing(final, overwrite=False) as temporary:

@@ -132,7 +132,7 @@ def test_kilometres_become_the_metres_of_the_crs_and_come_back():
         ([3, 2, 0], [1, 2, 3, 4], 3035, err.IrregularGridError, "y is not regular"),
         ([3, 2, 1], [1, 2, 3, 4.5], 3035, err.IrregularGridError, "x is not regular"),
         ([95, 94, 93], [1, 2, 3, 4], 4326, err.IrregularGridError, "reaches 95 degrees"),
-        ([3, 2, 1], [0, 120, 240, 360], 4326, err.IrregularGridError, "drop the repeated"),
+        ([3, 2, 1], [0, 120, 240, 360], 4326, err.IrregularGridError, "drop repeated"),
         ([3, 3, 3], [1, 2, 3, 4], 3035, err.IrregularGridError, "not regular"),
         ([3, np.nan, 1], [1, 2, 3, 4], 3035, err.IrregularGridError, "not regular"),
     ],
@@ -151,7 +151,7 @@ def test_grids_that_cannot_be_placed_are_refused(*, y, x, crs, error, advice):
         ("m", 4326, "in degrees"),
         ("km", 4326, "in degrees"),
         ("rad", 3035, "scan angles"),
-        ("furlong", 3035, "expected m or km"),
+        ("furlong", 3035, "not in m or km"),
     ],
 )
 def test_axis_units_that_contradict_the_crs_are_refused(units, crs, advice):
@@ -287,7 +287,7 @@ def test_a_scalar_that_is_in_the_way_waits_outside():
 
 
 def test_another_dimension_is_refused():
-    with pytest.raises(err.DimensionError, match=re.escape("choose one with isel(level=0)")):
+    with pytest.raises(err.DimensionError, match=re.escape("choose one entry with isel(level=0)")):
         enter(column().expand_dims(level=3))
 
 
@@ -454,7 +454,7 @@ def test_neutral_packing_is_none():
 
 
 def test_an_image_of_gaps_is_refused():
-    with pytest.raises(err.NoValidPixelsError, match="12 pixels and all are gaps"):
+    with pytest.raises(err.NoValidPixelsError, match=r"all 12 pixels of .* are gaps"):
         enter(column(np.full((3, 4), np.nan, "f4")))
 
 

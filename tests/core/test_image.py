@@ -42,7 +42,7 @@ def test_an_image_is_returned_itself(image):
     [
         (lambda i: i.transpose("x", "y"), DimensionError, "rename or transpose"),
         (lambda i: i.rename(y="lat", x="lon"), DimensionError, "no2sr.core.door.enter"),
-        (lambda i: i.expand_dims(band=1), DimensionError, r"expected \(y, x\) or \(time, y, x\)"),
+        (lambda i: i.expand_dims(band=1), DimensionError, r"instead of \(y, x\) or \(time, y, x\)"),
         (lambda i: i.isel(y=0), DimensionError, "dims"),
         (lambda i: i.astype("float64"), DimensionError, r"image.astype\('float32'\)"),
         (lambda i: i.isel(y=slice(None, None, -1)), IrregularGridError, "y runs the wrong way"),
@@ -51,7 +51,7 @@ def test_an_image_is_returned_itself(image):
         (lambda i: i.isel(x=[0]), IrregularGridError, "at least 2 cells"),
         (lambda i: i.drop_vars("spatial_ref"), MissingCRSError, "write_crs"),
         (lambda i: i.drop_attrs(deep=False), UnitsError, r"set image.attrs\['units'\]"),
-        (lambda i: i.assign_attrs(units=""), UnitsError, "expected a CF unit"),
+        (lambda i: i.assign_attrs(units=""), UnitsError, "no unit; set"),
     ],
 )
 def test_the_first_rule_that_is_broken_is_named(image, *, broken, error, advice):
@@ -73,7 +73,7 @@ def test_the_crs_is_found_on_images_and_datasets(image):
     utm = regular_grid((0, 0, 3e3, 3e3), 1e3, "EPSG:32643")
     assert crs_of(utm).to_epsg() == 32643
     assert not is_geographic(utm)
-    with pytest.raises(MissingCRSError, match="state it with"):
+    with pytest.raises(MissingCRSError, match="set it with"):
         crs_of(xr.DataArray(np.ones((2, 2)), dims=("y", "x")))
 
 

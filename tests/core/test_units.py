@@ -79,9 +79,7 @@ def test_every_unit_of_the_table_is_spelt_and_stands_for_itself():
 )  # fmt: skip
 def test_what_is_not_in_the_table_is_refused_with_the_table(text):
     assert not is_column(text)
-    with pytest.raises(
-        UnitsError, match=r"expected one of mol m-2, .*, DU; set .*attrs\['units'\]"
-    ):
+    with pytest.raises(UnitsError, match=r"use one of mol m-2, .*, DU, and set .*attrs\['units'\]"):
         canonical_unit(text)
     with pytest.raises(UnitsError):
         factor(text)

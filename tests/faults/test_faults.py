@@ -110,7 +110,7 @@ def test_an_old_output_outlasts_whatever_happens(run, whole, folder, suffix, hap
 def test_a_full_disk_is_said_so_and_leaves_nothing(run, folder):
     broken = downscale(run, folder, ".tif", happens="disk full from the start")
     assert broken["code"] == 1
-    assert "expected a writable folder with room" in last_line(broken)
+    assert "check the permissions and the free space" in last_line(broken)
     assert names(folder) == {"in.nc"}
 
 

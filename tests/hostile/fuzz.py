@@ -197,7 +197,7 @@ def judged(path: Path, folder: Path) -> tuple[str, str, list[str]]:
 def _vague(text: str) -> list[str]:
     """Return what was found, of the lines that say no more of it than its error."""
     found = re.findall(
-        r"did not foresee \((.*?)\), expected|^Error: (\w+ while working on .*)", text
+        r"unexpected error in its reader \((.*?)\);|^Error: (\w+ while processing .*)", text
     )
     return ["".join(parts) for parts in found]
 

@@ -26,10 +26,10 @@ DEEP = "/".join(["d" * 200] * 25)
 FOREIGN = os.fsdecode(b"caf\xe9")  # Latin-1, as archives from elsewhere bring it
 # What stands before the suffix -> what the line says of it.
 NAMES = {
-    LONG: r"the name x+\.\.\.x+\.\w+ is too long: 30\d bytes, expected at most 255; choose",
-    DEEP: r"path of d+\.\.\.d+\.\w+ is too long: 5\d+ bytes, expected at most 4095; choose",
-    f"{FOREIGN}/x": r"caf\\xe9 in the path of x\.\w+ is no name in UTF-8, expected.*; rename it",
-    FOREIGN: r"caf\\xe9\.\w+ is no name in UTF-8, expected.*; rename it",
+    LONG: r"the name x+\.\.\.x+\.\w+ is too long: 30\d bytes, of at most 255; choose",
+    DEEP: r"path of d+\.\.\.d+\.\w+ is too long: 5\d+ bytes, of at most 4095; choose",
+    f"{FOREIGN}/x": r"caf\\xe9 in the path of x\.\w+ is not a name in UTF-8, .*; rename it",
+    FOREIGN: r"caf\\xe9\.\w+ is not a name in UTF-8, .*; rename it",
 }
 # The command, IN standing for a good map, SWATH for a good swath, BAD for the bad name.
 COMMANDS = [
@@ -91,7 +91,7 @@ def test_commands_refuse_names(line, stem, place, no2sr_command):
 @pytest.mark.parametrize("stem", [*NAMES, "zero\0"])
 @pytest.mark.usefixtures("place")
 def test_functions_refuse_names(stem):
-    says = NAMES.get(stem, "a zero byte in it, expected none; check the path")
+    says = NAMES.get(stem, "contains a zero byte; check the path")
     image = open_column("good.nc")
     with pytest.raises(errors.FileUnreadableError, match=says):
         open_column(f"{stem}.nc")
@@ -128,7 +128,7 @@ def test_the_longest_name_there_can_be_is_written(suffix, no2sr_command):
 def test_one_bad_name_of_many_stops_no_other(place, no2sr_command):
     ran = no2sr_command("downscale", f"{FOREIGN}.nc", f"{LONG}.nc", "good.nc", "out/", "-q")
     assert (ran.code, len(ran.errors)) == (1, 2), ran.err
-    assert ran.errors[0].startswith(r"Error: caf\xe9.nc is no name in UTF-8")
+    assert ran.errors[0].startswith(r"Error: caf\xe9.nc is not a name in UTF-8")
     assert (place / "out" / "good_x4.tif").exists()
 
 

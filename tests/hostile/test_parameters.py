@@ -85,7 +85,7 @@ OUTPUTS = [
     ("fine", 1, "suffix"),
     (".tif", 1, "suffix"),
     ("grid.nc", 2, "also an input"),
-    ("there.tif", 1, "exists already"),
+    ("there.tif", 1, "already exists"),
     ("there.tif/fine.tif", 1, "no folder"),
     ("x" * 300 + ".tif", 1, "x"),
 ]
@@ -130,13 +130,13 @@ RESOLUTIONS = [
     ("-1", 2, "not in the range x>0"),
     ("-inf", 2, "not in the range x>0"),
     ("fine", 2, "not a valid float"),
-    ("nan", 1, "resolution is nan, expected degrees from 1e-05 to 10"),
-    ("inf", 1, "resolution is inf, expected degrees from 1e-05 to 10"),
-    ("1e300", 1, "resolution is 1e+300, expected degrees from 1e-05 to 10"),
-    ("11", 1, "resolution is 11.0, expected degrees from 1e-05 to 10"),
-    ("1e-9", 1, "resolution is 1e-09, expected degrees from 1e-05 to 10"),
-    ("1e-320", 1, "expected degrees from 1e-05 to 10"),
-    ("1e-5", 1, "cells, expected at most 6.5e+08; choose a coarser resolution or a smaller region"),
+    ("nan", 1, "resolution is nan; give degrees from 1e-05 to 10"),
+    ("inf", 1, "resolution is inf; give degrees from 1e-05 to 10"),
+    ("1e300", 1, "resolution is 1e+300; give degrees from 1e-05 to 10"),
+    ("11", 1, "resolution is 11.0; give degrees from 1e-05 to 10"),
+    ("1e-9", 1, "resolution is 1e-09; give degrees from 1e-05 to 10"),
+    ("1e-320", 1, "give degrees from 1e-05 to 10"),
+    ("1e-5", 1, "cells, more than 6.5e+08; choose a coarser resolution or a smaller region"),
 ]
 
 

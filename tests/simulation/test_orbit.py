@@ -122,7 +122,7 @@ def test_angles_follow_from_the_geometry(geometry):
 
 @pytest.mark.parametrize(("centre", "scanlines"), [((0.0, 85.0), 10), ((0.0, 0.0), 0)])
 def test_an_orbit_that_is_none_is_refused(centre, scanlines):
-    with pytest.raises(SettingsError, match="choose another piece of the orbit"):
+    with pytest.raises(SettingsError, match="give a latitude within 81 degrees"):
         orbit_geometry(centre, scanlines=scanlines)
 
 

@@ -161,7 +161,7 @@ def test_noise_is_that_of_its_seed_and_leaves_the_input_alone(delhi):
 
 @pytest.mark.parametrize("sigma", [-1e-6, math.nan, [[1e-6, -1e-6]]])
 def test_a_spread_that_is_none_is_refused(sigma):
-    with pytest.raises(SettingsError, match="give one that is known for every cell"):
+    with pytest.raises(SettingsError, match="give a standard deviation for every cell"):
         add_noise(scene((1, 2)), sigma, 0)
 
 

@@ -121,5 +121,5 @@ def test_what_rounding_left_goes_into_the_largest_row_of_each_block():
 
 
 def test_unknown_kind_is_refused():
-    with pytest.raises(SettingsError, match="expected 'additive' or 'multiplicative'"):
+    with pytest.raises(SettingsError, match="choose 'additive' or 'multiplicative'"):
         conserve(np.ones((2, 2)), np.ones((1, 1)), np.ones(2), kind="soft")

@@ -176,7 +176,7 @@ def test_any_layout_of_numbers_will_do_and_is_not_modified(dtype, order):
 
 
 def test_an_unknown_method_is_refused():
-    with pytest.raises(SettingsError, match="'cubic', expected one of nearest, bilinear, bicubic"):
+    with pytest.raises(SettingsError, match="'cubic'; choose one of nearest, bilinear, bicubic"):
         resize(np.zeros((2, 2), np.float32), (4, 4), method="cubic")
 
 

@@ -46,7 +46,7 @@ def test_luminance_is_that_of_bt_601(picture):
 def test_a_plane_is_luminance_already():
     plane = np.arange(12).reshape(3, 4)
     np.testing.assert_array_equal(luminance_of(plane), plane)
-    with pytest.raises(DimensionError, match=r"shape \(3, 4, 2\), expected \(y, x\) or"):
+    with pytest.raises(DimensionError, match=r"shape \(3, 4, 2\); give luminance \(y, x\), or"):
         luminance_of(np.zeros((3, 4, 2)))
 
 

@@ -187,7 +187,9 @@ def test_netcdf_is_written_without_all_of_it_in_memory(tmp_path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_missing_folder_is_refused(image, suffix, tmp_path):
-    with pytest.raises(err.WriteError, match=r"folder .*nowhere is not there.*create it first"):
+    with pytest.raises(
+        err.WriteError, match=r"folder .*nowhere for .* does not exist; create it first"
+    ):
         write(image, tmp_path / "nowhere" / f"out{suffix}")
 
 
@@ -196,7 +198,7 @@ def test_a_folder_that_cannot_be_written_is_refused(image, suffix, tmp_path):
     # Even root cannot make files in /proc.
     folder = Path("/proc") if Path("/proc/self").exists() else tmp_path
     tmp_path.chmod(0o500)
-    with pytest.raises(err.WriteError, match="expected a writable folder"):
+    with pytest.raises(err.WriteError, match="check the permissions"):
         write(image, folder / f"out{suffix}")
 
 
@@ -547,7 +549,7 @@ def test_a_store_that_cannot_be_exchanged_stays(tmp_path, monkeypatch):
             temporary.mkdir()
             (temporary / "new").write_text("new")
 
-    monkeypatch.setattr("no2sr.core.atomic._renamed", lambda *_, **__: False)  # not Linux
+    monkeypatch.setattr("no2sr.core.atomic._rename", lambda *_, **__: False)  # not Linux
     monkeypatch.setattr(Path, "rename", refuse_second)
     with pytest.raises(err.WriteError, match="Input/output error"):
         exchange()

@@ -1,10 +1,10 @@
-"""The door: anything friendly in, a strict image inside, and the same friendly thing out again.
+"""The door: turn a friendly dataset into a strict image, and a fine image back into its form.
 
-`enter` makes the image of `no2sr.core.image` out of a ``Dataset`` or ``DataArray`` with
-``lat/lon``, ``latitude/longitude`` or ``y/x``, in any axis order and direction, with longitudes
--180..180 or 0..360. `leave` is its undo on a finer (or shaved) grid. Both survey the dataset in the
-same way, so nothing is carried from one to the other. Values are never converted: the method is
-indifferent to their unit.
+`enter` makes the image of `no2sr.core.image` from a ``Dataset`` or ``DataArray`` with ``lat/lon``,
+``latitude/longitude`` or ``y/x``, in any axis order and direction, with longitudes -180..180 or
+0..360. `leave` is its inverse on a finer (or shaved) grid. Both survey the dataset in the same way,
+so nothing is passed from one to the other. Values are never converted: the method does not depend
+on their unit.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ log = logging.getLogger("no2sr")
 
 Friendly = TypeVar("Friendly", xr.Dataset, xr.DataArray)
 
-# How the coarse values were stored or spread, and which other variables went with them: nothing
-# that is true of the image. (A reader would even mask fine values beyond the coarse valid_max.)
+# How the coarse values were stored or distributed, and which variables went with them. None of it
+# holds for the image. (A reader would even mask fine values beyond the coarse valid_max.)
 _STALE = re.compile(
     r"_FillValue|missing_value|scale_factor|add_offset|_Unsigned|STATISTICS_.*|actual_range"
     r"|valid_(min|max|range)|nodatavals|scales|offsets|transform|res|crs"
@@ -81,8 +81,8 @@ def enter(dataset: xr.Dataset | xr.DataArray, *, variable: str | None = None) ->
     Parameters
     ----------
     dataset : Dataset or DataArray
-        Never modified. Axes are found as CF says: by ``standard_name``, then ``units``, then
-        ``axis``, then name. Dimensions of length 1 are squeezed, ``time`` is kept.
+        It is never modified. Axes are found as CF says: by ``standard_name``, then ``units``, then
+        ``axis``, then name. Dimensions of length 1 are squeezed; ``time`` is kept.
     variable : str, optional
         Which variable of a Dataset; by default the only one on a grid, or the only one that is an
         NO2 column by its name and unit.
@@ -90,33 +90,34 @@ def enter(dataset: xr.Dataset | xr.DataArray, *, variable: str | None = None) ->
     Returns
     -------
     DataArray, (y, x) or (time, y, x), float32
-        The image of `no2sr.core.image.check_image`, values in the unit they came in. A dask-backed
-        dataset stays lazy: its values are cleaned block by block when they are computed, and
-        not checked for being all gaps.
+        The image of `no2sr.core.image.check_image`, in the unit of the dataset. A dask-backed
+        dataset stays lazy: its values are cleaned block by block when they are computed, and it is
+        not checked whether all of them are gaps.
 
     Raises
     ------
     MissingVariableError, AmbiguousVariableError
-        Naming the variables that are there.
+        The message lists the variables that exist.
     DimensionError
-        Axes missing or 2-D (a swath), another dimension longer than 1, or packed values.
+        If axes are missing or 2-D (a swath), another dimension is longer than 1, or values are
+        packed.
     IrregularGridError
-        Uneven, rotated, or more than once around the globe.
+        If the grid is uneven, rotated, or goes more than once around the globe.
     MissingCRSError
-        Projected axes without a CRS. Degrees without one are taken as EPSG:4326, said in the log.
+        If projected axes have no CRS. Degrees without one are taken as EPSG:4326, which is logged.
     UnitsError
-        No unit stated, or an axis unit that contradicts the CRS.
+        If there is no unit, or the unit of an axis contradicts the CRS.
     NoValidPixelsError
-        Every pixel is a gap.
+        If every pixel is a gap.
 
     Warns
     -----
     RepairWarning
-        Infinite or absurd (beyond 1e29) values were set missing; the message counts them.
+        If infinite or impossible values (beyond 1e29) were set to missing; the message counts them.
 
     See Also
     --------
-    leave : the undo.
+    leave : the inverse.
     """
     check_no_picture(dataset)
     way = _survey(dataset, variable)
@@ -129,34 +130,34 @@ def enter(dataset: xr.Dataset | xr.DataArray, *, variable: str | None = None) ->
 
 
 def leave(fine: xr.DataArray, dataset: Friendly, *, variable: str | None = None) -> Friendly:
-    """Give a fine image the outer form of the dataset that it was made from.
+    """Give a fine image the form of the dataset that it was made from.
 
     Parameters
     ----------
     fine : DataArray, (y, x) or (time, y, x)
         An image on a grid that is finer than ``enter(dataset)``, of the same or smaller extent.
     dataset : Dataset or DataArray
-        What was given to `enter`.
+        The argument of `enter`.
     variable : str, optional
-        As given to `enter`.
+        As for `enter`.
 
     Returns
     -------
     Dataset or DataArray
         Of the dataset's type, with its dimension names and order, axis directions, longitude
         convention, axis attributes, grid mapping and other coordinates. Values and attributes are
-        those of `fine`. Of a Dataset only the downscaled variable remains: the others belong to the
-        coarse grid, as do cell bounds and 2-D coordinates. A global grid that was shaved cannot
-        be rolled back, and keeps longitudes in -180..180.
+        those of `fine`. A Dataset keeps only the downscaled variable: the others belong to the
+        coarse grid, as do cell bounds and 2-D coordinates. A global grid that was shaved cannot be
+        rolled back, and keeps longitudes in -180..180.
 
     See Also
     --------
-    enter : the undo.
+    enter : the inverse.
 
     Notes
     -----
-    ``leave(enter(x), x)`` equals ``x``, apart from float32 values, NaN for every gap, axes rid of
-    float32 rounding, and what is said above.
+    ``leave(enter(x), x)`` equals ``x``, except for float32 values, NaN in every gap, axes without
+    float32 rounding, and the points above.
     """
     way = _survey(dataset, variable)
     rows, y = outward(fine["y"].values, way.y, whole=True)
@@ -177,7 +178,7 @@ def leave(fine: xr.DataArray, dataset: Friendly, *, variable: str | None = None)
 
 
 def _survey(dataset: xr.Dataset | xr.DataArray, variable: str | None) -> _Way:
-    """Find the variable, its axes, time, lone dimensions and CRS; look at no value."""
+    """Find the variable, its axes, time, dimensions of length 1 and CRS, without its values."""
     column = with_axes(choose_variable(dataset, variable), dataset)
     column, mapping = with_mapping(column, dataset)
     check_upright(column, mapping)
@@ -189,8 +190,8 @@ def _survey(dataset: xr.Dataset | xr.DataArray, variable: str | None) -> _Way:
     lone = _lone_dims(column, {*y.dims, *x.dims, time})
     if y.dims == x.dims:
         raise DimensionError(
-            f"{y.name} and {x.name} both run along {y.dims[0]}: a list of points, expected a "
-            "grid with one axis each; for a swath use no2sr.open_no2"
+            f"{y.name} and {x.name} both run along {y.dims[0]}: a list of points, not a grid; "
+            "for a swath use no2sr.open_no2"
         )
     crs = find_crs(column, (y, x), mapping)
     assumed = crs or WGS84
@@ -211,8 +212,8 @@ def _lone_dims(column: xr.DataArray, known: set[Hashable]) -> tuple[Hashable, ..
     for dim in rest:
         if column.sizes[dim] != 1:
             raise DimensionError(
-                f"{called(column)} has the dimension {dim!r} of length {column.sizes[dim]}, "
-                f"expected only time besides the two axes; choose one with isel({dim}=0)"
+                f"{called(column)} has the dimension {dim!r} of length {column.sizes[dim]} besides "
+                f"time and the two axes; choose one entry with isel({dim}=0)"
             )
     return rest
 
@@ -221,20 +222,20 @@ def _no_axes(column: xr.DataArray, names: dict[str, Hashable | None]) -> str:
     """Say which axis is missing, and what the dataset is instead."""
     if is_swath(column):
         return (
-            f"{called(column)} has 2-D latitude and longitude: a swath or curvilinear grid, "
-            "expected 1-D axes; open the file with no2sr.open_no2, which grids swaths"
+            f"{called(column)} has 2-D latitude and longitude: it is a swath or a curvilinear "
+            "grid; open the file with no2sr.open_no2, which grids swaths"
         )
     words = {"y": "latitude or y", "x": "longitude or x"}
     missing = " and no ".join(words[which] for which, name in names.items() if name is None)
     there = ", ".join(str(name) for name in column.coords) or "none"
     return (
-        f"{called(column)} {column.dims} has no {missing} axis (its coordinates: {there}), "
-        "expected 1-D cell centres; assign them, with units such as degrees_north"
+        f"{called(column)} {column.dims} has no {missing} axis (its coordinates: {there}); "
+        "assign 1-D cell centres, with units such as degrees_north"
     )
 
 
 def _arranged(way: _Way) -> xr.DataArray:
-    """Return the variable with inside dims, north and west first, without spatial coordinates."""
+    """Return the variable with the dims of an image, north and west first, without its axes."""
     lead = [] if way.time is None else [way.time]
     ordered = way.column.squeeze(way.lone, drop=True).transpose(*lead, way.y.dim, way.x.dim)
     ordered = ordered.isel({axis.dim: indexer(axis.order) for axis in (way.y, way.x)})
@@ -248,7 +249,7 @@ def _arranged(way: _Way) -> xr.DataArray:
 
 
 def _bystanders(way: _Way) -> dict[Hashable, xr.Variable]:
-    """Return the coordinates off the grid, under names that are free inside."""
+    """Return the coordinates that lie on neither axis, under names that an image may have."""
     kept: dict[Hashable, xr.Variable] = {}
     reserved = {"y", "x", "spatial_ref", way.mapping} | ({"time"} if way.time else set())
     for name, variable in _off_grid(way).items():
@@ -259,7 +260,7 @@ def _bystanders(way: _Way) -> dict[Hashable, xr.Variable]:
 
 
 def _with_bystanders(out: xr.DataArray, way: _Way) -> xr.DataArray:
-    """Give back the coordinates off the grid that the image did not carry."""
+    """Restore the coordinates that lie on neither axis and that the image did not carry."""
     off_grid = _off_grid(way).items()
     missing = {n: v for n, v in off_grid if n not in out.coords and n != way.mapping}
     return out.assign_coords(missing)

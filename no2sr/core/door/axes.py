@@ -1,8 +1,7 @@
-"""The axes of a friendly grid: found as CF says, described, and given back.
+"""The axes of a friendly grid: found as CF says, described, and restored.
 
-A longitude axis is unwrapped first. A grid around the globe is then rolled to centres in
--180..180; a regional one is shifted by whole turns until its west edge lies there, and runs on
-beyond 180 where it crosses the antimeridian.
+A longitude axis is unwrapped. A global grid is then rolled to centres in -180..180; a regional one
+is shifted by whole turns until its west edge lies there, and may continue beyond 180.
 """
 
 from __future__ import annotations
@@ -60,21 +59,21 @@ _METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "km": 1e3, "kilometre": 1e3, "k
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """One spatial axis: how it came, and where its cells lie inside."""
+    """One spatial axis of a dataset, and where its cells lie in the image."""
 
     name: Hashable
     dim: Hashable
-    first: float  # inside centre of the first cell, CRS units
+    first: float  # centre of the first cell of the image, CRS units
     step: float  # negative for y
-    order: NDArray[np.intp]  # index in the dataset of each inside cell
-    turn: NDArray[np.float64]  # degrees that the dataset's label lies above the inside one
-    flipped: bool  # the dataset runs the other way
-    rolled: bool = False  # the dataset begins at another longitude of the globe
+    order: NDArray[np.intp]  # index in the dataset of each cell of the image
+    turn: NDArray[np.float64]  # degrees to add to a label of the image for that of the dataset
+    flipped: bool  # whether the dataset runs the other way
+    rolled: bool = False  # whether the dataset begins at another longitude of the globe
     unit: float = 1.0  # CRS units in one unit of the dataset's axis
 
 
 def called(column: xr.DataArray) -> str:
-    """Return what to call a variable in a message."""
+    """Return the name of a variable for a message."""
     return "the image" if column.name is None else str(column.name)
 
 
@@ -94,7 +93,7 @@ def with_axes(column: xr.DataArray, dataset: xr.Dataset | xr.DataArray) -> xr.Da
 
 
 def axis_name(column: xr.DataArray, which: str) -> Hashable | None:
-    """Find the one 1-D coordinate that is the y or x axis."""
+    """Find the 1-D coordinate that is the y or x axis."""
     flat = [c for c in column.coords.values() if c.ndim == 1 and c.dims[0] in column.dims]
     for rule in range(len(_RULES[which])):
         found = [c for c in flat if _matches(c, which, rule)]
@@ -106,7 +105,7 @@ def axis_name(column: xr.DataArray, which: str) -> Hashable | None:
 
 
 def is_swath(column: xr.DataArray) -> bool:
-    """Tell whether latitude is a coordinate of two dimensions."""
+    """Tell whether latitude is a 2-D coordinate."""
     deep = [c for c in column.coords.values() if c.ndim > 1]
     return any(_matches(c, "y", rule) for c in deep for rule in (0, 1, 3))
 
@@ -127,12 +126,10 @@ def in_degrees(axis: xr.DataArray) -> bool:
 
 def time_dim(column: xr.DataArray, spatial: set[Hashable]) -> Hashable | None:
     """Find the time dimension."""
-    for dim in column.dims:
+    for dim in (dim for dim in column.dims if dim not in spatial):
         attrs = column[dim].attrs if dim in column.coords else {}
         named = str(dim).lower() in ("time", "valid_time")
-        if dim not in spatial and (
-            named or attrs.get("standard_name") == "time" or attrs.get("axis") == "T"
-        ):
+        if named or attrs.get("standard_name") == "time" or attrs.get("axis") == "T":
             return dim
     return None
 
@@ -143,7 +140,7 @@ def describe_y(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray, crs: CRS)
     Raises
     ------
     IrregularGridError
-        If it is uneven, or a latitude beyond a pole.
+        If it is uneven, or a latitude lies beyond a pole.
     UnitsError
         If its unit contradicts the CRS.
     """
@@ -153,15 +150,15 @@ def describe_y(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray, crs: CRS)
     far = max(top, up.first, key=abs)
     if crs.is_geographic and abs(far) > 90 + 1e-6:
         raise IrregularGridError(
-            f"{axis.name} reaches {far:g} degrees, expected -90..90; if the axes are "
-            "projected, state the CRS with image.rio.write_crs('EPSG:...')"
+            f"{axis.name} reaches {far:g} degrees, which is not a latitude; if the axes are "
+            "projected, set the CRS with image.rio.write_crs('EPSG:...')"
         )
     order, flipped = up.order[::-1], not up.flipped
     return replace(up, first=top, step=-up.step, order=order, flipped=flipped, unit=unit)
 
 
 def describe_x(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray, crs: CRS) -> Axis:
-    """Describe an x axis, west first; longitudes as the module says.
+    """Describe an x axis, west first; see the module for longitudes.
 
     Raises
     ------
@@ -177,7 +174,7 @@ def describe_x(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray, crs: CRS)
 
 
 def _unit_of(axis: xr.DataArray) -> str:
-    """Return the unit in lower case and the singular."""
+    """Return the unit in lower case and in the singular."""
     units = str(axis.attrs.get("units", "")).strip().lower()
     return units.removesuffix("s") if units.removesuffix("s") in _METRES else units
 
@@ -188,8 +185,8 @@ def _crs_units(axis: xr.DataArray, crs: CRS) -> float:
     if crs.is_geographic:
         if units in _METRES or units.startswith("rad"):
             raise UnitsError(
-                f"axis {axis.name} is in {units} but the CRS is {crs.name}, in degrees; expected "
-                "them to agree; state the projection with image.rio.write_crs('EPSG:...')"
+                f"axis {axis.name} is in {units} but the CRS {crs.name} is in degrees; "
+                "set the projection with image.rio.write_crs('EPSG:...')"
             )
         return 1.0
     first = crs.axis_info[0] if crs.axis_info else None
@@ -198,17 +195,17 @@ def _crs_units(axis: xr.DataArray, crs: CRS) -> float:
     if not units or (first is not None and units == first.unit_name.lower()):
         return 1.0
     raise UnitsError(
-        f"axis {axis.name} is in {units!r}, expected m or km; convert it to the unit of {crs.name} "
-        "(the scan angles of a geostationary grid have to be warped first)"
+        f"axis {axis.name} is in {units!r}, not in m or km; convert it to the unit of {crs.name} "
+        "(warp a geostationary grid in scan angles first)"
     )
 
 
 def _centres(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray) -> NDArray[np.float64]:
-    """Return the cell centres: the middle of the cell bounds where these contradict the axis."""
+    """Return the cell centres: the middle of the cell bounds if these contradict the axis."""
     if axis.dtype.kind not in "fiu":
         raise DimensionError(
-            f"axis {axis.name} holds {axis.dtype} values, expected numbers; give the cell centres "
-            "in degrees, or in the unit of the CRS"
+            f"axis {axis.name} holds {axis.dtype} values, which are not numbers; give the cell "
+            "centres in degrees, or in the unit of the CRS"
         )
     values = np.asarray(axis.values, dtype=np.float64)
     bounds = axis.attrs.get("bounds")
@@ -222,8 +219,8 @@ def _centres(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray) -> NDArray[
 
 
 def _ascending(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
-    """Describe an axis from its small end to its large one."""
-    # The precision that it is stored in tells how much of its unevenness is rounding.
+    """Describe an axis in ascending order."""
+    # The stored precision tells how much of the unevenness is rounding.
     stored = centres.astype(np.result_type(axis.dtype, np.float32))
     first, step = regular_axis(stored, str(axis.name))
     order = np.arange(centres.size)
@@ -243,13 +240,14 @@ def _ascending(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
 
 def _longitudes(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
     """Describe a longitude axis: unwrapped, then rolled or shifted."""
-    finite = np.where(np.isfinite(centres), centres, np.nan)  # an infinity has no turns
+    finite = np.where(
+        np.isfinite(centres), centres, np.nan
+    )  # an infinite value cannot be unwrapped
     found = _ascending(axis, np.unwrap(finite, period=360))
     n, step, before = centres.size, found.step, 0
     if n * step > 360.01 + 0.01 * step:
         raise IrregularGridError(
-            f"{axis.name} covers {n * step:g} degrees, expected at most 360; "
-            "drop the repeated columns"
+            f"{axis.name} covers {n * step:g} degrees, more than the globe; drop repeated columns"
         )
     if abs(n * step - 360) <= 0.01 * step:
         step = 360 / n
@@ -266,7 +264,7 @@ def _longitudes(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
 
 
 def indexer(order: NDArray[np.intp]) -> slice | NDArray[np.intp]:
-    """Return a slice where an order is plain: gathering cell by cell is slow on files."""
+    """Return a slice if the order allows it, because gathering single cells from a file is slow."""
     plain = np.arange(order.size)
     if np.array_equal(order, plain):
         return slice(None)
@@ -276,16 +274,16 @@ def indexer(order: NDArray[np.intp]) -> slice | NDArray[np.intp]:
 def outward(
     centres: NDArray[np.float64], axis: Axis, *, whole: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return the order and the labels that the dataset would give to fine cells.
+    """Return the order and the labels of fine cells in the form of the dataset.
 
     Parameters
     ----------
     centres : array, (n,)
-        Inside centres of the fine cells.
+        Centres of the fine cells in the image.
     axis : Axis
         The coarse one.
     whole : bool
-        Whether a rolled axis can be rolled back: only if the fine one spans the globe, too.
+        Whether a rolled axis can be rolled back, which needs a fine axis that spans the globe.
 
     Returns
     -------

@@ -22,12 +22,12 @@ __all__ = ["enter_companions", "enter_uncertainty"]
 def enter_companions(
     dataset: xr.Dataset | xr.DataArray, image: xr.DataArray, layers: Iterable[str]
 ) -> dict[str, xr.DataArray]:
-    """Return layers of uncertainty that a dataset holds for a column.
+    """Return the layers of uncertainty that a dataset holds for a column.
 
     Parameters
     ----------
     dataset : Dataset or DataArray
-        What `no2sr.core.door.enter` made `image` of. A DataArray has no layers.
+        The dataset from which `no2sr.core.door.enter` made `image`. A DataArray has no layers.
     image : DataArray, (y, x) or (time, y, x)
     layers : iterable of str
         Keys of `no2sr.core.layers.UNCERTAINTIES`.
@@ -40,8 +40,8 @@ def enter_companions(
     Raises
     ------
     NoiseError
-        If a layer lies on another grid, is in a unit that cannot be converted, is negative, holds
-        no value, or is larger than a fill value could explain.
+        If a layer lies on another grid, is in a unit that cannot be converted, is negative, has no
+        value, or is so large that it must hold fill values.
     """
     if isinstance(dataset, xr.DataArray):
         return {}
@@ -75,18 +75,18 @@ def enter_uncertainty(
         layer = enter(dataset, variable=variable)
     except NoValidPixelsError as error:
         name = variable or getattr(dataset, "name", None) or "the noise"
-        raise NoiseError(f"{name} holds no value at all; leave it out") from error
+        raise NoiseError(f"{name} has no value; omit it") from error
     return _check(layer, image)
 
 
 def _check(layer: xr.DataArray, image: xr.DataArray) -> xr.DataArray:
-    """Return an uncertainty in the unit of its image; of a lazy one no value is looked at."""
+    """Check an uncertainty and convert it to the unit of its image; lazy values are not checked."""
     name = layer.name
     if layer.shape != image.shape or not np.allclose(
         transform_of(layer)[:6], transform_of(image)[:6], rtol=1e-6
     ):
         raise NoiseError(
-            f"{name} lies on a grid of {_size(layer)} cells and the column on one of "
+            f"{name} lies on a grid of {_size(layer)} cells and the column on another of "
             f"{_size(image)}; put both on the same grid"
         )
     layer = _convert(layer, image)
@@ -95,8 +95,8 @@ def _check(layer: xr.DataArray, image: xr.DataArray) -> xr.DataArray:
     least, greatest = float(layer.min()), float(layer.max())
     if least < 0:
         raise NoiseError(
-            f"{name} has negative values (down to {least:g}); an uncertainty is one standard "
-            "deviation, zero or more"
+            f"{name} has negative values (down to {least:g}); give a standard deviation, which is "
+            "never negative"
         )
     values = image.values if image.chunks is None else np.empty(0)
     known = values[np.isfinite(values)]
@@ -104,7 +104,7 @@ def _check(layer: xr.DataArray, image: xr.DataArray) -> xr.DataArray:
     if span > 0 and greatest > 1e3 * span:
         raise NoiseError(
             f"{name} reaches {greatest:g}, a thousand times the largest value of the column "
-            f"({span:g}); it holds fill values or another unit: declare them, or set its unit"
+            f"({span:g}); declare its fill values, or set its unit"
         )
     return layer
 
@@ -114,7 +114,7 @@ def _size(image: xr.DataArray) -> str:
 
 
 def _convert(layer: xr.DataArray, image: xr.DataArray) -> xr.DataArray:
-    """Return the layer in the unit of the image."""
+    """Convert the layer to the unit of the image."""
     own, wanted = str(layer.attrs["units"]), str(image.attrs["units"])
     if own == wanted:
         return layer

@@ -34,10 +34,7 @@ __all__ = [
 ]
 
 WGS84 = CRS.from_epsg(4326)
-_ROTATED = (
-    "{} lies on a rotated grid ({}), expected rows along y and columns along x; "
-    "warp it first, with gdalwarp or image.rio.reproject"
-)
+_ROTATED = "{} lies on a rotated grid ({}); warp it first, with gdalwarp or image.rio.reproject"
 
 
 def with_mapping(
@@ -55,16 +52,16 @@ def with_mapping(
 def find_crs(
     column: xr.DataArray, axes: tuple[xr.DataArray, xr.DataArray], mapping: Hashable | None
 ) -> CRS | None:
-    """Return the CRS that is stated; None where the axes are degrees and none is.
+    """Return the CRS of a dataset, or None if there is none and the axes are in degrees.
 
     Raises
     ------
     MissingCRSError
-        If the axes are not degrees and no CRS is stated.
+        If the axes are not in degrees and there is no CRS.
     IrregularGridError
         If the pole is rotated.
     UnitsError
-        If the axes are degrees and the CRS is a projection.
+        If the axes are in degrees and the CRS is a projection.
     """
     degrees = any(in_degrees(axis) for axis in axes)
     try:
@@ -73,17 +70,17 @@ def find_crs(
         if degrees and isinstance(error, MissingCRSError):
             return None
         raise MissingCRSError(
-            f"{called(column)} has axes {axes[0].name} and {axes[1].name} and no usable CRS, "
-            "expected a grid_mapping; state it with image.rio.write_crs('EPSG:...')"
+            f"{called(column)} has axes {axes[0].name} and {axes[1].name} and no usable CRS; "
+            "set it with image.rio.write_crs('EPSG:...')"
         ) from error
     if crs.is_geographic and crs.is_derived:
         raise IrregularGridError(_ROTATED.format(called(column), "a rotated pole"))
     if degrees and not crs.is_geographic:
         raise UnitsError(
             f"the axes of {called(column)} are in degrees but the CRS is {crs.name}, a projection; "
-            "expected them to agree; correct the CRS with image.rio.write_crs, or the axes' units"
+            "correct the CRS with image.rio.write_crs, or the units of the axes"
         )
-    # CF's latitude_longitude without a name is WGS 84 with another axis order: give it the name.
+    # A CF latitude_longitude mapping without a name is WGS 84 in another axis order.
     return WGS84 if crs.equals(WGS84, ignore_axis_order=True) else crs
 
 
@@ -103,14 +100,14 @@ def check_upright(column: xr.DataArray, mapping: Hashable | None) -> None:
 
 
 def _stored_transform(column: xr.DataArray, mapping: Hashable | None) -> Affine | None:
-    """Return the transform that a grid mapping holds in GDAL's way."""
+    """Return the transform that a grid mapping holds in the form of GDAL."""
     text = "" if mapping is None else str(column[mapping].attrs.get("GeoTransform", ""))
     numbers = [float(word) for word in text.split()]
     return Affine.from_gdal(*numbers) if len(numbers) == 6 else None
 
 
 def inner_transform(column: xr.DataArray, mapping: Hashable | None, *, y: Axis, x: Axis) -> Affine:
-    """Return the inside transform; a stored one where it agrees, as that has all its digits."""
+    """Return the transform of the image: the stored one, with all its digits, if it agrees."""
     found = Affine(x.step, 0, x.first - x.step / 2, 0, y.step, y.first - y.step / 2)
     stored = _stored_transform(column, mapping) or found
     near = 1e-9 * min(abs(x.step), abs(y.step))
@@ -121,13 +118,13 @@ def inner_transform(column: xr.DataArray, mapping: Hashable | None, *, y: Axis, 
 def outer_transform(
     fine: xr.DataArray, y: NDArray[np.float64], x: NDArray[np.float64]
 ) -> Affine | None:
-    """Return the transform of the outer labels of a fine image, or None where they jump."""
+    """Return the transform of the dataset's labels for a fine image, or None if they jump."""
     t = transform_of(fine)
     east, south = (t.a * np.sign(x[1] - x[0]), t.e * np.sign(y[0] - y[1]))
     jumps = np.abs(np.diff(x) - east).max() > 0.1 * abs(east)
     if jumps or abs(y[1] - y[0] - south) > 0.1 * abs(south):
         return None
-    # The corner comes from the transform where it can: a centre less half a cell loses digits.
+    # If possible the corner is that of the transform: a centre minus half a cell loses digits.
     west = t.c if x[0] == fine["x"].values[0] else x[0] - east / 2
     north = t.f if y[0] == fine["y"].values[0] else y[0] - south / 2
     return Affine(east, 0, west, 0, south, north)
@@ -136,7 +133,7 @@ def outer_transform(
 def with_own_mapping(
     out: xr.DataArray, column: xr.DataArray, mapping: Hashable | None, transform: Affine | None
 ) -> xr.DataArray:
-    """Put the dataset's own grid mapping back, on the fine grid."""
+    """Restore the grid mapping of the dataset, on the fine grid."""
     out.encoding = {}
     if mapping is None:
         return out

@@ -1,4 +1,4 @@
-"""Values at the door: decoded floats of a stated unit, gaps as NaN."""
+"""Values at the door: decoded floating-point numbers in a stated unit, with NaN in gaps."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["check_no_picture", "check_values", "clean"]
 
 
 def check_no_picture(dataset: xr.DataArray | xr.Dataset) -> None:
-    """Refuse what `no2sr.render` and `no2sr.enhance` return.
+    """Refuse a picture that `no2sr.render` or `no2sr.enhance` returned.
 
     Raises
     ------
     DimensionError
     """
-    if PICTURE in getattr(dataset, "attrs", {}):  # what is no dataset is refused elsewhere
+    if PICTURE in getattr(dataset, "attrs", {}):  # other types are refused elsewhere
         raise DimensionError(
-            f"it is a picture ({dataset.attrs[PICTURE]}), expected measured values: no column can "
-            "be read off colours; give what the picture was made of"
+            f"it is a picture ({dataset.attrs[PICTURE]}), and colours cannot be turned back into "
+            "columns; give the data that the picture was made from"
         )
 
 
@@ -47,34 +47,34 @@ def check_values(column: xr.DataArray) -> None:
     }
     if packed or column.dtype.kind != "f":
         raise DimensionError(
-            f"{called(column)} holds {column.dtype} values, packing {packed or 'unstated'}, "
-            "expected decoded floating point values; open the file with mask_and_scale=True, or "
-            "scale the counts and use astype('float32')"
+            f"{called(column)} holds packed or integer values ({column.dtype}, packing "
+            f"{packed or 'unstated'}); open the file with mask_and_scale=True, or scale the counts "
+            "and use astype('float32')"
         )
     if not str(column.attrs.get("units", "")).strip():
         raise UnitsError(
-            f"{called(column)} states no unit, expected one such as 'mol m-2'; "
-            "set attrs['units'] to what its values are in"
+            f"{called(column)} has no unit; set attrs['units'] to that of its values, "
+            "such as 'mol m-2'"
         )
 
 
 def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
-    """Return an image in float32 with NaN for every gap.
+    """Convert an image to float32 with NaN in every gap.
 
     Parameters
     ----------
     image : DataArray
-        Dask-backed images are cleaned block by block, when they are computed.
+        A dask-backed image is cleaned block by block when it is computed.
     column : DataArray
-        Whose attributes may declare fill values that were not decoded.
+        Its attributes may declare fill values that were not decoded.
 
     Raises
     ------
     NoValidPixelsError
-        If every pixel is a gap; not checked for dask-backed images.
+        If every pixel is a gap. A dask-backed image is not checked.
     """
     stated = [column.attrs[k] for k in ("_FillValue", "missing_value") if k in column.attrs]
-    # A fill that is text cannot stand among numbers, so it marks no gap.
+    # A fill value that is text cannot occur among numbers.
     fills = tuple(
         float(value)
         for entry in stated
@@ -82,7 +82,7 @@ def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
         if isinstance(value, int | float | np.number)
     )
     cleaned: xr.DataArray = xr.apply_ufunc(
-        _cleaned,
+        _clean_values,
         image,
         kwargs={"fills": fills},
         dask="parallelized",
@@ -91,14 +91,14 @@ def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
     )
     if cleaned.chunks is None and not np.isfinite(cleaned.values).any():
         raise NoValidPixelsError(
-            f"{called(column)} has {cleaned.size} pixels and all are gaps, expected "
-            "some observed ones; choose another day, region or quality threshold"
+            f"all {cleaned.size} pixels of {called(column)} are gaps; "
+            "choose another day, region or quality threshold"
         )
     return cleaned
 
 
-def _cleaned(values: NDArray[np.floating], *, fills: tuple[float, ...]) -> NDArray[np.float32]:
-    """Set fill values missing, and absurd ones with a warning."""
+def _clean_values(values: NDArray[np.floating], *, fills: tuple[float, ...]) -> NDArray[np.float32]:
+    """Set fill values to missing, and impossible values with a warning."""
     with np.errstate(over="ignore"):
         gaps = np.zeros(values.shape, dtype=bool)
         for fill in fills:
@@ -106,8 +106,8 @@ def _cleaned(values: NDArray[np.floating], *, fills: tuple[float, ...]) -> NDArr
     absurd = (np.abs(values) >= FILL_LIMIT) & ~gaps
     if absurd.any():
         warnings.warn(
-            f"{np.count_nonzero(absurd)} pixels were infinite or beyond {FILL_LIMIT:g}, expected "
-            "finite columns; they were set missing; declare them as _FillValue if they are gaps",
+            f"{np.count_nonzero(absurd)} pixels were infinite or beyond {FILL_LIMIT:g}; they were "
+            "set to missing; declare them as _FillValue if they are gaps",
             RepairWarning,
             stacklevel=2,
         )

@@ -21,14 +21,14 @@ _TEXTS = ("long_name", "standard_name", "title")
 def choose_variable(
     dataset: xr.Dataset | xr.DataArray, variable: str | None = None
 ) -> xr.DataArray:
-    """Return the variable asked for, or the one that qualifies.
+    """Return the variable asked for, or the only candidate.
 
     Parameters
     ----------
     dataset : Dataset or DataArray
     variable : str, optional
-        By default the NO2 column on a grid (see `no2sr.core.columns.find_columns`); where nothing
-        speaks of NO2, the only floating variable on a grid that accompanies no other.
+        By default the NO2 column on a grid (see `no2sr.core.columns.find_columns`). If nothing
+        mentions NO2, the only floating-point variable on a grid that accompanies no other.
 
     Returns
     -------
@@ -37,21 +37,21 @@ def choose_variable(
     Raises
     ------
     MissingVariableError, AmbiguousVariableError
-        Naming the variables that are there, with units.
+        The message lists the variables that exist, with their units.
     DimensionError
-        If it is no xarray object.
+        If it is not an xarray object.
     """
     if isinstance(dataset, xr.DataArray):
         if variable not in (None, dataset.name):
             raise MissingVariableError(
-                f"the DataArray is {dataset.name!r}, not {variable!r}; leave variable out, or "
-                "pass the Dataset that holds it"
+                f"the DataArray is {dataset.name!r}, not {variable!r}; omit variable, or pass the "
+                "Dataset that holds it"
             )
         return dataset
     if not isinstance(dataset, xr.Dataset):
         raise DimensionError(
-            f"got a {type(dataset).__name__}, expected an xarray Dataset or DataArray; open files "
-            "with no2sr.open_no2, wrap arrays in xarray.DataArray"
+            f"got a {type(dataset).__name__} instead of an xarray Dataset or DataArray; open files "
+            "with no2sr.open_no2, and wrap arrays in xarray.DataArray"
         )
     if variable is None:
         return dataset[_find_qualified(dataset)]
@@ -64,7 +64,7 @@ def choose_variable(
 
 
 def describe_variable(variable: xr.DataArray) -> Field:
-    """Describe a variable of a dataset without looking at its values.
+    """Describe a variable of a dataset without reading its values.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def describe_variable(variable: xr.DataArray) -> Field:
 
 
 def _find_qualified(dataset: xr.Dataset) -> Hashable:
-    """Return the name of the one variable that can be meant."""
+    """Return the name of the only candidate."""
     fields = [n for n, v in dataset.data_vars.items() if v.ndim > 1 and v.dtype.kind == "f"]
     gridded = [n for n in fields if _is_on_grid(dataset, n)] or fields
     if not gridded:
         raise MissingVariableError(
-            f"no floating variable lies on a grid; there are {listed(dataset, dataset.data_vars)}; "
-            "expected a column on latitude and longitude; open the right group of the file"
+            "no floating-point variable lies on a grid; there are "
+            f"{listed(dataset, dataset.data_vars)}; open the group of the file with the column"
         )
     described = {describe_variable(dataset[name]): name for name in gridded}
     return described[choose(list(described), variable=None, source="the dataset", lone=True)]
@@ -101,6 +101,6 @@ def _is_on_grid(dataset: xr.Dataset, name: Hashable) -> bool:
 
 
 def listed(dataset: xr.Dataset, names: Iterable[Hashable]) -> str:
-    """Name variables with their units, a dozen at most."""
+    """List up to a dozen variables with their units."""
     shown = [f"{name} [{dataset[name].attrs.get('units', 'no unit')}]" for name in names]
     return ", ".join(shown[:12] + ["..."] * (len(shown) > 12)) or "none"
