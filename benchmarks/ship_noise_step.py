@@ -23,12 +23,13 @@ from no2sr.networks.registry import build_network, find_reach
 
 SHARES = [f"share_{number}" for number in range(1, len(KNEES) + 2)]
 DETAILS = [f"detail_x{scale}{end}" for scale in (2, 3, 4) for end in ("", "_noise")]
+ALONE = [f"alone_x{scale}" for scale in (2, 3, 4)]
 CHANNELS: dict[str, dict[str, Any]] = {
     "denoiser": {
         "inputs": ("column", "noise", "noise_mean", "presence"),
         "outputs": ("correction",),
     },
-    "uncertainty": {"inputs": ("column", "presence"), "outputs": (*SHARES, *DETAILS)},
+    "uncertainty": {"inputs": ("column", "presence"), "outputs": (*SHARES, *DETAILS, *ALONE)},
 }
 TRAINING = {
     "data": "GEMS tropospheric NO2 over China, hours of 2023-10-27..29 (10-30 held out); the first "

@@ -1,4 +1,4 @@
-"""Draw the README's picture: the demo's input, its output, and the truth behind the simulation.
+"""Draw the README's picture: one noisy orbit, the fine map, the truth beside it, the uncertainty.
 
     python docs/before_after.py
 
@@ -16,6 +16,7 @@ import numpy as np
 import no2sr
 from no2sr.core.door import choose_variable
 from no2sr.core.grid import bounds_of
+from no2sr.core.layers import TOTAL, companions_of
 from no2sr.simulation.scenes import northern_india, truth
 
 mpl.use("Agg")
@@ -29,33 +30,46 @@ PICTURE = ROOT / "docs" / "images" / "before_after.png"
 def main() -> None:
     """Read, downscale, draw."""
     scene = no2sr.open_no2(next((ROOT / "sample_data").glob("S5P_*.nc")), bbox=REGION)
-    coarse = choose_variable(scene)
-    fine = no2sr.downscale(coarse, scale=4)
+    fine = no2sr.downscale(scene, scale=4)
+    coarse, column = choose_variable(scene), choose_variable(fine)
+    uncertainty = companions_of(fine, column.name)[TOTAL]
     real = truth(bounds_of(coarse), 0.0125, landscape=northern_india())
-    panels = {
-        "observed, 0.05° (simulated Sentinel-5P)": coarse,
-        "no2sr, 0.0125°": fine,
-        "the truth of the simulation, 0.0125°": real,
-    }
-    figure, axes = plt.subplots(1, 3, figsize=(13, 3.9), layout="constrained", sharey=True)
+    figure, axes = plt.subplots(
+        2, 2, figsize=(11, 7.6), layout="constrained", sharex=True, sharey=True
+    )
     top = 1e6 * float(np.nanpercentile(real.values, 99.8))
-    for axis, (title, image) in zip(axes, panels.items(), strict=True):
-        west, south, east, north = bounds_of(image)
-        axis.set_facecolor("0.8")  # gaps
-        drawn = axis.imshow(
-            1e6 * image.values,
-            extent=(west, east, south, north),
-            vmin=0,
-            vmax=top,
-            cmap="magma_r",
-            interpolation="nearest",
-        )
-        axis.set(title=title, xlabel="longitude / °E", aspect=1 / np.cos(np.deg2rad(26)))
-    axes[0].set_ylabel("latitude / °N")
-    figure.colorbar(drawn, ax=axes, label="NO$_2$ column / µmol m$^{-2}$", extend="both", pad=0.01)
+    panels = {
+        "one overpass, 0.05° (simulated Sentinel-5P)": (coarse, "magma_r", (0, top)),
+        "no2sr, 0.0125°": (column, "magma_r", (0, top)),
+        "the truth of the simulation, 0.0125°": (real, "magma_r", (0, top)),
+        "stated uncertainty": (uncertainty, "cividis_r", (0, None)),
+    }
+    for axis, (title, (image, ramp, limits)) in zip(axes.flat, panels.items(), strict=True):
+        drawn = _draw(axis, image, ramp, limits)
+        axis.set(title=title, aspect=1 / np.cos(np.deg2rad(26)))
+        if title != "one overpass, 0.05° (simulated Sentinel-5P)":
+            figure.colorbar(drawn, ax=axis, label="µmol m$^{-2}$", extend="both", pad=0.01)
+    for axis in axes[1]:
+        axis.set_xlabel("longitude / °E")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("latitude / °N")
     PICTURE.parent.mkdir(exist_ok=True)
-    figure.savefig(PICTURE, dpi=110)
+    figure.savefig(PICTURE, dpi=100)
     print(PICTURE)
+
+
+def _draw(axis, image, ramp, limits):
+    """Draw one map."""
+    west, south, east, north = bounds_of(image)
+    axis.set_facecolor("0.8")  # gaps
+    return axis.imshow(
+        1e6 * image.values,
+        extent=(west, east, south, north),
+        vmin=limits[0],
+        vmax=limits[1],
+        cmap=ramp,
+        interpolation="nearest",
+    )
 
 
 if __name__ == "__main__":

@@ -6,9 +6,6 @@ Put the class into a package of yours and name it in that package's ``pyproject.
 
     [project.entry-points."no2sr.readers"]
     csv_table = "your_package.new_reader:READER"
-
-Once the package is installed, ``no2sr info``, ``no2sr downscale`` and `no2sr.open_no2` read such
-files like any other; nothing is imported before it is used.
 """
 
 # %% The port: a name, what it is for, whether a file is one of its own, and the grid in it.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         AmbiguousVariableError,
         CardMismatchError,
         ClusterError,
+        ConvergenceError,
         DimensionError,
         FileUnreadableError,
         ImageError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         WriteError,
     )
     from no2sr.downscaling.pipeline import downscale
+    from no2sr.downscaling.reconstruction.entry import reconstruct
     from no2sr.downscaling.to_file import downscale_file
     from no2sr.evaluation.tables import evaluate
     from no2sr.networks.store import available_models, load_model, save_model
@@ -68,6 +70,7 @@ __all__ = [
     "AmbiguousVariableError",
     "CardMismatchError",
     "ClusterError",
+    "ConvergenceError",
     "DimensionError",
     "FileUnreadableError",
     "ImageError",
@@ -104,6 +107,7 @@ __all__ = [
     "evaluate",
     "load_model",
     "open_no2",
+    "reconstruct",
     "render",
     "save_model",
     "train",
@@ -126,6 +130,7 @@ _HOMES = {
     "evaluate": "no2sr.evaluation.tables",
     "load_model": "no2sr.networks.store",
     "open_no2": "no2sr.readers.opening.opener",
+    "reconstruct": "no2sr.downscaling.reconstruction.entry",
     "render": "no2sr.views.rendering",
     "save_model": "no2sr.networks.store",
     "train": "no2sr.networks.training.trainer",

@@ -61,6 +61,7 @@ def test_its_python_runs(readme, tmp_path, monkeypatch, root, capsys):
     monkeypatch.chdir(tmp_path)
     exec(code, {})  # noqa: S102 - our own README
     assert (tmp_path / "no2_fine.tif").exists()
+    assert (tmp_path / "no2_fine_uncertainty.tif").exists()
     assert capsys.readouterr().out
 
 

@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import no2sr
-from no2sr.cli import downscale, enhance, evaluate, grid, info, models, plot, readers, render, train
+from no2sr.cli import (
+    downscale,
+    enhance,
+    evaluate,
+    grid,
+    info,
+    models,
+    plot,
+    readers,
+    reconstruct,
+    render,
+    train,
+)
 from no2sr.cli import report as report_page
 from no2sr.cli.messages import foreign, one_line_messages, report, wants_debug
 from no2sr.core.errors import No2srError
@@ -105,6 +117,7 @@ for module in (
     models,
     plot,
     readers,
+    reconstruct,
     render,
     report_page,
     train,

@@ -184,7 +184,7 @@ def run_batch(
     skip : bool
         Leave out jobs whose output is there.
     quiet : bool
-        Say on stdout nothing.
+        Print nothing on stdout.
     debug : bool
         Show tracebacks.
     """

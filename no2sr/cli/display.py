@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["grid_in_words", "print_table", "progress_bar", "set_progress"]
+__all__ = ["describe_grid", "print_table", "progress_bar", "set_progress"]
 
 _PROGRESS = "no2sr.progress"
 
@@ -87,8 +87,8 @@ def _line_printer() -> Callable[[int, int], None]:
     return show
 
 
-def grid_in_words(image: xr.DataArray) -> str:
-    """Say the size and spacing of a grid, rows first."""
+def describe_grid(image: xr.DataArray) -> str:
+    """Describe the size and the spacing of a grid, rows first."""
     from no2sr.core.grid import transform_of
     from no2sr.core.image import crs_of
 

@@ -12,10 +12,11 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.batch import LOG, Log, Outcome, attempt, run_batch
-from no2sr.cli.display import grid_in_words, print_table, progress_bar
+from no2sr.cli.display import describe_grid, print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
 from no2sr.cli.messages import start_backend, wants_debug
+from no2sr.cli.parsing import BoxCommand
 from no2sr.core.errors import FileUnreadableError
 from no2sr.core.names import check_name
 
@@ -25,48 +26,38 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from no2sr.cli.batch import Work
+    from no2sr.cli.records import Working
     from no2sr.downscaling.run import Workers
     from no2sr.downscaling.settings import Reading, Refining, Running, Writing
 
 __all__ = ["command"]
 
 
-@click.command("downscale", cls=options.BoxCommand, no_args_is_help=True)
+@click.command("downscale", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT")
 @options.native
 @options.reading
 @options.refining
-@options.running
+@options.working
 @options.writing
-@options.skip
-@options.log
 @options.progress
-@options.quiet
 @options.debug
-@click.pass_context
-def command(  # noqa: PLR0913 - records, and what decides about the batch
-    ctx: click.Context,
-    /,
+def command(
     inputs: tuple[Path, ...],
     out: str,
     *,
     reading: Reading,
     refining: Refining,
     writing: Writing,
-    workers: int | None,
-    scheduler: str | None,
-    resume: bool,
-    skip_existing: bool,
-    log: Path | None,
-    quiet: bool,
+    working: Working,
 ) -> None:
     """Make each input SCALE times finer.
 
     IN is a Sentinel-5P L2 swath, a gridded NetCDF or a GeoTIFF. OUT is a file (.tif, .nc or
-    .zarr): several swaths are then merged on one grid. Where OUT is a folder, or ends in /, each
-    input is worked on alone and written there as <name>_x<SCALE>.tif; one that fails does not stop
-    the others. The exit code is 1 if any failed.
+    .zarr); several swaths are then merged on one grid. If OUT is a folder, or ends in /, each
+    input is processed separately and written there as <name>_x<SCALE>.tif. One that fails does not
+    stop the others; the exit code is 1 if any failed.
 
     \b
     Examples:
@@ -76,63 +67,65 @@ def command(  # noqa: PLR0913 - records, and what decides about the batch
       no2sr downscale granules/*.nc fine/ --qa 0.5 --resolution 0.04
       no2sr downscale global.tif fine.tif --model espcn --workers 4
 
-    A run that was killed leaves a folder .OUT.no2sr-work beside OUT, with what was finished; the
-    same command goes on from there.
+    A run that is killed leaves its finished part in the folder .OUT.no2sr-work beside OUT. The same
+    command continues from there.
     """
     from no2sr.downscaling.settings import Running
     from no2sr.networks.store import load_model
 
-    jobs = plan(inputs, out, scale=refining.scale, log=log)
+    jobs = plan(inputs, out, scale=refining.scale, log=working.log)
     batch = is_folder(out)
-    # What can be refused at once is refused before the long work.
+    # Refuse what can be refused before the long work.
     if batch:
         check_folder(jobs[0].out)
-    elif not (skip_existing and jobs[0].out.exists()):
+    elif not (working.skip_existing and jobs[0].out.exists()):
         check_out(jobs[0].out, overwrite=writing.overwrite)
-    asked = {"workers": workers, "scheduler": scheduler}
-    notes = Log(log or (Path(out) / LOG if batch else None), _settings(reading, refining, writing))
+    log = Log(
+        working.log or (Path(out) / LOG if batch else None), _settings(reading, refining, writing)
+    )
     refining = replace(refining, model=load_model(str(refining.model), scale=refining.scale))
-    with _lend(asked) as lent:
-        running = Running(workers=lent, resume=resume)
-        work = partial(_run, records=(reading, refining, writing, running), quiet=quiet)
+    with _lend(working) as lent:
+        running = Running(workers=lent, resume=working.resume)
+        work = partial(_run, records=(reading, refining, writing, running), quiet=working.quiet)
         if not batch:
-            _run_one(jobs[0], work, log=notes, skip=skip_existing, quiet=quiet)
+            _run_one(jobs[0], work, log=log, working=working)
             return
-        debug = wants_debug(ctx)
-        if run_batch(jobs, work, log=notes, skip=skip_existing, quiet=quiet, debug=debug):
+        ctx = click.get_current_context()
+        skip, debug = working.skip_existing, wants_debug(ctx)
+        if run_batch(jobs, work, log=log, skip=skip, quiet=working.quiet, debug=debug):
             ctx.exit(1)
 
 
 def _settings(*records: Reading | Refining | Writing) -> dict[str, Any]:
-    """Return the settings that the log repeats."""
+    """Return the settings that the log repeats on every line."""
     return {name: value for record in records for name, value in asdict(record).items()}
 
 
-def _lend(asked: dict[str, Any]) -> AbstractContextManager[Workers | None]:
-    """Lend the workers of a cluster if one was asked for."""
-    if not any(asked.values()):
+def _lend(working: Working) -> AbstractContextManager[Workers | None]:
+    """Lend the workers of a cluster if the user asked for one."""
+    if working.workers is None and working.scheduler is None:
         return nullcontext()
     from no2sr.downscaling.cluster import cluster
 
-    return cluster(**asked)
+    return cluster(workers=working.workers, scheduler=working.scheduler)
 
 
-def _run_one(job: Job, work: Work, *, log: Log, skip: bool, quiet: bool) -> None:
-    """Do a job that stands alone and say what was done."""
-    outcome = attempt(job, work, skip=skip)
+def _run_one(job: Job, work: Work, *, log: Log, working: Working) -> None:
+    """Do the only job and print a summary of it."""
+    outcome = attempt(job, work, skip=working.skip_existing)
     log.note(outcome)
     if outcome.error is not None:
         raise outcome.error
-    if not quiet:
+    if not working.quiet:
         if outcome.facts:
-            print_table(_summary(outcome))
+            print_table(_summarise(outcome))
         click.echo(job.out)
 
 
 def _run(
     job: Job, *, records: tuple[Reading, Refining, Writing, Running], quiet: bool
 ) -> dict[str, Any]:
-    """Do one job and return what is to be said of it."""
+    """Do one job and return the facts for the summary and the log."""
     from no2sr.core.door import choose_variable
     from no2sr.core.provenance import noted
     from no2sr.downscaling.inputs import open_input
@@ -146,36 +139,36 @@ def _run(
     with progress_bar(job.out.name, quiet=quiet) as progress:
         given = open_input(job.sources, reading, call=guarded)
         column = choose_variable(given.scene)
-        check_suffix(job.out, times=column.sizes.get("time", 1))  # before the long work
+        check_suffix(job.out, times=column.sizes.get("time", 1))
         unit = unit_to_write(column, job.out, asked=writing.unit)
-        if running.workers is None:  # else they run the network
+        if running.workers is None:  # otherwise the workers run the network
             start_backend(refining.model, engine=refining.engine)
         coarse, fine = refine_input(
             given,
             job.out,
-            refining=_in_unit_of(column, refining),
+            refining=_convert_noise(refining, column),
             writing=replace(writing, unit=unit),
             running=running,
             progress=progress,
         )
-    grids = {"grid_in": grid_in_words(coarse), "grid_out": grid_in_words(fine)}
+    grids = {"grid_in": describe_grid(coarse), "grid_out": describe_grid(fine)}
     return {**grids, "source": fine.attrs.get("source"), **noted(fine.attrs)}
 
 
-def _noise_in_words(facts: dict[str, Any]) -> str:
-    """Say what was done about noise, or what could be."""
+def _describe_noise(facts: dict[str, Any]) -> str:
+    """Describe what was done about noise, or what the user can do."""
     if "no2sr_noise" not in facts:
-        return "not known; if you know it, --noise NUMBER (umol m-2) takes it off"
+        return "unknown; if you know it, pass --noise NUMBER (umol m-2) to remove it"
     if "no2sr_departure_rms" not in facts:
-        return "zero; nothing was taken off"
+        return "zero; nothing was removed"
     return (
-        f"taken off: cells moved by {facts['no2sr_departure_rms']:.2f} standard deviations of it "
-        f"on average, {facts['no2sr_departure_max']:.1f} at most"
+        f"removed: cells moved by {facts['no2sr_departure_rms']:.2f} standard deviations of it on "
+        f"average, by {facts['no2sr_departure_max']:.1f} at most"
     )
 
 
-def _in_unit_of(column: xr.DataArray, refining: Refining) -> Refining:
-    """Return the settings with a noise in the unit of the column, not in umol m-2."""
+def _convert_noise(refining: Refining, column: xr.DataArray) -> Refining:
+    """Convert a noise in umol m-2 to the unit of the column."""
     from no2sr.core.units import factor, is_column
 
     units = str(column.attrs.get("units", ""))
@@ -184,8 +177,8 @@ def _in_unit_of(column: xr.DataArray, refining: Refining) -> Refining:
     return replace(refining, noise=refining.noise * factor("umol m-2", units))
 
 
-def _summary(outcome: Outcome) -> list[tuple[str, str]]:
-    """Return the rows of the table that ends the work."""
+def _summarise(outcome: Outcome) -> list[tuple[str, str]]:
+    """Return the rows of the table that is printed at the end."""
     facts = outcome.facts
     return [
         ("read", "\n".join(path.name for path in outcome.job.sources)),
@@ -196,6 +189,6 @@ def _summary(outcome: Outcome) -> list[tuple[str, str]]:
             "largest conservation residual",
             f"{facts['no2sr_closure_max']:.1e} standard deviations of the input",
         ),
-        ("noise", _noise_in_words(facts)),
+        ("noise", _describe_noise(facts)),
         ("seconds", f"{outcome.seconds:.1f}"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,9 @@ from no2sr.cli.messages import start_backend
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from no2sr.cli.records import Saving
+    from no2sr.downscaling.settings import Edges
 
 __all__ = ["command"]
 
@@ -37,10 +40,9 @@ __all__ = ["command"]
     help="Keep the full extent, or cut the rim that padding affects.",
 )
 @options.guard
-@options.overwriting
-@options.quiet
+@options.saving
 @options.debug
-def command(path: Path, out: Path, *, overwrite: bool, quiet: bool, **settings: Any) -> None:
+def command(path: Path, out: Path, *, scale: int, model: str, edges: Edges, saving: Saving) -> None:
     """Enlarge a map that exists only as a picture: SRCNN as it was published.
 
     MAP is a PNG, JPEG or GeoTIFF in red, green and blue, with or without alpha. Its luminance goes
@@ -59,12 +61,12 @@ def command(path: Path, out: Path, *, overwrite: bool, quiet: bool, **settings: 
     from no2sr.writers.pictures import check_picture_suffix
 
     check_picture_suffix(out)
-    check_free(out, overwrite=overwrite)
+    check_free(out, overwrite=saving.overwrite)
     check_no_input([out], [path])
     picture = guarded(open_picture, path)
-    start_backend(settings["model"])
-    larger = no2sr.enhance(picture, **settings)
+    start_backend(model)
+    larger = no2sr.enhance(picture, scale=scale, model=model, edges=edges)
     out.parent.mkdir(parents=True, exist_ok=True)
-    written = no2sr.write(larger, out, overwrite=overwrite)
-    if not quiet:
+    written = no2sr.write(larger, out, overwrite=saving.overwrite)
+    if not saving.quiet:
         click.echo(written)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from no2sr.cli import options
-from no2sr.cli.display import print_table, progress_bar
+from no2sr.cli.display import progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
+from no2sr.cli.judged import show_table
 from no2sr.cli.messages import start_backend
+from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import pandas as pd
+    import xarray as xr
+
+    from no2sr.downscaling.settings import Reading
 
 __all__ = ["command"]
 
@@ -27,14 +31,31 @@ __all__ = ["command"]
 def _names(
     _ctx: click.Context, _option: click.Parameter, text: str | None
 ) -> tuple[str, ...] | None:
-    """Take a list joined by commas apart."""
+    """Split a list at its commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip()) if text else None
 
 
-@click.command("evaluate", cls=options.BoxCommand, no_args_is_help=True)
+def _parse_noise(
+    _ctx: click.Context, _option: click.Parameter, text: str | None
+) -> tuple[float, float] | None:
+    """Read one standard deviation, or the constant and the relative part of one."""
+    if text is None:
+        return None
+    try:
+        parts = [float(part) for part in text.split(",")]
+    except ValueError:
+        parts = []
+    if not (1 <= len(parts) <= 2 and all(math.isfinite(part) and part >= 0 for part in parts)):
+        raise click.BadParameter(
+            f"{text!r} is no noise; give one standard deviation, as 7, or its constant and its "
+            "relative part, as 7,0.15"
+        )
+    return parts[0], parts[1] if len(parts) == 2 else 0.0
+
+
+@click.command("evaluate", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
-@options.interpreting
-@options.region
+@options.reading
 @click.option(
     "--scale", type=int, default=4, show_default=True, help="Fine cells along a coarse one."
 )
@@ -42,14 +63,14 @@ def _names(
     "--methods",
     metavar="NAME,...",
     callback=_names,
-    help="Baselines, shipped networks, folders of saved ones.  [default: all of the former two]",
+    help="Baselines, shipped networks, folders of saved ones.  [default: all that are shipped]",
 )
 @click.option(
     "--model",
     "models",
     metavar="NAME|FOLDER",
     multiple=True,
-    help="One more beside the methods; repeatable.",
+    help="A further method; repeatable.",
 )
 @click.option(
     "--psf",
@@ -59,6 +80,13 @@ def _names(
     help="Blur first, by the sensor's transfer at Nyquist; TROPOMI: 0.74 0.44.",
 )
 @click.option(
+    "--noise",
+    metavar="S0[,K]",
+    callback=_parse_noise,
+    help="Add noise of sqrt(S0^2 + (K c)^2) to the coarse columns c; S0 in umol m-2.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the noise.")
+@click.option(
     "--full-scale", is_flag=True, help="Make the input itself finer, too, and compare block means."
 )
 @click.option("--csv", type=options.PATH, help="Write the table as CSV.")
@@ -67,7 +95,9 @@ def _names(
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @options.quiet
 @options.debug
-def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **settings: Any) -> None:
+def command(
+    inputs: tuple[Path, ...], *, reading: Reading, quiet: bool, overwrite: bool, **settings: Any
+) -> None:
     """Judge methods on fine images of your own.
 
     Each FILE is averaged to a grid SCALE times coarser, made fine again by every method, and
@@ -80,44 +110,74 @@ def command(inputs: tuple[Path, ...], *, quiet: bool, overwrite: bool, **setting
       no2sr evaluate day1.nc day2.nc --scale 2 --csv table.csv --figures figures/
       no2sr evaluate tempo.tif --model my-model
       no2sr evaluate tempo.tif --methods "bicubic,bicubic + correction,srcnn"
+      no2sr evaluate tempo.tif --noise 10,0.2
       no2sr evaluate s5p.nc --bbox 76 27.5 78.5 29.5 --psf 0.74 0.44 --json table.json
     """
     import no2sr
     from no2sr.core.door import choose_variable
     from no2sr.evaluation.comparison import compare, default_methods
-    from no2sr.evaluation.tables import DEFAULT_METRICS, tabulate
+    from no2sr.evaluation.records import Judging
+    from no2sr.evaluation.tables import choose_metrics, tabulate
 
     models = settings.pop("models")
     outputs = {name: settings.pop(name) for name in ("csv", "json", "figures")}
     _check_outputs(outputs, overwrite=overwrite)
-    asked = {name: settings.pop(name) for name in ("scale", "methods", "psf", "full_scale")}
-    asked["methods"] = [*(asked["methods"] or default_methods(asked["scale"])), *models]
-    settings["unit"] = settings.pop("unit_in")
-    images = [choose_variable(guarded(no2sr.open_no2, path, **settings)) for path in inputs]
+    scale, methods = settings.pop("scale"), settings.pop("methods")
+    how = {name: settings.pop(name) for name in ("psf", "noise", "seed", "full_scale")}
+    noisy = how["noise"] is not None
+    methods = [*(methods or default_methods(scale, noisy=noisy)), *models]
+    scenes = [guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
+    images = [choose_variable(scene) for scene in scenes]
     start_backend(*models)
+    judging = Judging(uncertainty=noisy, **(how | {"noise": _in_unit(how["noise"], images[0])}))
     with progress_bar("evaluate", quiet=quiet) as progress:
-        comparison = compare(images, progress=progress, **asked)
-    metrics = (*DEFAULT_METRICS, "full_scale_closure") if asked["full_scale"] else DEFAULT_METRICS
-    table = tabulate(comparison, metrics=metrics)
-    if outputs["csv"]:
-        _write(outputs["csv"], lambda path: _to_csv(table, path), overwrite=overwrite)
-    if outputs["json"]:
-        facts = {"files": [path.name for path in inputs], "psf": asked["psf"]}
-        _write(
-            outputs["json"],
-            lambda path: path.write_text(_to_json(table, facts), encoding="utf-8"),
-            overwrite=overwrite,
+        comparison = compare(
+            images, scale=scale, methods=methods, judging=judging, progress=progress
         )
+    metrics = choose_metrics(noisy=noisy) + ("full_scale_closure",) * how["full_scale"]
+    table = tabulate(comparison, metrics=metrics)
+    facts = {"files": [path.name for path in inputs], "psf": how["psf"]}
+    if noisy:
+        facts |= {"noise": judging.noise, "seed": judging.seed}
+    _write_tables(table, facts, outputs, overwrite=overwrite)
     if outputs["figures"]:
         from no2sr.views.figures import save_figures
 
         save_figures(comparison, outputs["figures"], overwrite=overwrite)
     if not quiet:
-        _show(table)
+        show_table(table)
+
+
+def _write_tables(
+    table: pd.DataFrame,
+    facts: dict[str, Any],
+    outputs: dict[str, Path | None],
+    *,
+    overwrite: bool,
+) -> None:
+    """Write the table as CSV and as JSON, where asked for."""
+    if outputs["csv"]:
+        _write(outputs["csv"], lambda path: _to_csv(table, path), overwrite=overwrite)
+    if outputs["json"]:
+        _write(
+            outputs["json"],
+            lambda path: path.write_text(_to_json(table, facts), encoding="utf-8"),
+            overwrite=overwrite,
+        )
+
+
+def _in_unit(noise: tuple[float, float] | None, image: xr.DataArray) -> tuple[float, float] | None:
+    """Convert the constant part of a noise from umol m-2 to the unit of a column."""
+    from no2sr.core.units import factor, is_column
+
+    units = str(image.attrs.get("units", ""))
+    if noise is None or not is_column(units):
+        return noise
+    return noise[0] * factor("umol m-2", units), noise[1]
 
 
 def _check_outputs(outputs: dict[str, Path | None], *, overwrite: bool) -> None:
-    """Refuse what could not be written before the long work."""
+    """Refuse outputs that could not be written before the long work."""
     paths = [path for name, path in outputs.items() if path and name != "figures"]
     folder = outputs["figures"]
     if folder:
@@ -143,7 +203,7 @@ def _to_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def _to_json(table: pd.DataFrame, facts: dict[str, Any]) -> str:
-    """Word the table; JSON has no NaN and no infinity, so that they become null."""
+    """Word the table as JSON, which has neither NaN nor infinity: they become null."""
     rows = {
         str(label): {column: _finite(value) for column, value in row.items()}
         for label, row in table.iterrows()
@@ -154,95 +214,3 @@ def _to_json(table: pd.DataFrame, facts: dict[str, Any]) -> str:
 
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _show(table: pd.DataFrame) -> None:
-    """Print the table in three, each as wide as a terminal."""
-    from no2sr.core.colours import shown_unit
-
-    factor, unit = shown_unit(table.attrs["unit"])
-    # Labels in lines, so that all columns fit on 80 characters.
-    rows = [
-        ("\n".join(wrap(str(label), 16, break_on_hyphens=False)), row)
-        for label, row in table.iterrows()
-    ]
-    print_table(
-        [
-            (
-                label,
-                f"{factor * row['rmse']:.4g}",
-                *_ratio(row, "rmse / bicubic"),
-                *_ratio(row, "rmse / best classical"),
-            )
-            for label, row in rows
-        ],
-        head=("method", "RMSE", "/ bicubic", "95 %", "/ best", "95 %"),
-        title=f"RMSE in {unit}; best classical method: {table.attrs['best_classical']}",
-    )
-    for title, columns in _TABLES.items():
-        shown = [name for name in columns if name in table]
-        print_table(
-            [(label, *(_number(name, row[name], factor) for name in shown)) for label, row in rows],
-            head=("method", *(columns[name] for name in shown)),
-            title=title.format(unit=unit),
-        )
-    click.echo(f"Images: {table.attrs['images']}. Scale: {table.attrs['scale']}.")
-    for title, name in _NOISE.items():
-        value = table.attrs[name]
-        click.echo(
-            f"{title}: " + ("unknown." if math.isnan(value) else f"{factor * value:.3g} {unit}.")
-        )
-
-
-_NOISE = {
-    "Noise of the reference in a typical cell": "noise_level",
-    "RMSE that it alone gives a perfect estimate": "noise_floor",
-    "Noise of the reference at most": "most_noise",
-}
-_TABLES = {
-    "Likeness; errors in {unit}, PSNR in dB": {
-        "mae": "MAE",
-        "bias": "bias",
-        "psnr": "PSNR",
-        "ssim": "SSIM",
-        "correlation": "corr.",
-    },
-    "RMSE / bicubic after the noise is taken off; deviation of block means in {unit}": {
-        "above noise / bicubic": "above noise",
-        "above most noise / bicubic": "above most noise",
-        "closure": "closure",
-        "full_scale_closure": "at full scale",
-    },
-    "Structure; errors of peak and plume mass, effective resolution in fine cells, "
-    "shares of detail, RMSE beside gaps in {unit}": {
-        "peak_error": "peak",
-        "plume_mass_error": "mass",
-        "effective_resolution": "cells",
-        "improvement": "found",
-        "omission": "missed",
-        "hallucination": "made up",
-        "gap_edge_rmse": "gaps",
-    },
-}
-_IN_THE_UNIT = {"mae", "gap_edge_rmse"}
-_SHARES = {"peak_error", "plume_mass_error", "improvement", "omission", "hallucination"}
-
-
-def _ratio(row: pd.Series, name: str) -> tuple[str, str]:
-    """Word a ratio and its interval."""
-    if math.isnan(row[f"{name} low"]):
-        return f"{row[name]:.3f}", "-"
-    return f"{row[name]:.3f}", f"{row[f'{name} low']:.3f}-{row[f'{name} high']:.3f}"
-
-
-def _number(name: str, value: float, factor: float) -> str:
-    """Word one number of the table."""
-    if math.isnan(value):
-        return "-"
-    if name in ("bias", "closure", "full_scale_closure"):
-        return f"{factor * value:.1g}"
-    if name in _IN_THE_UNIT:
-        return f"{factor * value:.3g}"
-    if name in _SHARES:
-        return f"{value:.1%}"
-    return f"{value:.2f}" if name in ("psnr", "effective_resolution") else f"{value:.3f}"

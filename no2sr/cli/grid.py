@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time as clock
-from functools import partial
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,27 +12,30 @@ from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_no_input, check_out, unit_to_write
+from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import xarray as xr
 
-    from no2sr.downscaling.settings import Writing
+    from no2sr.downscaling.settings import Reading, Writing
 
 __all__ = ["command"]
 
 
-@click.command("grid", cls=options.BoxCommand, no_args_is_help=True)
+@click.command("grid", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT", type=options.PATH)
-@options.interpreting
-@options.gridding
+@options.reading_swaths
 @options.writing
 @options.progress
 @options.quiet
 @options.debug
-def command(inputs: tuple[Path, ...], out: Path, *, writing: Writing, **settings: Any) -> None:
+def command(
+    inputs: tuple[Path, ...], out: Path, *, reading: Reading, writing: Writing, quiet: bool
+) -> None:
     """Put many swaths on one grid, weighted by the areas that pixels and cells share.
 
     IN is a level 2 file or a folder of them; files are read one at a time. OUT holds the column
@@ -60,15 +62,16 @@ def command(inputs: tuple[Path, ...], out: Path, *, writing: Writing, **settings
         check_out(path, overwrite=writing.overwrite)
     check_no_input(places, inputs)
     began = clock.perf_counter()
-    quiet, unit = (settings.pop(name) for name in ("quiet", "unit_in"))
     source = inputs if len(inputs) > 1 else inputs[0]
     with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
         rows, written = guarded(
-            partial(_grid, out=out, scratch=scratch, writing=writing),
+            _grid,
             source,
-            unit=unit,
+            out=out,
+            scratch=scratch,
+            reading=reading,
+            writing=writing,
             progress=progress,
-            **settings,
         )
     if not quiet:
         print_table([*rows, ("seconds", f"{clock.perf_counter() - began:.1f}")])
@@ -76,7 +79,13 @@ def command(inputs: tuple[Path, ...], out: Path, *, writing: Writing, **settings
 
 
 def _grid(
-    source: Any, *, out: Path, scratch: Path, writing: Writing, **reading: Any
+    source: Path | tuple[Path, ...],
+    *,
+    out: Path,
+    scratch: Path,
+    reading: Reading,
+    writing: Writing,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[tuple[str, str]], list[Path]]:
     """Grid and write slab by slab; return the rows of the final table and the files written.
 
@@ -90,7 +99,18 @@ def _grid(
 
     # On another core, while the first file is unpacked.
     Thread(target=_load_kernel).start()
-    scene = grid_no2(source, lazy=True, **reading)
+    scene = grid_no2(
+        source,
+        reader=reading.reader,
+        variable=reading.variable,
+        unit=reading.unit,
+        qa_min=reading.qa_min,
+        limits=reading.limits,
+        bbox=reading.bbox,
+        resolution=reading.resolution,
+        lazy=True,
+        progress=progress,
+    )
     unhurried()
     column = scene[column_name(scene)]
     unit = unit_to_write(column, out, asked=writing.unit)
@@ -107,14 +127,14 @@ def _load_kernel() -> None:
 
 def _summarise(column: xr.DataArray, count: xr.DataArray) -> list[tuple[str, str]]:
     """Compose the rows of the table that ends the work."""
-    from no2sr.cli.display import grid_in_words
+    from no2sr.cli.display import describe_grid
 
     steps = str(column.attrs["history"]).splitlines()
     seen = int((count > 0).sum())
     mean = int(count.sum()) / max(seen, 1)
     return [
         ("read", steps[-1].removeprefix("no2sr: read ")),
-        ("grid", grid_in_words(column)),
+        ("grid", describe_grid(column)),
         ("gaps", f"{1 - seen / count.size:.1%}"),
         ("pixels to a cell", f"up to {int(count.max())}, on average {mean:.1f}"),
     ]

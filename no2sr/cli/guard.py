@@ -17,10 +17,11 @@ import signal
 import sys
 import traceback
 import warnings
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import click
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["guarded", "set_guard"]
 
+Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 _GUARD = "no2sr.guard"
@@ -47,7 +49,12 @@ def set_guard(ctx: click.Context, _option: click.Parameter, value: bool | None) 
     ctx.meta[_GUARD] = _FORKS if value is None else value
 
 
-def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Result:
+def guarded(
+    function: Callable[Concatenate[Any, Given], Result],
+    source: Any,
+    *args: Given.args,
+    **settings: Given.kwargs,
+) -> Result:
     """Call a function that reads files in a child process, unless ``--no-guard`` was given.
 
     Parameters
@@ -75,17 +82,20 @@ def guarded(function: Callable[..., Result], source: Any, **settings: Any) -> Re
     _check_names(source)
     if not ctx.meta.get(_GUARD, False):
         try:
-            return function(source, **settings)
+            return function(source, *args, **settings)
         except Exception as error:
             raise _expected(error, source) from error
     if _FORKS:
         _preload()
-    receiver, child = _started(function, source, settings, quiet=not wants_debug(ctx))
+    progress: Any = settings.pop("progress", None)
+    work = partial(function, source, *args, **settings)
+    how = {"reports": progress is not None, "quiet": not wants_debug(ctx)}
+    receiver, child = _start_child(work, source, **how)
     try:
         while True:
             kind, content = receiver.recv()
             if kind == "step":
-                settings["progress"](*content)
+                progress(*content)
                 continue
             _repeat(content["warnings"])
             if kind == "failure":
@@ -104,17 +114,16 @@ def _preload() -> None:
     import no2sr.readers.opening.grids  # noqa: F401
 
 
-def _started(
-    function: Callable[..., Any], source: Any, settings: dict[str, Any], *, quiet: bool
+def _start_child(
+    work: Callable[..., Any], source: Any, *, reports: bool, quiet: bool
 ) -> tuple[Connection, BaseProcess]:
-    """Start the child and return the end of the pipe that it answers through."""
+    """Start the child and return it with the pipe through which it answers."""
     from multiprocessing import get_context
 
     context: Any = get_context("fork" if _FORKS else "spawn")
     receiver, sender = context.Pipe(duplex=False)
-    how = {"reports": settings.get("progress") is not None, "quiet": quiet}
-    kept = {key: value for key, value in settings.items() if key != "progress"}
-    child = context.Process(target=_answer, args=(sender, function, source, kept), kwargs=how)
+    how = {"reports": reports, "quiet": quiet}
+    child = context.Process(target=_answer, args=(sender, work, source), kwargs=how)
     # What the collector looks at in the child is copied for it, page by page.
     gc.freeze()
     with warnings.catch_warnings():
@@ -127,13 +136,7 @@ def _started(
 
 
 def _answer(
-    sender: Connection,
-    function: Callable[..., Any],
-    source: Any,
-    settings: dict[str, Any],
-    *,
-    reports: bool,
-    quiet: bool,
+    sender: Connection, work: Callable[..., Any], source: Any, *, reports: bool, quiet: bool
 ) -> None:
     """Do the work of the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, too, and ends us
@@ -147,14 +150,14 @@ def _answer(
             limit(allowed)  # one file may have taken its time; the next has its own
             sender.send(("step", step))
 
-        settings["progress"] = report
+        work = partial(work, progress=report)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             if _FORKS:
                 try_to_open(source)
             limit(allowed := reading_time(source))
-            kind, content = "result", {"result": function(source, **settings)}
+            kind, content = "result", {"result": work()}
         except BaseException as error:  # noqa: BLE001 - it is raised again, in the parent
             kind, content = "failure", {"error": _portable(error)}
     content["warnings"] = [(str(w.message), w.category, w.filename, w.lineno) for w in caught]

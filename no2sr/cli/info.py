@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from no2sr.downscaling.settings import Reading
+
 __all__ = ["command"]
 
 _SHOWN = 12  # variables in the table; level 2 files have two hundred
@@ -25,12 +27,12 @@ _SHOWN = 12  # variables in the table; level 2 files have two hundred
 
 @click.command("info", no_args_is_help=True)
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
-@options.interpreting
+@options.reading_values
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @options.debug
 @click.pass_context
 def command(
-    ctx: click.Context, /, paths: tuple[Path, ...], *, as_json: bool, **settings: Any
+    ctx: click.Context, /, paths: tuple[Path, ...], *, reading: Reading, as_json: bool
 ) -> None:
     """Say what each FILE holds, how it would be read, and what downscale would make of it.
 
@@ -48,10 +50,17 @@ def command(
     """
     from no2sr.readers.opening.describe import describe
 
-    settings["unit"] = settings.pop("unit_in")
     all_facts = []
     for path in paths:
-        facts = guarded(describe, path, **settings)
+        facts = guarded(
+            describe,
+            path,
+            reader=reading.reader,
+            variable=reading.variable,
+            unit=reading.unit,
+            qa_min=reading.qa_min,
+            limits=reading.limits,
+        )
         facts["downscale"] = _plan(facts)
         all_facts.append(facts)
         if not as_json and facts["reader"]:

@@ -39,6 +39,7 @@ _OPTIONS = {
     "reader": "--reader",
     "resolution": "--resolution",
     "scale": "--scale",
+    "smoothness": "--smoothness",
     "time": "--time",
     "unit": "--unit-in",
     "variable": "--variable",

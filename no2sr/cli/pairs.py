@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from no2sr.cli.guard import guarded
@@ -14,20 +15,22 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from no2sr.downscaling.settings import Reading
+    from no2sr.readers.kit.time import Moment
+
 __all__ = ["add_uncertainty", "open_pair"]
 
 
 def open_pair(
-    path: Path, fine: Path | None = None, **reading: Any
+    reading: Reading, path: Path, fine: Path | None = None
 ) -> list[xr.DataArray | xr.Dataset]:
     """Open one scene, or two, of which the second sets the region of the first.
 
     Parameters
     ----------
+    reading : Reading
+        Applies to `path`. Its time applies to both files if both have several.
     path, fine : Path
-    **reading
-        Options of `no2sr.cli.options.interpreting` and ``region``. They apply to `path`; the time
-        applies to both where both have several.
 
     Returns
     -------
@@ -38,21 +41,20 @@ def open_pair(
     from no2sr.core.image import is_geographic
     from no2sr.writers.layers import enter_layer
 
-    reading["unit"] = reading.pop("unit_in")
     if fine is None:
-        return [guarded(no2sr.open_no2, path, **reading)]
+        return [guarded(no2sr.open_no2, path, **reading.arguments())]
     with _quiet():
         second = guarded(no2sr.open_no2, fine)
-        if second.sizes.get("time", 1) > 1 and reading["time"] is not None:
-            second = guarded(no2sr.open_no2, fine, time=reading["time"])
+        if second.sizes.get("time", 1) > 1 and reading.time is not None:
+            second = guarded(no2sr.open_no2, fine, time=reading.time)
         column = enter_layer(second)
-        if reading["bbox"] is None and is_geographic(column):
-            reading["bbox"] = bounds_of(column)
-        return [guarded(no2sr.open_no2, path, **reading), second]
+        if reading.bbox is None and is_geographic(column):
+            reading = replace(reading, bbox=bounds_of(column))
+        return [guarded(no2sr.open_no2, path, **reading.arguments()), second]
 
 
 def add_uncertainty(
-    scene: xr.DataArray | xr.Dataset, path: Path, *, time: str | None = None
+    scene: xr.DataArray | xr.Dataset, path: Path, *, time: Moment | None = None
 ) -> xr.DataArray | xr.Dataset:
     """Add the uncertainty to a scene that was read from a file, if it is stored with it.
 
@@ -63,7 +65,7 @@ def add_uncertainty(
     path : Path
         A GeoTIFF has the uncertainty beside it in ``name_uncertainty.tif``, NetCDF and Zarr have
         it as another variable.
-    time : str, optional
+    time : str, datetime or datetime64, optional
         Time that was chosen for the scene.
 
     Returns

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from no2sr.cli import options
+from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from no2sr.cli.records import Colouring, Saving
+    from no2sr.downscaling.settings import Reading
 
 __all__ = ["command"]
 
@@ -19,34 +28,75 @@ WITH_UNCERTAINTY = ("map", "before-after")
 SUFFIXES = (".png", ".pdf", ".svg")
 
 
-@click.command("plot", cls=options.BoxCommand, no_args_is_help=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """What is drawn.
+
+    Attributes
+    ----------
+    kind : str, optional
+        One of `KINDS`; by default the number of files decides.
+    uncertainty : bool
+        Whether the uncertainty is drawn in a panel of its own.
+    no_zoom : bool
+        Whether the inset of ``before-after`` is left out.
+    dpi : int
+        Pixels per inch of a PNG.
+    """
+
+    kind: str | None
+    uncertainty: bool
+    no_zoom: bool
+    dpi: int
+
+
+def _drawing(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on what is drawn; the command receives `drawing`."""
+    chosen = (
+        click.option(
+            "--kind",
+            "drawing_kind",
+            type=click.Choice(KINDS),
+            help="What to draw.  [default: map; before-after with FINE]",
+        ),
+        click.option(
+            "--uncertainty",
+            "drawing_uncertainty",
+            is_flag=True,
+            help="Also draw the uncertainty, in a panel of its own (map and before-after).",
+        ),
+        click.option(
+            "--no-zoom", "drawing_no_zoom", is_flag=True, help="Omit the inset of before-after."
+        ),
+        click.option(
+            "--dpi",
+            "drawing_dpi",
+            type=click.IntRange(30, 1200),
+            default=150,
+            show_default=True,
+            help="Pixels per inch of a .png.",
+        ),
+    )
+    return options.add_record(command, "drawing", Drawing, chosen)
+
+
+@click.command("plot", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IN [FINE]", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT", type=options.PATH)
-@click.option(
-    "--kind",
-    type=click.Choice(KINDS),
-    help="What to draw.  [default: map; before-after with FINE]",
-)
+@_drawing
 @options.colouring
-@click.option(
-    "--uncertainty",
-    is_flag=True,
-    help="Draw the uncertainty, too, in a panel of its own (map and before-after).",
-)
-@click.option("--no-zoom", is_flag=True, help="Leave out the inset of before-after.")
-@click.option(
-    "--dpi",
-    type=click.IntRange(30, 1200),
-    default=150,
-    show_default=True,
-    help="Pixels per inch of a .png.",
-)
-@options.interpreting
-@options.region
-@options.overwriting
-@options.quiet
+@options.reading
+@options.saving
 @options.debug
-def command(inputs: tuple[Path, ...], out: Path, **settings: Any) -> None:
+def command(
+    inputs: tuple[Path, ...],
+    out: Path,
+    *,
+    drawing: Drawing,
+    colouring: Colouring,
+    reading: Reading,
+    saving: Saving,
+) -> None:
     """Draw a map of IN, or compare IN with the FINE image made of it.
 
     OUT is a .png, .pdf or .svg. Maps have axes with units, a graticule and a scale bar; gaps are
@@ -66,39 +116,56 @@ def command(inputs: tuple[Path, ...], out: Path, **settings: Any) -> None:
     from no2sr.cli.pairs import add_uncertainty, open_pair
     from no2sr.core.atomic import replacing
     from no2sr.views.figures import check_matplotlib
-    from no2sr.views.plotting import KINDS as DRAWN
 
-    kind = settings.pop("kind") or ("map" if len(inputs) == 1 else "before-after")
-    draw, least, most = DRAWN[kind]
-    if not least <= len(inputs) <= most:
-        wanted = "IN and FINE" if least == 2 else "IN alone" if most == 1 else "IN, or IN and FINE"
-        raise click.UsageError(f"--kind {kind} takes {wanted}; {len(inputs)} files were given")
-    if settings["uncertainty"] and kind not in WITH_UNCERTAINTY:
-        raise click.UsageError(f"--uncertainty goes with {' or '.join(WITH_UNCERTAINTY)} only")
+    kind = _choose_kind(drawing, len(inputs))
     if out.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"OUT is {out.name}; its suffix must be one of {' '.join(SUFFIXES)}")
     check_no_input([out], inputs)
-    check_free(out, overwrite=settings["overwrite"])
+    check_free(out, overwrite=saving.overwrite)
     check_matplotlib()
-    drawing = _take_drawing(kind, settings)
-    dpi, overwrite, quiet = (settings.pop(name) for name in ("dpi", "overwrite", "quiet"))
-    time = settings["time"]
-    scenes = open_pair(*inputs, **settings)
-    if drawing.get("uncertainty"):
-        scenes[-1] = add_uncertainty(scenes[-1], inputs[-1], time=time)
-    figure = draw(*scenes, **drawing)
+    scenes = open_pair(reading, *inputs)
+    if drawing.uncertainty:
+        scenes[-1] = add_uncertainty(scenes[-1], inputs[-1], time=reading.time)
+    figure = _draw(kind, scenes, drawing=drawing, colouring=colouring)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out, overwrite=overwrite) as temporary:
-        figure.savefig(temporary, dpi=dpi)
-    if not quiet:
+    with replacing(out, overwrite=saving.overwrite) as temporary:
+        figure.savefig(temporary, dpi=drawing.dpi)
+    if not saving.quiet:
         click.echo(out)
 
 
-def _take_drawing(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Move the arguments of the function that draws out of the settings."""
-    colours = {"limits": settings.pop("colour_limits"), "ramp": settings.pop("ramp")}
-    colours["uncertainty"] = settings.pop("uncertainty")
-    zoom = {"zoom": not settings.pop("no_zoom")}
-    if kind == "map":
-        return colours
-    return colours | zoom if kind == "before-after" else {}
+def _choose_kind(drawing: Drawing, inputs: int) -> str:
+    """Choose what to draw, and refuse what does not fit it."""
+    from no2sr.views.plotting import KINDS as DRAWN
+
+    kind = drawing.kind or ("map" if inputs == 1 else "before-after")
+    _, least, most = DRAWN[kind]
+    if not least <= inputs <= most:
+        wanted = "IN and FINE" if least == 2 else "IN alone" if most == 1 else "IN, or IN and FINE"
+        raise click.UsageError(f"--kind {kind} takes {wanted}; {inputs} files were given")
+    if drawing.uncertainty and kind not in WITH_UNCERTAINTY:
+        raise click.UsageError(f"--uncertainty goes with {' or '.join(WITH_UNCERTAINTY)} only")
+    return kind
+
+
+def _draw(
+    kind: str,
+    scenes: Sequence[xr.DataArray | xr.Dataset],
+    *,
+    drawing: Drawing,
+    colouring: Colouring,
+) -> Figure:
+    """Call the function that draws this kind, with the arguments it takes."""
+    from no2sr.views.plotting import KINDS as DRAWN
+
+    draw = DRAWN[kind][0]
+    if kind not in WITH_UNCERTAINTY:
+        return draw(*scenes)
+    zoom = {"zoom": not drawing.no_zoom} if kind == "before-after" else {}
+    return draw(
+        *scenes,
+        limits=colouring.limits,
+        ramp=colouring.ramp,
+        uncertainty=drawing.uncertainty,
+        **zoom,
+    )

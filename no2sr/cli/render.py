@@ -2,41 +2,79 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from no2sr.cli import options
+from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from no2sr.cli.records import Colouring, Saving
+    from no2sr.downscaling.settings import Reading
 
 __all__ = ["command"]
 
 
-@click.command("render", cls=options.BoxCommand, no_args_is_help=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What the picture is like.
+
+    Attributes
+    ----------
+    pixels : int
+        Pixels along each side of a cell.
+    legend : bool
+        Whether a legend is written beside it.
+    """
+
+    pixels: int
+    legend: bool
+
+
+def _picture(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on what the picture is like; the command receives `picture`."""
+    chosen = (
+        click.option(
+            "--pixels",
+            "picture_pixels",
+            type=click.IntRange(1, 64),
+            default=1,
+            show_default=True,
+            help="Pixels along each side of a cell.",
+        ),
+        click.option(
+            "--legend/--no-legend",
+            "picture_legend",
+            default=True,
+            show_default=True,
+            help="Write <name>_legend.png beside OUT.",
+        ),
+    )
+    return options.add_record(command, "picture", Picture, chosen)
+
+
+@click.command("render", cls=BoxCommand, no_args_is_help=True)
 @click.argument("path", metavar="IN", type=options.PATH)
 @click.argument("out", metavar="OUT", type=options.PATH)
 @options.colouring
-@click.option(
-    "--pixels",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Pixels along each side of a cell.",
-)
-@click.option(
-    "--legend/--no-legend",
-    default=True,
-    show_default=True,
-    help="Put <name>_legend.png beside OUT.",
-)
-@options.interpreting
-@options.region
-@options.overwriting
-@options.quiet
+@_picture
+@options.reading
+@options.saving
 @options.debug
-def command(path: Path, out: Path, **settings: Any) -> None:
+def command(
+    path: Path,
+    out: Path,
+    *,
+    colouring: Colouring,
+    picture: Picture,
+    reading: Reading,
+    saving: Saving,
+) -> None:
     """Turn IN into a picture for people to look at; its numbers cannot be recovered from it.
 
     OUT is a .png, .jpg or .tif. Gaps are transparent. A GeoTIFF has three bands (four with gaps)
@@ -57,18 +95,17 @@ def command(path: Path, out: Path, **settings: Any) -> None:
     from no2sr.writers.pictures import check_picture_suffix
 
     check_picture_suffix(out)
-    overwrite, quiet, pixels = (settings.pop(name) for name in ("overwrite", "quiet", "pixels"))
-    colours = {"limits": settings.pop("colour_limits"), "ramp": settings.pop("ramp")}
-    legend = out.with_name(f"{out.stem}_legend.png") if settings.pop("legend") else None
+    legend = out.with_name(f"{out.stem}_legend.png") if picture.legend else None
     places = [out] if legend is None else [out, legend]
     check_no_input(places, [path])
     for place in places:
-        check_free(place, overwrite=overwrite)
-    (image,) = open_pair(path, **settings)
-    picture = refine(no2sr.render(image, **colours), pixels)
+        check_free(place, overwrite=saving.overwrite)
+    (scene,) = open_pair(reading, path)
+    image = no2sr.render(scene, limits=colouring.limits, ramp=colouring.ramp)
+    image = refine(image, picture.pixels)
     out.parent.mkdir(parents=True, exist_ok=True)
-    written = [no2sr.write(picture, out, overwrite=overwrite)]
+    written = [no2sr.write(image, out, overwrite=saving.overwrite)]
     if legend is not None:
-        written.append(no2sr.write(draw_legend(picture), legend, overwrite=overwrite))
-    if not quiet:
+        written.append(no2sr.write(draw_legend(image), legend, overwrite=saving.overwrite))
+    if not saving.quiet:
         click.echo("\n".join(map(str, written)))

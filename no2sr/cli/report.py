@@ -2,42 +2,73 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
 from no2sr.cli import options
 from no2sr.cli.messages import start_backend
+from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from no2sr.cli.records import Saving
+    from no2sr.downscaling.settings import Reading
 
 __all__ = ["command"]
 
 
-@click.command("report", cls=options.BoxCommand, no_args_is_help=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What is written on the page, and where it goes.
+
+    Attributes
+    ----------
+    out : Path, optional
+        By default FINE with the suffix ``.html``.
+    title : str
+    model : str, optional
+        Model to judge; by default the one that FINE names.
+    """
+
+    out: Path | None
+    title: str
+    model: str | None
+
+
+def _page(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on the page; the command receives `page`."""
+    chosen = (
+        click.option(
+            "-o",
+            "--output",
+            "page_out",
+            type=options.PATH,
+            metavar="REPORT",
+            help="Page to write.  [default: FINE with the suffix .html]",
+        ),
+        click.option("--title", "page_title", default="", help="Heading of the page."),
+        click.option(
+            "--model",
+            "page_model",
+            metavar="NAME|FOLDER",
+            help="Model to judge on IN.  [default: the one that FINE names]",
+        ),
+    )
+    return options.add_record(command, "page", Page, chosen)
+
+
+@click.command("report", cls=BoxCommand, no_args_is_help=True)
 @click.argument("path", metavar="IN", type=options.PATH)
 @click.argument("fine", metavar="FINE", type=options.PATH)
-@click.option(
-    "-o",
-    "--output",
-    "out",
-    type=options.PATH,
-    metavar="REPORT",
-    help="Page to write.  [default: FINE with the suffix .html]",
-)
-@click.option("--title", default="", help="Heading of the page.")
-@click.option(
-    "--model",
-    metavar="NAME|FOLDER",
-    help="Model to judge on IN.  [default: the one that FINE names]",
-)
-@options.interpreting
-@options.region
-@options.overwriting
-@options.quiet
+@_page
+@options.reading
+@options.saving
 @options.debug
-def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> None:
+def command(path: Path, fine: Path, *, page: Page, reading: Reading, saving: Saving) -> None:
     """Report on the FINE map that was made of IN: one HTML file that opens without network.
 
     The page has a map to swipe between both and, if FINE has it, the uncertainty; values under the
@@ -53,16 +84,15 @@ def command(path: Path, fine: Path, *, out: Path | None, **settings: Any) -> Non
     from no2sr.cli.pairs import add_uncertainty, open_pair
     from no2sr.views.report.page import write_report
 
-    page = out or fine.with_suffix(".html")
-    overwrite, quiet = settings.pop("overwrite"), settings.pop("quiet")
-    telling = {name: settings.pop(name) for name in ("title", "model")}
-    check_no_input([page], [path, fine])
-    check_free(page, overwrite=overwrite)
-    time = settings["time"]
-    before, after = open_pair(path, fine, **settings)
-    after = add_uncertainty(after, fine, time=time)
-    start_backend(telling["model"])
-    page.parent.mkdir(parents=True, exist_ok=True)
-    written = write_report(before, after, page, overwrite=overwrite, **telling)
-    if not quiet:
+    out = page.out or fine.with_suffix(".html")
+    check_no_input([out], [path, fine])
+    check_free(out, overwrite=saving.overwrite)
+    before, after = open_pair(reading, path, fine)
+    after = add_uncertainty(after, fine, time=reading.time)
+    start_backend(page.model)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    written = write_report(
+        before, after, out, model=page.model, title=page.title, overwrite=saving.overwrite
+    )
+    if not saving.quiet:
         click.echo(written)

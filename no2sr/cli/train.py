@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,18 +15,24 @@ from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
 from no2sr.cli.messages import start_backend
+from no2sr.cli.parsing import BoxCommand
 from no2sr.core.errors import WriteError
 from no2sr.core.names import check_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from no2sr.cli.records import Saving
+    from no2sr.downscaling.settings import Reading
     from no2sr.networks.card import Model, ModelCard
+    from no2sr.networks.training.settings import TrainSettings
 
     Domain = Literal["column", "luminance"]
 
 __all__ = ["command"]
 
 _CURVE = "loss.png"
-# The fields of TrainSettings that the command line can set, with type and help.
+# The numbers in TrainSettings that the command line can set, each with its type and help.
 _SETTINGS = {
     "steps": (int, "Largest number of optimiser steps."),
     "batch": (int, "Windows in a step."),
@@ -60,7 +67,7 @@ _SETTINGS = {
 _DEFAULTS = {"reuse": 8, "held_out": 0.1, "patience": 12, "average": 0.99, "warmup": 100}
 
 
-def _hyperparameters(
+def _parse_hyperparameters(
     _ctx: click.Context, _option: click.Parameter, given: tuple[str, ...]
 ) -> dict[str, Any]:
     """Parse ``kernels=9,1,5`` and ``blocks=4``."""
@@ -79,18 +86,97 @@ def _hyperparameters(
     return found
 
 
-def _settings(command: Any) -> Any:
-    """Add an option for every setting."""
-    for name, (kind, said) in reversed(_SETTINGS.items()):
-        flag = f"--{name.replace('_', '-')}"
-        default = f"  [default: {_DEFAULTS[name]}]" if name in _DEFAULTS else ""
-        command = click.option(flag, type=kind, default=_DEFAULTS.get(name), help=said + default)(
-            command
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which network is trained, and from where.
+
+    Attributes
+    ----------
+    network : str
+        Name of an architecture.
+    scale : int
+    start : str, optional
+        Model to start from instead of random weights.
+    """
+
+    network: str
+    scale: int
+    start: str | None
+
+
+def _choice(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on the network; the command receives `choice`."""
+    chosen = (
+        click.option(
+            "--network",
+            "choice_network",
+            default=options.MODEL,
+            show_default=True,
+            help="Architecture: srcnn, espcn, edsr, or one of another package.",
+        ),
+        click.option(
+            "--scale",
+            "choice_scale",
+            type=int,
+            default=options.SCALE,
+            show_default=True,
+            help="Scale to train for.",
+        ),
+        click.option(
+            "--start",
+            "choice_start",
+            metavar="NAME|FOLDER",
+            help="Model to start from instead of random weights.",
+        ),
+    )
+    return options.add_record(command, "choice", Choice, chosen)
+
+
+def _settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for every setting of training; the command receives `settings`."""
+    numbers = (
+        click.option(
+            f"--{name.replace('_', '-')}",
+            f"settings_{name}",
+            type=kind,
+            default=_DEFAULTS.get(name),
+            help=said + (f"  [default: {_DEFAULTS[name]}]" if name in _DEFAULTS else ""),
         )
-    return command
+        for name, (kind, said) in _SETTINGS.items()
+    )
+    others = (
+        click.option(
+            "--hyperparameter",
+            "settings_hyperparameters",
+            metavar="NAME=N,...",
+            multiple=True,
+            callback=_parse_hyperparameters,
+            help="Hyperparameter of the network, such as kernels=9,1,5; repeatable.",
+        ),
+        click.option(
+            "--precision",
+            "settings_precision",
+            type=click.Choice(["float32", "bfloat16"]),
+            default="float32",
+            show_default=True,
+            help="Precision of the layers during training; bfloat16 is twice as fast if the CPU "
+            "supports it.",
+        ),
+    )
+    return options.add_record(command, "settings", _build_settings, (*numbers, *others))
 
 
-@click.command("train", cls=options.BoxCommand, no_args_is_help=True)
+def _build_settings(**given: Any) -> TrainSettings:
+    """Build the settings of training; the package's defaults hold where no option was given."""
+    import no2sr
+
+    source = click.get_current_context().get_parameter_source("settings_patience")
+    if not given["held_out"] and source is ParameterSource.DEFAULT:
+        given["patience"] = 0  # without held-out data there is nothing that could improve
+    return no2sr.TrainSettings(**{k: value for k, value in given.items() if value is not None})
+
+
+@click.command("train", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IMAGE...", nargs=-1, required=True, type=options.PATH)
 @click.option(
     "--output",
@@ -100,42 +186,19 @@ def _settings(command: Any) -> Any:
     metavar="FOLDER",
     help="Folder of the model to make.",
 )
-@click.option(
-    "--network",
-    default=options.MODEL,
-    show_default=True,
-    help="Architecture: srcnn, espcn, edsr, or one of another package.",
-)
-@click.option(
-    "--scale", type=int, default=options.SCALE, show_default=True, help="Scale to train for."
-)
-@options.interpreting
-@options.region
-@click.option(
-    "--start", metavar="NAME|FOLDER", help="Model to start from instead of random weights."
-)
-@click.option(
-    "--hyperparameter",
-    "hyperparameters",
-    metavar="NAME=N,...",
-    multiple=True,
-    callback=_hyperparameters,
-    help="Hyperparameter of the network, such as kernels=9,1,5; repeatable.",
-)
+@_choice
+@options.reading
 @_settings
-@click.option(
-    "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
-    show_default=True,
-    help="Precision of the layers during training; bfloat16 is twice as fast if the CPU has it.",
-)
-@click.option("--overwrite", is_flag=True, help="Replace the model if it exists.")
-@options.quiet
+@options.saving
 @options.debug
-@click.pass_context
 def command(
-    ctx: click.Context, /, inputs: tuple[Path, ...], output: Path, *, quiet: bool, **settings: Any
+    inputs: tuple[Path, ...],
+    output: Path,
+    *,
+    choice: Choice,
+    reading: Reading,
+    settings: TrainSettings,
+    saving: Saving,
 ) -> None:
     """Train a network on fine images of your own.
 
@@ -155,39 +218,33 @@ def command(
     from no2sr.networks.store import check_replaceable
     from no2sr.views.figures import check_matplotlib
 
-    overwrite = settings.pop("overwrite")
     check_matplotlib()
-    check_free(output, overwrite=overwrite)
-    check_name(_checkpoint(output), WriteError)
-    check_replaceable(output, overwrite=overwrite)
-    chosen = {name: settings.pop(name) for name in (*_SETTINGS, "precision", "hyperparameters")}
-    if not chosen["held_out"] and ctx.get_parameter_source("patience") is ParameterSource.DEFAULT:
-        chosen["patience"] = 0  # nothing is held out that could improve
-    asked = {name: settings.pop(name) for name in ("network", "scale")}
-    asked["settings"] = no2sr.TrainSettings(
-        **{name: value for name, value in chosen.items() if value is not None}
-    )
-    asked["start"] = _start(settings.pop("start"), asked["scale"])
-    # Files are read in children, which is safe only before Keras has started its threads.
-    asked["domain"], images = _images(inputs, **settings)
+    check_free(output, overwrite=saving.overwrite)
+    checkpoint = _checkpoint_of(output)
+    check_name(checkpoint, WriteError)
+    check_replaceable(output, overwrite=saving.overwrite)
+    start = _load_start(choice)
+    # Files are read in child processes, which is safe only before Keras has started its threads.
+    domain, images = _open_images(inputs, reading)
     start_backend(engine="tensorflow")
-    model = _trained(images, output, quiet=quiet, **asked)
-    _save(model, output, overwrite=overwrite)
-    if not quiet:
-        print_table(_summary(model.card, len(inputs)))
-        click.echo(output)
-
-
-def _trained(images: list[Any], output: Path, *, quiet: bool, **asked: Any) -> Model:
-    """Train, or continue an earlier run for the same output."""
-    import no2sr
-
-    checkpoint = _checkpoint(output)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    if checkpoint.exists() and not quiet:
+    if checkpoint.exists() and not saving.quiet:
         click.echo(f"Continuing from {checkpoint}.", err=True)
-    with progress_bar(output.name, quiet=quiet) as progress:
-        return no2sr.train(images, checkpoint=checkpoint, progress=progress, **asked)
+    with progress_bar(output.name, quiet=saving.quiet) as progress:
+        model = no2sr.train(
+            images,
+            network=choice.network,
+            scale=choice.scale,
+            settings=settings,
+            domain=domain,
+            start=start,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+    _save(model, output, overwrite=saving.overwrite)
+    if not saving.quiet:
+        print_table(_summarise(model.card, len(inputs)))
+        click.echo(output)
 
 
 def _save(model: Model, output: Path, *, overwrite: bool) -> None:
@@ -199,25 +256,26 @@ def _save(model: Model, output: Path, *, overwrite: bool) -> None:
     no2sr.save_model(model, output, overwrite=overwrite)
     with replacing(output / _CURVE, overwrite=True) as path:
         save_loss_curve(model.card.training["curve"], path)
-    _checkpoint(output).unlink(missing_ok=True)
+    _checkpoint_of(output).unlink(missing_ok=True)
 
 
-def _checkpoint(output: Path) -> Path:
+def _checkpoint_of(output: Path) -> Path:
     """Return the path of the checkpoint of a run for this output."""
     return output.with_name(f".{output.name}.training.npz")
 
 
-def _start(name: str | None, scale: int) -> Model | None:
-    """Load the model to start from; a folder may be of another scale."""
+def _load_start(choice: Choice) -> Model | None:
+    """Load the model to start from; one in a folder may have another scale."""
     from no2sr.networks.store import load_model
 
-    if name is None:
+    if choice.start is None:
         return None
-    return load_model(name) if Path(name).is_dir() else load_model(name, scale=scale)
+    scale = None if Path(choice.start).is_dir() else choice.scale
+    return load_model(choice.start, scale=scale)
 
 
-def _images(inputs: tuple[Path, ...], **reading: Any) -> tuple[Domain, list[Any]]:
-    """Read the images and tell whether they are data or pictures."""
+def _open_images(inputs: tuple[Path, ...], reading: Reading) -> tuple[Domain, list[Any]]:
+    """Open the images and tell whether they are data or pictures."""
     import no2sr
     from no2sr.core.door import choose_variable
     from no2sr.readers.kit.files import is_picture_name
@@ -230,12 +288,11 @@ def _images(inputs: tuple[Path, ...], **reading: Any) -> tuple[Domain, list[Any]
         )
     if pictures:
         return "luminance", [guarded(read_pixels, path) for path in inputs]
-    reading["unit"] = reading.pop("unit_in")
-    scenes = [guarded(no2sr.open_no2, path, **reading) for path in inputs]
+    scenes = [guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
     return "column", [choose_variable(scene) for scene in scenes]
 
 
-def _summary(card: ModelCard, count: int) -> list[tuple[str, str]]:
+def _summarise(card: ModelCard, count: int) -> list[tuple[str, str]]:
     """Return the rows of the table that is printed at the end."""
     curve = card.training["curve"]
     rows = [

@@ -1,4 +1,4 @@
-"""Outputs that appear under their final name only when complete."""
+"""Outputs that appear under their final name only when they are complete."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["check_free", "refusals", "replacing", "scratch_beside", "scratch_in"]
 
-# What GDAL keeps beside a raster: after an overwrite it would describe the file that was.
+# Files that GDAL keeps beside a raster. After an overwrite they would describe the old one.
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
-_STEM = 128  # bytes of a name that temporary ones begin with: libraries append to those
-# renameat2(2): relative to the working folder; only if the name is free; both names exchanged.
+_STEM = 128  # bytes of a name that temporary names begin with; libraries append to them
+# Of renameat2(2): relative to the working folder; only if the name is free; exchange both names.
 _HERE, _IF_FREE, _EXCHANGE = -100, 1, 2
 _SCRATCH: ContextVar[Path | None] = ContextVar("scratch", default=None)
 
@@ -42,15 +42,15 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     Yields
     ------
     Path
-        In the same folder, with the same suffix. Whatever else in the folder begins with its name
-        is scratch, and is removed like itself if the block fails.
+        In the same folder, with the same suffix. If the block fails, it is removed, with every
+        other file in the folder whose name begins with its name.
 
     Raises
     ------
     OutputExistsError
         If the final name is taken and `overwrite` is false.
     WriteError
-        If the folder is missing, or the system refuses to write.
+        If the folder does not exist, or the system refuses to write.
     """
     final = Path(path)
     check_free(final, overwrite=overwrite)
@@ -67,7 +67,7 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
 
 @contextmanager
 def scratch_in(folder: Path) -> Iterator[None]:
-    """Let temporary paths lie in a folder, on the same disk, instead of beside the final ones."""
+    """Put temporary paths into a folder on the same disk instead of beside the final ones."""
     token = _SCRATCH.set(folder)
     try:
         yield
@@ -82,8 +82,8 @@ def scratch_beside(final: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        Beside the final name, whose own folder is made if it is not there. It is removed at the
-        end, whatever is in it; so are folders that were made and stayed empty.
+        Beside the final name, whose folder is made if it does not exist. It is removed at the end
+        with its content, as are folders that were made and stayed empty.
     """
     made = [folder for folder in final.absolute().parents if not folder.exists()]
     with refusals(final):
@@ -100,13 +100,13 @@ def scratch_beside(final: Path) -> Iterator[Path]:
 
 
 def _partial(final: Path) -> str:
-    """Return the beginning of a temporary name, however long the final one is."""
+    """Return the beginning of a temporary name."""
     return f".{shortened(final.stem, _STEM)}.{uuid.uuid4().hex[:8]}.partial"
 
 
 @contextmanager
 def refusals(final: Path) -> Iterator[None]:
-    """Say in our words why the system refused to write.
+    """Explain why the system refused to write.
 
     Raises
     ------
@@ -120,64 +120,62 @@ def refusals(final: Path) -> Iterator[None]:
         reason = error.strerror or error.__cause__ or error
         if error.errno == errno.ENAMETOOLONG:  # some file systems allow less than others
             raise WriteError(
-                f"{final} could not be written ({reason}), expected a name as short as its file "
-                "system wants it; choose a shorter one"
+                f"{final} could not be written ({reason}): its file system allows only shorter "
+                "names; choose a shorter one"
             ) from error
         raise WriteError(
-            f"{final} could not be written ({reason}), expected a writable folder with room; "
-            "check its permissions and free space, or write elsewhere"
+            f"{final} could not be written ({reason}); check the permissions and the free space "
+            "of its folder, or write elsewhere"
         ) from error
 
 
 def check_free(final: Path, *, overwrite: bool) -> None:
-    """Refuse a missing folder, a taken name, and one that cannot be.
+    """Refuse a folder that does not exist, and a name that is taken or impossible.
 
     Raises
     ------
     OutputExistsError
         If the name is taken and `overwrite` is false.
     WriteError
-        If the folder is missing, or as `no2sr.core.names.check_name` says.
+        If the folder does not exist, or as `no2sr.core.names.check_name` says.
     """
     check_name(final, WriteError)
     if not final.parent.is_dir():
         raise WriteError(
-            f"folder {final.parent} is not there, expected an existing one for {final.name}; "
-            "create it first"
+            f"the folder {final.parent} for {final.name} does not exist; create it first"
         )
     if final.exists() and not overwrite:
         raise OutputExistsError(
-            f"{final} exists already, expected a free name; choose another, or state overwrite "
-            "to replace it"
+            f"{final} already exists; choose another name, or pass overwrite=True to replace it"
         )
 
 
 def _move(temporary: Path, final: Path, *, overwrite: bool) -> None:
-    """Put the finished output in its place, in one step wherever the system can do that.
+    """Move the finished output to its place, in one step where the system can do that.
 
     Raises
     ------
     OutputExistsError
-        If somebody else has just taken the name and `overwrite` is false.
+        If another program has just taken the name and `overwrite` is false.
     """
     if not overwrite:
         try:
-            if not _renamed(temporary, final, how=_IF_FREE):
+            if not _rename(temporary, final, how=_IF_FREE):
                 temporary.replace(final)
         except FileExistsError:
             check_free(final, overwrite=False)
             raise
     elif not (final.is_dir() and temporary.is_dir()):
         temporary.replace(final)
-    elif not _renamed(temporary, final, how=_EXCHANGE):  # else the old one is scratch now
+    elif not _rename(temporary, final, how=_EXCHANGE):  # otherwise the old one is scratch now
         _move_folder(temporary, final)
     for sidecar in (final.with_name(final.name + suffix) for suffix in _SIDECARS):
         if len(os.fsencode(sidecar.name)) <= LONGEST_NAME:
             sidecar.unlink(missing_ok=True)
 
 
-def _renamed(old: Path, new: Path, *, how: int) -> bool:
-    """Rename as only Linux can, and tell whether it could.
+def _rename(old: Path, new: Path, *, how: int) -> bool:
+    """Rename with the flags that only Linux has, and tell whether the system could.
 
     Raises
     ------
@@ -197,7 +195,7 @@ def _renamed(old: Path, new: Path, *, how: int) -> bool:
 
 
 def _move_folder(temporary: Path, final: Path) -> None:
-    """Exchange a folder, which takes two steps, for another."""
+    """Replace a folder by another, which takes two steps."""
     aside = temporary.with_name(f"{temporary.name}.old")
     final.rename(aside)
     try:

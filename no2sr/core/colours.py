@@ -1,9 +1,9 @@
-"""One colour scale for all that is looked at: ramps, robust limits, ticks and readable units.
+"""One colour scale for all pictures: ramps, robust limits, ticks and readable units.
 
 GIS styles, rendered maps, figures and reports take their colours from here, so that the same value
 looks the same in all of them. The ramps are perceptually uniform: equal steps of the value look
-like equal steps. They are those of matplotlib (CC0), as 33 stops to interpolate between, which is
-within 2 % of the whole tables; matplotlib itself is not needed.
+like equal steps. They are those of matplotlib (CC0), stored as 33 stops to interpolate between,
+which is within 2 % of the full tables; matplotlib itself is not needed.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ __all__ = [
     "value_text",
 ]
 
-# The tag of everything that is a picture and no data; `no2sr.open_no2` refuses what bears it.
+# The tag of a picture, which is not data; `no2sr.open_no2` refuses a file that has it.
 PICTURE = "no2sr_picture"
 RAMP = "magma_r"
-# Uncertainties have other colours than columns: a map of one must not be taken for the other.
+# Uncertainties have other colours than columns, so that their maps cannot be confused.
 UNCERTAINTY_RAMP = "cividis_r"
 # The grey of gaps, where they cannot be transparent: no ramp has it.
 GAP = (204, 204, 204)
-# Colours end where all but so few cells are (percentiles): one hot pixel would darken the map.
+# Percentiles at which the colours end: otherwise one hot pixel would darken the map.
 LOW, HIGH = 0.5, 99.5
-# So many cells tell the percentiles of a large image well enough.
+# This many cells are enough for the percentiles of a large image.
 ENOUGH = 4_000_000
 
 _STOPS = {
@@ -67,7 +67,7 @@ _STOPS = {
 }
 RAMPS = tuple(sorted([*_STOPS, *(f"{name}_r" for name in _STOPS)]))
 
-# What people read well: columns lie between 1 and 1000 in the one, 0.1 and 100 in the other.
+# Units that are easy to read: columns are 1 to 1000 in the first, 0.1 to 100 in the second.
 _SHOWN = {"umol m-2": "µmol m⁻²", "1e15 molecules cm-2": "10¹⁵ molecules cm⁻²"}
 _MICROMOLES, _PETAMOLECULES = _SHOWN
 
@@ -78,10 +78,10 @@ def ramp(name: str = RAMP, steps: int = 256) -> NDArray[np.uint8]:
     Parameters
     ----------
     name : str
-        One of `RAMPS`; ``_r`` runs the other way. The default begins light: clean air leaves the
-        map below visible.
+        One of `RAMPS`; ``_r`` reverses the ramp. The default begins light, so that clean air leaves
+        the map below visible.
     steps : int
-        How many colours, at least 2.
+        Number of colours, at least 2.
 
     Returns
     -------
@@ -100,9 +100,7 @@ def ramp(name: str = RAMP, steps: int = 256) -> NDArray[np.uint8]:
            [253, 231,  37]], dtype=uint8)
     """
     if name not in RAMPS:
-        raise SettingsError(
-            f"colour ramp is {name!r}, expected one of {', '.join(RAMPS)}; choose one of these"
-        )
+        raise SettingsError(f"there is no colour ramp {name!r}; choose one of {', '.join(RAMPS)}")
     stops = np.array(
         [list(bytes.fromhex(stop)) for stop in _STOPS[name.removesuffix("_r")].split()]
     )
@@ -114,22 +112,22 @@ def ramp(name: str = RAMP, steps: int = 256) -> NDArray[np.uint8]:
 
 
 def robust_limits(values: ArrayLike) -> tuple[float, float]:
-    """Return the limits of a colour scale: all but 1 % of the observed values lie between.
+    """Return limits of a colour scale between which 99 % of the observed values lie.
 
     Parameters
     ----------
     values : array
-        NaN in gaps. Of large ones only every n-th is looked at.
+        NaN in gaps. In large arrays, only every n-th value is used.
 
     Returns
     -------
     low, high : float
-        Of a constant image, as far apart as the value is large, so that a scale can be drawn.
+        For a constant image, their distance is the magnitude of its value.
 
     Raises
     ------
     NoValidPixelsError
-        If there are gaps only.
+        If all cells are gaps.
     """
     flat = np.asarray(values).ravel()
     seen = flat[:: 1 + flat.size // ENOUGH]
@@ -138,8 +136,7 @@ def robust_limits(values: ArrayLike) -> tuple[float, float]:
         seen = flat[np.isfinite(flat)].astype(np.float64)
     if not seen.size:
         raise NoValidPixelsError(
-            f"all {flat.size} cells are gaps, expected observed ones to colour; "
-            "choose another region"
+            f"all {flat.size} cells are gaps, so there is nothing to colour; choose another region"
         )
     low, high = np.percentile(seen, [LOW, HIGH])
     if high <= low:
@@ -149,7 +146,7 @@ def robust_limits(values: ArrayLike) -> tuple[float, float]:
 
 
 def check_limits(limits: Sequence[float]) -> tuple[float, float]:
-    """Return limits of a colour scale that a caller chose.
+    """Check limits of a colour scale that a caller chose.
 
     Raises
     ------
@@ -158,8 +155,8 @@ def check_limits(limits: Sequence[float]) -> tuple[float, float]:
     """
     if len(limits) != 2 or not (all(map(math.isfinite, limits)) and limits[0] < limits[1]):
         raise SettingsError(
-            f"limits are {tuple(limits)}, expected two finite numbers, the lower one first; "
-            "leave them out for those of the values"
+            f"limits are {tuple(limits)}; give two finite numbers, the lower one first, or omit "
+            "them to use those of the values"
         )
     return float(limits[0]), float(limits[1])
 
@@ -171,7 +168,7 @@ def ticks(low: float, high: float, count: int = 6) -> list[float]:
     ----------
     low, high : float
     count : int
-        At most about so many.
+        Approximate upper limit of their number.
 
     Returns
     -------
@@ -191,20 +188,20 @@ def ticks(low: float, high: float, count: int = 6) -> list[float]:
 
 
 def shown_unit(unit: str) -> tuple[float, str]:
-    """Choose the unit in which people read values.
+    """Choose the unit in which values are shown to people.
 
     Parameters
     ----------
     unit : str
         Unit of the values. Amounts of substance are shown in µmol m⁻², numbers of molecules in
-        10¹⁵ cm⁻², and what is not a column as it is.
+        10¹⁵ cm⁻², and other quantities in their own unit.
 
     Returns
     -------
     factor : float
         ``shown = factor * value``.
     name : str
-        The one spelling for labels and tables; files have that of UDUNITS.
+        Spelling for labels and tables; files use that of UDUNITS.
 
     Examples
     --------
@@ -237,10 +234,10 @@ def value_text(value: float, unit: str, digits: str = ".4g") -> str:
 
 
 def ascii_unit(unit: str) -> str:
-    """Spell a unit of `shown_unit` in ASCII, for fonts and tags that have no other letters."""
+    """Spell a unit of `shown_unit` in ASCII, for fonts and tags that have no other characters."""
     return {shown: plain for plain, shown in _SHOWN.items()}.get(unit, unit)
 
 
 def _factor(unit: str, wanted: str) -> float:
-    """Compute the power of ten between two units: 1e6 and not 1000000.0000000001."""
+    """Return the factor between two units as 1e6 and not as 1000000.0000000001."""
     return float(f"{factor(unit, wanted):.12g}")

@@ -1,6 +1,6 @@
-"""Which variable is the NO2 column: decided here, for files, bands and datasets alike.
+"""Which variable is the NO2 column: decided here for files, bands and datasets alike.
 
-A `Field` describes a variable whose values are unread. `choose` picks one; the small questions
+A `Field` describes a variable without its values. `choose` picks one. Small questions
 (`mentions_no2`, `is_total` and so on) are answered from names, long names and units alone.
 """
 
@@ -36,11 +36,11 @@ _TOTAL = re.compile(
     r"total|summed|\btcno2\b|ColumnAmountNO2(CloudScreened)?\b|(?<![a-z]_)NO2_column_number_density",
     re.IGNORECASE,
 )
-# Not a vertical column, wherever it is said ...
+# Not a vertical column, in whichever text these words stand ...
 _OTHER_QUANTITY = re.compile(
     r"slant|air.?mass|\bamf|amf_|precision|uncertaint|standard.?error", re.IGNORECASE
 )
-# ... and where the name itself says so; a long name may speak of "count-weighted" means.
+# ... and only in the name: a long name may mention "count-weighted" means.
 _ANCILLARY_NAME = re.compile(
     r"error|std|weight|count|flag|quality|qa_|kernel|avk|apriori|profile|validity|histogram|pdf"
     r"|fraction|bounds|bnds|scd",
@@ -57,21 +57,21 @@ _LISTED = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One variable or band of a file, its values unread."""
+    """One variable or band of a file, without its values."""
 
     name: str
     path: str  # with the group, as in "product/vertical_column_troposphere"
     unit: str
     dims: tuple[str, ...]
     shape: tuple[int, ...]
-    text: str  # what the long name, standard name and title say
+    text: str  # long name, standard name and title
 
     def __str__(self) -> str:
         return f"{self.path} [{self.unit or 'no unit'}] {self.shape}"
 
 
 def mentions_no2(*texts: str) -> bool:
-    """Tell whether a name or long name speaks of NO2."""
+    """Tell whether a name or long name mentions NO2."""
     return any(_NO2.search(text) for text in texts)
 
 
@@ -97,7 +97,7 @@ def _is_candidate(field: Field) -> bool:
 
 
 def speaks_of_another(field: Field) -> bool:
-    """Tell whether a field says that it is something else than an NO2 column."""
+    """Tell whether a field says that it is not an NO2 column."""
     both = f"{field.name} {field.text}"
     if mentions_no2(both):
         return not _is_candidate(field)
@@ -107,19 +107,19 @@ def speaks_of_another(field: Field) -> bool:
 def choose(
     fields: Sequence[Field], *, variable: str | None, source: str, lone: bool = False
 ) -> Field:
-    """Find the field that was named, or else the only NO2 column.
+    """Find the field with the given name, or the only NO2 column.
 
     Parameters
     ----------
     fields : sequence of Field
-        What may be chosen from.
+        The candidates.
     variable : str or None
-        A name, with or without its group. Without one, see `find_column`.
+        A name, with or without its group. For None, see `find_columns`.
     source : str
-        What to call the file or dataset in a message.
+        Name of the file or dataset in a message.
     lone : bool
-        Whether a field that says nothing of NO2 will do if it is the only one that is a quantity
-        of its own. That is so for a dataset in memory: its owner knows what it holds.
+        Whether the only field that is a quantity of its own is accepted even if it does not mention
+        NO2. That is so for a dataset in memory: its owner knows what it holds.
 
     Returns
     -------
@@ -128,9 +128,9 @@ def choose(
     Raises
     ------
     MissingVariableError
-        If it is not there; the message names the fields that are.
+        If there is none; the message lists the fields that exist.
     AmbiguousVariableError
-        If several qualify; nothing is guessed.
+        If there are several candidates; nothing is guessed.
     """
     if variable is not None:
         named = [field for field in fields if variable.strip("/") in (field.path, field.name)]
@@ -138,26 +138,27 @@ def choose(
             return named[0]
         raise MissingVariableError(
             f"{source} has no variable {variable!r}, only {listing(fields)}; "
-            "give variable= one of these names"
+            "set variable= to one of these names"
         )
     best = find_columns(fields) or (find_quantities(fields) if lone else [])
     if len(best) == 1:
         return best[0]
     if not best:
         raise MissingVariableError(
-            f"{source} has no tropospheric NO2 column, it has {listing(fields)}; "
-            "to use one of these name it with variable="
+            f"{source} has no tropospheric NO2 column, only {listing(fields)}; "
+            "to use one of these, name it with variable="
         )
     raise AmbiguousVariableError(
-        f"{source} has {len(best)} variables that qualify: {listing(best)}; choose with variable="
+        f"{source} has {len(best)} candidates: {listing(best)}; choose one with variable="
     )
 
 
 def find_columns(fields: Sequence[Field]) -> list[Field]:
-    """Return the fields that may be meant by "the NO2 column"; one if nothing is open.
+    """Return the fields that can be the NO2 column; a single one if there is no doubt.
 
-    Fields speak of NO2 and are not its stratospheric or slant column, its error or the like. Those
-    in a column unit, or in none, go before the others, and tropospheric ones before the rest.
+    Such a field mentions NO2 and is not its stratospheric or slant column, its error or the like.
+    Fields in a column unit, or in none, go before the others, and tropospheric ones before the
+    rest.
 
     Parameters
     ----------
@@ -169,9 +170,9 @@ def find_columns(fields: Sequence[Field]) -> list[Field]:
 
 
 def find_quantities(fields: Sequence[Field]) -> list[Field]:
-    """Return the fields that are quantities of their own: no errors, weights, counts or flags.
+    """Return the quantities of their own: no errors, weights, counts or flags.
 
-    What is the only one will do, whatever it is called.
+    If there is only one field, it is returned whatever its name.
 
     Parameters
     ----------
@@ -183,20 +184,20 @@ def find_quantities(fields: Sequence[Field]) -> list[Field]:
 
 
 def _alone(fields: Sequence[Field]) -> list[Field]:
-    """Return the fields that accompany no other one."""
+    """Return the fields that accompany no other field."""
     names: dict[Hashable, Field] = {field.name: field for field in fields}
     return [field for field in fields if not is_companion(field.name, names)]
 
 
 def _rank(field: Field) -> tuple[bool, bool, bool, bool]:
-    """Order fields by how likely they are what was looked for."""
+    """Return a sort key that puts the likeliest fields first."""
     column = bool(re.search(r"column|mixing_ratio", field.name, re.IGNORECASE))
     texts = field.name, field.text
     return not mentions_no2(*texts), not is_tropospheric(*texts), not column, len(field.dims) < 2
 
 
 def listing(fields: Sequence[Field]) -> str:
-    """Name fields with their units and shapes: a dozen at most, the likeliest first."""
+    """List up to a dozen fields with their units and shapes, the likeliest first."""
     first = sorted(fields, key=_rank)
-    shown = ", ".join(map(str, first[:_LISTED])) or "no variables at all"
+    shown = ", ".join(map(str, first[:_LISTED])) or "no variables"
     return shown + (f" and {len(fields) - _LISTED} more" if len(fields) > _LISTED else "")

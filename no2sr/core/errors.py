@@ -4,27 +4,28 @@
 
     No2srError
       ReadError
-        FileUnreadableError(OSError)         missing, truncated or not ours to open
+        FileUnreadableError(OSError)         missing, truncated or not readable
         UnknownFormatError(ValueError)       no reader recognises the file
-        MissingVariableError(LookupError)    no such NO2 variable; the message names those there are
-        AmbiguousVariableError(LookupError)  several candidates, none named
+        MissingVariableError(LookupError)    no such variable; the message lists those that exist
+        AmbiguousVariableError(LookupError)  several candidates, and none was named
         NoValidPixelsError(ValueError)       every pixel is a gap
       ImageError(ValueError)
         MissingCRSError    IrregularGridError    DimensionError    UnitsError    TooSmallError
         NoiseError
       ModelError
         UnknownModelError(LookupError)       no such network, or no weights for the scale
-        CardMismatchError(ValueError)        model file and card disagree, or the file is foreign
+        CardMismatchError(ValueError)        model file and card disagree, or it is no no2sr model
       SettingsError(ValueError)              an argument out of range
       WriteError(OSError)
         OutputExistsError(FileExistsError)
       MissingDependencyError(ImportError)
-      ClusterError(ConnectionError)          a scheduler or its workers cannot be reached or died
+      ClusterError(ConnectionError)          a scheduler or its workers cannot be reached, or died
+      ConvergenceError(ArithmeticError)      equations could not be solved well enough
     No2srWarning(UserWarning)
       UnverifiedUnitsWarning    OversampledWarning    ManyGapsWarning    RepairWarning
       RefinedInputWarning
 
-Each message says what was found, what was needed and what to do.
+Each message says, in one line, what was found and what to do about it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ __all__ = [
     "AmbiguousVariableError",
     "CardMismatchError",
     "ClusterError",
+    "ConvergenceError",
     "DimensionError",
     "FileUnreadableError",
     "ImageError",
@@ -78,11 +80,11 @@ class UnknownFormatError(ReadError, ValueError):
 
 
 class MissingVariableError(ReadError, LookupError):
-    """The variable asked for, or any NO2 variable, is not in the file."""
+    """The file does not hold the variable asked for, or any NO2 variable."""
 
 
 class AmbiguousVariableError(ReadError, LookupError):
-    """Several variables qualify and none was named."""
+    """There are several candidates, and none was named."""
 
 
 class NoValidPixelsError(ReadError, ValueError):
@@ -138,7 +140,7 @@ class WriteError(No2srError, OSError):
 
 
 class OutputExistsError(WriteError, FileExistsError):
-    """The output is there already and may not be replaced."""
+    """The output already exists and may not be replaced."""
 
 
 class MissingDependencyError(No2srError, ImportError):
@@ -147,6 +149,10 @@ class MissingDependencyError(No2srError, ImportError):
 
 class ClusterError(No2srError, ConnectionError):
     """A scheduler or its workers cannot be reached, or died."""
+
+
+class ConvergenceError(No2srError, ArithmeticError):
+    """Equations could not be solved to the accuracy that was asked for."""
 
 
 class No2srWarning(UserWarning):
@@ -166,8 +172,8 @@ class ManyGapsWarning(No2srWarning):
 
 
 class RepairWarning(No2srWarning):
-    """Pixels were set missing or coordinates mended on the way in."""
+    """Pixels were set to missing, or coordinates were repaired, while a file was read."""
 
 
 class RefinedInputWarning(No2srWarning):
-    """The input was made finer by no2sr before: its detail is an estimate already."""
+    """The input was made finer by no2sr: its detail is already an estimate."""

@@ -1,9 +1,9 @@
 """Grids: refine, coarsen, crop, and the area of a cell.
 
-The only maker of output coordinates. Every function that returns an image ends in `georeference`,
-which derives cell centres from an affine transform and stores the transform on ``spatial_ref``;
-so the two cannot drift apart (``image.rio.transform()`` otherwise keeps returning the old
-``GeoTransform`` after the grid was refined).
+This is the only maker of output coordinates, and long because it must stay the only one. Every
+function that returns an image ends in `georeference`, which derives the cell centres from an affine
+transform and stores the transform on ``spatial_ref``. The two therefore agree; otherwise
+``image.rio.transform()`` would still return the old ``GeoTransform`` after a grid was refined.
 
 Cell areas on a longitude/latitude grid are those of the sphere: a row between latitudes a and b
 weighs ``sin(b) - sin(a)``. That is the exact integral of cos(latitude), so the areas of the fine
@@ -54,12 +54,12 @@ def georeference(image: xr.DataArray, transform: Affine, crs: Any) -> xr.DataArr
     transform : Affine
         North up: ``(west, north)`` is the outer corner of the first cell.
     crs : anything `pyproj.CRS.from_user_input` accepts, or None
-        None for a picture whose world file says where it lies in a CRS that it does not name.
+        None for a picture whose world file places it in a CRS that it does not name.
 
     Returns
     -------
     DataArray
-        Same values; CF axes of cell centres; ``spatial_ref`` with the very same transform.
+        The same values, with CF axes of cell centres and ``spatial_ref`` with this transform.
     """
     reference = None if crs is None else CRS.from_user_input(crs)
     ny, nx = image.sizes["y"], image.sizes["x"]
@@ -69,7 +69,7 @@ def georeference(image: xr.DataArray, transform: Affine, crs: Any) -> xr.DataArr
     bare = image.drop_vars(["y", "x", "spatial_ref"], errors="ignore")
     placed = bare.assign_coords(y=("y", y, y_attrs), x=("x", x, x_attrs))
     placed.attrs.pop("grid_mapping", None)
-    # In place, on what is new here anyway: rioxarray would otherwise copy the values twice.
+    # In place, because the object is new; otherwise rioxarray would copy the values twice.
     if reference is not None:
         placed.rio.write_crs(reference, inplace=True)
     placed.rio.write_transform(transform, inplace=True)
@@ -112,10 +112,10 @@ def _axis_attrs(crs: CRS) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def transform_of(image: xr.DataArray) -> Affine:
-    """Return the affine transform of an image, read off its cell centres.
+    """Return the affine transform of an image.
 
-    The stored ``GeoTransform`` is returned where it agrees with the centres (it has not lost
-    digits); after an ``isel`` it is stale, and the centres decide.
+    The stored ``GeoTransform`` is returned if it agrees with the cell centres, because it has all
+    its digits. After an ``isel`` it is stale, and the transform follows from the centres.
     """
     y0, dy = regular_axis(image["y"].values, "y")
     x0, dx = regular_axis(image["x"].values, "x")
@@ -135,7 +135,7 @@ def bounds_of(image: xr.DataArray) -> tuple[float, float, float, float]:
 
 
 def spans_globe(image: xr.DataArray) -> bool:
-    """Tell whether the image goes once around the Earth, its last column meeting its first."""
+    """Tell whether the image goes around the Earth, so that its last column meets its first."""
     west, _, east, _ = bounds_of(image)
     return is_geographic(image) and abs(east - west - 360) < 1e-6
 
@@ -143,9 +143,9 @@ def spans_globe(image: xr.DataArray) -> bool:
 def cell_areas(image: xr.DataArray, *, refined: int = 1) -> NDArray[np.float64]:
     """Return the relative area of the cells of each row, shape (refined * y,), mean 1.
 
-    With `refined` the rows are those of the grid that many times finer.
-    Rows of a longitude/latitude grid weigh ``sin(north edge) - sin(south edge)``, edges beyond a
-    pole being clipped to it; rows of a projected grid weigh 1.
+    With `refined`, the rows are those of the grid that is so many times finer. A row of a
+    longitude/latitude grid weighs ``sin(north edge) - sin(south edge)``, where edges beyond a pole
+    are clipped to it. Rows of a projected grid weigh 1.
     """
     ny = image.sizes["y"] * refined
     if not is_geographic(image):
@@ -157,7 +157,7 @@ def cell_areas(image: xr.DataArray, *, refined: int = 1) -> NDArray[np.float64]:
 
 
 def check_scale(scale: int, *, least: int = 1) -> int:
-    """Return the scale as an int, or say what a scale is.
+    """Return the scale as an int, and refuse what is not a scale.
 
     Raises
     ------
@@ -167,8 +167,8 @@ def check_scale(scale: int, *, least: int = 1) -> int:
     number = isinstance(scale, int | float | np.number) and not isinstance(scale, bool)
     if not number or not float(scale).is_integer() or scale < least:
         raise SettingsError(
-            f"scale is {scale!r}, expected a whole number of at least {least}; "
-            "it is the number of fine cells along each side of a coarse one"
+            f"scale is {scale!r}; give a whole number of at least {least}, the number of fine "
+            "cells along each side of a coarse one"
         )
     return int(scale)
 
@@ -226,7 +226,7 @@ def coarsen(image: xr.DataArray, scale: int, *, least_valid: float = 1.0) -> xr.
     ny, nx = image.sizes["y"], image.sizes["x"]
     if ny % scale or nx % scale:
         raise SettingsError(
-            f"image has {ny} x {nx} cells, expected multiples of {scale}; "
+            f"the image has {ny} x {nx} cells, which are not multiples of {scale}; "
             f"apply modcrop(image, {scale}) first"
         )
     values = image.values.astype(np.float64)
@@ -267,7 +267,7 @@ def crop(image: xr.DataArray, rows: slice, columns: slice) -> xr.DataArray:
     Returns
     -------
     DataArray
-        A view of the values with coordinates of its own.
+        A view of the values with new coordinates.
     """
     top, bottom, _ = rows.indices(image.sizes["y"])
     left, right, _ = columns.indices(image.sizes["x"])
@@ -283,14 +283,14 @@ def crop(image: xr.DataArray, rows: slice, columns: slice) -> xr.DataArray:
 
 
 def modcrop(image: xr.DataArray, scale: int) -> xr.DataArray:
-    """Trim the south and east sides so that both sizes are multiples of `scale`."""
+    """Trim the south and east sides until both sizes are multiples of `scale`."""
     scale = check_scale(scale)
     ny, nx = image.sizes["y"], image.sizes["x"]
     return crop(image, slice(0, ny - ny % scale), slice(0, nx - nx % scale))
 
 
 def shave(image: xr.DataArray, pixels: int) -> xr.DataArray:
-    """Cut `pixels` cells off every side, as SRCNN does with the rim that saw padding."""
+    """Cut `pixels` cells off every side, as SRCNN does with the rim that padding affects."""
     ny, nx = image.sizes["y"], image.sizes["x"]
     return crop(image, slice(pixels, ny - pixels), slice(pixels, nx - pixels))
 
@@ -298,7 +298,7 @@ def shave(image: xr.DataArray, pixels: int) -> xr.DataArray:
 def within_poles(image: xr.DataArray) -> xr.DataArray:
     """Drop the rows of a longitude/latitude grid whose centres lie beyond a pole.
 
-    They arise where a row centred on a pole is refined: half of that row does not exist.
+    They arise when a row centred on a pole is refined: half of that row does not exist.
     """
     latitudes = np.abs(image["y"].values)
     inside = np.flatnonzero(latitudes <= 90 + 1e-9)
@@ -315,8 +315,8 @@ def regular_grid(
     Parameters
     ----------
     bounds : (west, south, east, north)
-        In units of the CRS. The grid lines are multiples of the resolution, so that grids of
-        neighbouring regions fit together; the box is widened to them.
+        In units of the CRS. The box is widened to multiples of the resolution, so that grids of
+        neighbouring regions fit together.
     resolution : float
         Cell size in units of the CRS.
     crs : anything `pyproj.CRS.from_user_input` accepts
@@ -329,8 +329,8 @@ def regular_grid(
     west, south, east, north = bounds
     if not (east > west and north > south and resolution > 0):
         raise SettingsError(
-            f"bounds are {bounds} at resolution {resolution}, expected west < east, south < north "
-            "and a positive resolution, in units of the CRS"
+            f"bounds are {bounds} at resolution {resolution}; give west < east, south < north and "
+            "a positive resolution, in units of the CRS"
         )
     # 1e-6 of a cell forgives bounds such as 27.500000001.
     left, bottom = (int(np.floor(v / resolution + 1e-6)) for v in (west, south))
@@ -348,7 +348,7 @@ def regular_grid(
 def _rebuild(
     image: xr.DataArray, values: NDArray[np.floating], transform: Affine, crs: CRS
 ) -> xr.DataArray:
-    """Wrap new values on a new grid with the name, attributes and other coordinates of an image."""
+    """Put new values on a new grid, with the name, attributes and other coordinates of an image."""
     others = {
         name: coord
         for name, coord in image.coords.items()

@@ -3,7 +3,7 @@
 An *image* is a plain `xarray.DataArray`: float32, dims ``(y, x)`` or ``(time, y, x)``, regular cell
 centres with ``y`` descending and ``x`` ascending, NaN for gaps, CF attributes, and a
 ``spatial_ref`` coordinate written by rioxarray. This module states the contract, checks it, and
-holds the small questions one asks of an image. It changes nothing and makes no coordinates
+answers small questions about an image. It changes nothing and makes no coordinates
 (`no2sr.core.grid` does).
 """
 
@@ -45,7 +45,7 @@ COLUMN_ATTRS: Mapping[str, str] = {
 AXIS_TOLERANCE = 1e-2
 # Coordinates that are rounded by more than this share of a cell no longer tell the cells apart.
 ROUNDING_LIMIT = 0.25
-# Sides of cells, whether in degrees or metres: what lies beyond is damage, and overflows.
+# Sizes of cells, in degrees or metres. Anything beyond comes from a damaged file, and overflows.
 SMALLEST_STEP, LARGEST_STEP = 1e-12, 1e12
 
 
@@ -59,44 +59,42 @@ def check_image(image: xr.DataArray) -> xr.DataArray:
     Returns
     -------
     DataArray
-        The very same object.
+        The same object.
 
     Raises
     ------
     DimensionError, IrregularGridError, MissingCRSError, UnitsError
-        Naming the first rule that is broken.
+        The message names the first rule that is broken.
     """
     if image.dims not in (("y", "x"), ("time", "y", "x")):
         raise DimensionError(
-            f"image has dims {image.dims}, expected (y, x) or (time, y, x); "
+            f"the image has dims {image.dims} instead of (y, x) or (time, y, x); "
             "rename or transpose it, or pass it through no2sr.core.door.enter"
         )
     if image.dtype != np.float32:
-        raise DimensionError(
-            f"image has dtype {image.dtype}, expected float32; use image.astype('float32')"
-        )
+        raise DimensionError(f"the image has dtype {image.dtype}; use image.astype('float32')")
     for name, sign in (("y", -1), ("x", 1)):
         _, step = regular_axis(image[name].values, name)
         if step * sign < 0:
             raise IrregularGridError(
-                f"{name} runs the wrong way (step {step:g}); expected "
-                "north first and west first; sort it, or pass it through no2sr.core.door.enter"
+                f"{name} runs the wrong way (step {step:g}); put north and west first, or pass "
+                "the image through no2sr.core.door.enter"
             )
     crs_of(image)
     if not image.attrs.get("units"):
-        raise UnitsError("image has no units; expected a CF unit; set image.attrs['units']")
+        raise UnitsError("the image has no unit; set image.attrs['units'] to a CF unit")
     return image
 
 
 def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
-    """Find first centre and step of a regular axis, undoing float32 rounding.
+    """Find the first centre and the step of a regular axis, and undo float32 rounding.
 
     Parameters
     ----------
     centres : array, (n,)
         At least two cell centres, ascending or descending.
     name : str
-        What to call the axis in a message.
+        Name of the axis in a message.
 
     Returns
     -------
@@ -109,7 +107,7 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
     Raises
     ------
     IrregularGridError
-        If the axis is not regular, has fewer than two cells, or none of a size that there is.
+        If the axis is not regular, has fewer than two cells, or cells of an impossible size.
 
     Examples
     --------
@@ -121,7 +119,7 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
     n = values.size
     if values.ndim != 1 or n < 2:
         raise IrregularGridError(
-            f"{name} has shape {values.shape}, expected one dimension of at least 2 cells; "
+            f"{name} has shape {values.shape}; it must have one dimension of at least 2 cells: "
             "choose a larger region"
         )
     places = np.arange(n)
@@ -135,14 +133,15 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
         raise IrregularGridError(
             f"{name} is not regular (steps {steps.min(initial=np.inf):g} to "
             f"{steps.max(initial=-np.inf):g}, {n - finite.sum()} centres missing); "
-            "expected equal steps; put the data on a regular grid first"
+            "put the data on a regular grid first"
         )
     if not SMALLEST_STEP <= abs(step) <= LARGEST_STEP:
         raise IrregularGridError(
-            f"{name} has cells of {abs(step):.3g}, expected {SMALLEST_STEP:g} to {LARGEST_STEP:g} "
-            "in the units of its CRS; the grid is damaged: state the right one, or fetch it again"
+            f"{name} has cells of {abs(step):.3g} in the units of its CRS, not of "
+            f"{SMALLEST_STEP:g} to {LARGEST_STEP:g}: the grid is damaged; correct it, or download "
+            "the file again"
         )
-    # The tightest tolerance that float32 storage justifies: half an ulp of the largest centre.
+    # The smallest tolerance that float32 storage allows: half an ulp of the largest centre.
     noise = max(float(np.spacing(np.float32(np.abs(values).max()))), 1e-12)
     if np.asarray(centres).dtype == np.float64 and misfit <= 1e-9 * abs(step):
         noise = 1e-9 * abs(step)
@@ -210,8 +209,8 @@ def crs_of(image: xr.DataArray | xr.Dataset) -> CRS:
     crs: Any = image.rio.crs
     if crs is None:
         raise MissingCRSError(
-            "the image has no CRS; expected a grid_mapping or spatial_ref coordinate; "
-            "state it with image.rio.write_crs('EPSG:4326') or the right code"
+            "the image has no CRS (no grid_mapping or spatial_ref coordinate); "
+            "set it with image.rio.write_crs('EPSG:4326') or another code"
         )
     return CRS.from_user_input(crs)
 
@@ -222,9 +221,9 @@ def is_geographic(image: xr.DataArray) -> bool:
 
 
 def with_history(image: xr.DataArray, step: str) -> xr.DataArray:
-    """Return the image with one more line of CF ``history`` (newest first).
+    """Add a line to the CF ``history`` of an image, newest first.
 
-    The line bears no clock time, so that equal runs write equal bytes.
+    The line has no time stamp, so that equal runs write equal bytes.
     """
     earlier = image.attrs.get("history")
     line = f"no2sr: {step}"

@@ -1,8 +1,8 @@
-"""Scenes and their layers: what they are called, and how they stay together.
+"""Scenes and their layers: their names, and how they stay together.
 
 A *scene* is an `xarray.Dataset` of layers on one regular grid: the *column* (the quantity itself,
-under its own name) and its companions. The three kinds of uncertainty are called as in HARP, by the
-column's name and a suffix:
+under its own name) and its companions. The three kinds of uncertainty have the names of HARP: the
+name of the column and a suffix.
 
 * ``<column>_uncertainty_random``: one standard deviation of the error that is independent between
   pixels, and falls as pixels are added. "Noise" in no2sr means this.
@@ -11,8 +11,9 @@ column's name and a suffix:
 * ``<column>_uncertainty``: the total standard uncertainty.
 
 ``coverage`` is the share of a cell that was seen (0..1), ``count`` the number of pixels that
-touched it. The column names its companions in ``ancillary_variables`` (CF 3.4), and the
-``standard_name`` of an uncertainty carries the modifier ``standard_error`` (CF appendix C).
+touched it, ``resolution`` the local resolution in km. The column names its companions in
+``ancillary_variables`` (CF 3.4), and the ``standard_name`` of an uncertainty carries the modifier
+``standard_error`` (CF appendix C).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ __all__ = [
     "COVERAGE",
     "LAYERS",
     "RANDOM",
+    "RESOLUTION",
     "SYSTEMATIC",
     "TOTAL",
     "UNCERTAINTIES",
@@ -43,8 +45,9 @@ SYSTEMATIC: Final = "uncertainty_systematic"
 TOTAL: Final = "uncertainty"
 COVERAGE: Final = "coverage"
 COUNT: Final = "count"
+RESOLUTION: Final = "resolution"
 UNCERTAINTIES = (RANDOM, SYSTEMATIC, TOTAL)
-LAYERS = (*UNCERTAINTIES, COVERAGE, COUNT)
+LAYERS = (*UNCERTAINTIES, COVERAGE, COUNT, RESOLUTION)
 
 _WORDS = {
     RANDOM: "random uncertainty of the {}",
@@ -54,7 +57,7 @@ _WORDS = {
 
 
 def layer_name(column: Hashable, layer: str) -> str:
-    """Return the name that a layer has beside a column.
+    """Return the name of a layer of a column.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ def layer_name(column: Hashable, layer: str) -> str:
 
 
 def is_companion(name: Hashable, among: Mapping[Hashable, object]) -> bool:
-    """Tell whether a variable accompanies another one, rather than being a quantity of its own.
+    """Tell whether a variable accompanies another one and is not a quantity of its own.
 
     Parameters
     ----------
@@ -75,7 +78,7 @@ def is_companion(name: Hashable, among: Mapping[Hashable, object]) -> bool:
     among : mapping
         All variables by name.
     """
-    if name in (COVERAGE, COUNT):
+    if name in (COVERAGE, COUNT, RESOLUTION):
         return True
     text = str(name)
     return any(
@@ -85,7 +88,7 @@ def is_companion(name: Hashable, among: Mapping[Hashable, object]) -> bool:
 
 
 def companions_of(scene: xr.Dataset, column: Hashable) -> dict[str, xr.DataArray]:
-    """Return the companions of a column that a scene holds, by layer.
+    """Return the companions of a column in a scene, by layer.
 
     Parameters
     ----------
@@ -103,7 +106,7 @@ def companions_of(scene: xr.Dataset, column: Hashable) -> dict[str, xr.DataArray
 
 
 def assemble_scene(column: xr.DataArray, layers: Mapping[str, xr.DataArray]) -> xr.Dataset:
-    """Put a column and its companions together.
+    """Put a column and its companions together as a scene.
 
     Parameters
     ----------
@@ -114,8 +117,8 @@ def assemble_scene(column: xr.DataArray, layers: Mapping[str, xr.DataArray]) -> 
     Returns
     -------
     Dataset
-        The column names its companions; names, long names, standard names and units of the
-        companions follow from the column. Attributes that a companion has already are kept.
+        The column names its companions. Names, long names, standard names and units of the
+        companions follow from the column, unless a companion already has such an attribute.
     """
     known = [layer for layer in LAYERS if layer in layers]
     names = {layer: layer_name(column.name, layer) for layer in known}
@@ -134,6 +137,8 @@ def _described(column: xr.DataArray, layer: str) -> dict[str, str]:
         return {"long_name": "share of the cell that was observed", "units": "1"}
     if layer == COUNT:
         return {"long_name": "number of pixels that touch the cell", "units": "1"}
+    if layer == RESOLUTION:
+        return {"long_name": "local resolution, full width at half maximum", "units": "km"}
     quantity = str(column.attrs.get("long_name") or column.name)
     told = {"long_name": _WORDS[layer].format(quantity)}
     if column.attrs.get("units"):

@@ -1,4 +1,4 @@
-"""Names of files: which ones the system can have and the libraries under no2sr can be given."""
+"""Names of files: which ones the system and the libraries under no2sr accept."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _SHOWN = 60  # characters of a long name that a message shows
 
 
 def check_name(path: str | Path, error: type[No2srError]) -> None:
-    """Refuse a path that no file can have, or that cannot be handed on to the libraries.
+    """Refuse a path that no file can have, or that the libraries do not accept.
 
-    GDAL and NetCDF take names as UTF-8 only. One that is not comes from another system, or from an
+    GDAL and NetCDF accept only names in UTF-8. Another name comes from another system, or from an
     archive made there.
 
     Parameters
     ----------
     path : str or Path
     error : type
-        What is to be raised.
+        Error to raise.
 
     Raises
     ------
@@ -37,33 +37,33 @@ def check_name(path: str | Path, error: type[No2srError]) -> None:
     parts = Path(whole).parts
     bad = max(parts, key=_length)
     if "\0" in whole:
-        raise error(f"{_cut(path)} has a zero byte in it, expected none; check the path")
+        raise error(f"{_cut(path)} contains a zero byte; check the path")
     if os.name != "nt" and _length(bad) > LONGEST_NAME:
         raise error(
-            f"the name {_cut(bad)} is too long: {_length(bad)} bytes, expected at most "
-            f"{LONGEST_NAME}; choose a shorter one"
+            f"the name {_cut(bad)} is too long: {_length(bad)} bytes, of at most {LONGEST_NAME}; "
+            "choose a shorter one"
         )
     if os.name != "nt" and _length(whole) > LONGEST_PATH:
         raise error(
-            f"the path of {_cut(parts[-1])} is too long: {_length(whole)} bytes, expected at most "
+            f"the path of {_cut(parts[-1])} is too long: {_length(whole)} bytes, of at most "
             f"{LONGEST_PATH}; choose a shorter one"
         )
     if printable(whole) != whole:
         bad = next(part for part in parts if printable(part) != part)
         raise error(
-            f"{_cut(bad)}{'' if bad == parts[-1] else f' in the path of {_cut(parts[-1])}'} is no "
-            "name in UTF-8, expected one: the libraries that read and write maps take no other; "
-            "rename it, or choose another"
+            f"{_cut(bad)}{'' if bad == parts[-1] else f' in the path of {_cut(parts[-1])}'} is not "
+            "a name in UTF-8, which the libraries that read and write maps need; rename it, or "
+            "choose another name"
         )
 
 
 def printable(path: str | Path) -> str:
-    r"""Return a path as any terminal can show it: bytes that are not UTF-8 become ``\xe9``."""
+    r"""Return a path that any terminal can show: bytes that are not UTF-8 become ``\xe9``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def shortened(stem: str, length: int) -> str:
-    """Return the beginning of a name that takes so many bytes at most."""
+    """Shorten a name to at most `length` bytes."""
     return os.fsencode(stem)[:length].decode("utf-8", "ignore")
 
 
@@ -72,6 +72,6 @@ def _length(name: str) -> int:
 
 
 def _cut(path: str | Path) -> str:
-    """Return a name as a message shows it, the middle of a long one left out."""
+    """Shorten a long name for a message by leaving out its middle."""
     text = printable(path)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 20]}...{text[-17:]}"

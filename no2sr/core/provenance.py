@@ -1,6 +1,6 @@
-"""What outputs say of themselves: attributes and tags that begin with ``no2sr_``.
+"""Provenance: attributes and tags of outputs that begin with ``no2sr_``.
 
-Readers note what was read, `no2sr.downscale` what was made of it, writers store all of it, and
+Readers note what was read, `no2sr.downscale` notes what it did, writers store all of it, and
 ``no2sr info`` reads it back. The names are public: other programs may rely on them.
 """
 
@@ -28,7 +28,7 @@ __all__ = [
 PREFIX = "no2sr_"
 UNSTATED = "not stated by the input"
 SCALE, EARLIER = f"{PREFIX}scale", f"{PREFIX}earlier_scale"
-# Name without the prefix: what a person reads. The former four are true of any grid of the input.
+# Names without the prefix, and labels for people. These four hold on any grid of the input.
 _OF_INPUT = {
     "product": "product",
     "processor_version": "processor version",
@@ -51,7 +51,7 @@ _LABELS = {
     "gap_share": "share of gaps",
     "version": "no2sr version",
 }
-_WORDED = {
+_FORMATS = {
     "closure_max": "{:.1e} standard deviations of the input",
     "gap_share": "{:.1%}",
     "departure_rms": "{:.2f} standard deviations of the noise",
@@ -60,20 +60,20 @@ _WORDED = {
 
 
 def origin(product: str, attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return the attributes of an image that say what was read.
+    """Return the attributes that say what was read.
 
     Parameters
     ----------
     product : str
-        What the reader reads, in words.
+        Name of the product.
     attrs : mapping
         Attributes of the reader's dataset: ``processor_version``, ``quality_threshold`` and
-        ``screening`` where it knows them, and those of an output of this package.
+        ``screening`` if it knows them, and those of an output of this package.
 
     Returns
     -------
     dict
-        All four are always there, so that no silence can be taken for an answer.
+        All four are always present, so that a missing one cannot be mistaken for an answer.
     """
     return {
         f"{PREFIX}product": product,
@@ -90,7 +90,7 @@ def noted(attrs: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def refined(*sources: Mapping[Any, Any]) -> int:
-    """Return how many times finer than observed a grid was made, 1 where it was not.
+    """Return how many times finer than observed a grid is; 1 if it was not refined.
 
     Parameters
     ----------
@@ -103,24 +103,23 @@ def refined(*sources: Mapping[Any, Any]) -> int:
 def _number(attrs: Mapping[Any, Any], key: str) -> int:
     try:
         return max(1, round(float(attrs.get(key, 1))))
-    except (TypeError, ValueError, OverflowError):  # somebody else's word
+    except (TypeError, ValueError, OverflowError):  # not written by this package
         return 1
 
 
 def doubt_refined(name: str, *sources: Mapping[Any, Any]) -> int:
-    """Return what `refined` does.
+    """Return how many times finer than observed a grid is, and warn if it was refined.
 
     Warns
     -----
     RefinedInputWarning
-        If it is more than 1: of such a grid only the means over blocks were observed.
+        If it was refined: only the means over blocks of such a grid were observed.
     """
     scale = refined(*sources)
     if scale > 1:
         warnings.warn(
             f"{name} was made {scale} times finer by no2sr: only the means over "
-            f"{scale} x {scale} cells were observed, expected an observed grid; refine what it "
-            "was made from instead",
+            f"{scale} x {scale} cells were observed; refine the grid that it was made from instead",
             RefinedInputWarning,
             stacklevel=3,
         )
@@ -128,10 +127,9 @@ def doubt_refined(name: str, *sources: Mapping[Any, Any]) -> int:
 
 
 def coarsened(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
-    """Return what remains true of an image after blocks of `scale` cells were averaged.
+    """Return the attributes that still hold after blocks of `scale` cells were averaged.
 
-    Where the blocks are those that were refined, or hold several of them, they are what was
-    observed again.
+    If each block holds one or several cells that were refined, the means were observed.
     """
     before = refined(attrs)
     if before > 1 and scale % before == 0:
@@ -143,17 +141,17 @@ def coarsened(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
 
 
 def readable(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    """Return names and values of what this package wrote, for people, in a fixed order."""
+    """Return the labels and values of what this package wrote, in a fixed order."""
     there = {name.removeprefix(PREFIX): value for name, value in noted(attrs).items()}
     known = [name for name in _LABELS if name in there]
     return [
-        (_LABELS.get(name, name.replace("_", " ")), _worded(name, there[name]))
+        (_LABELS.get(name, name.replace("_", " ")), _format_value(name, there[name]))
         for name in [*known, *sorted(there.keys() - _LABELS)]
     ]
 
 
-def _worded(name: str, value: Any) -> str:
+def _format_value(name: str, value: Any) -> str:
     try:
-        return _WORDED.get(name, "{}").format(float(value) if name in _WORDED else value)
+        return _FORMATS.get(name, "{}").format(float(value) if name in _FORMATS else value)
     except (TypeError, ValueError):
         return str(value)

@@ -1,8 +1,8 @@
 """Units of vertical columns: one table, one exact constant.
 
 1 mol m-2 is exactly 6.02214076e19 molecules cm-2, because the Avogadro constant is exactly
-6.02214076e23 mol-1 in the SI of 2019 and 1 m2 is 1e4 cm2. Anything that is not in the table is
-unknown and refused; nothing is guessed.
+6.02214076e23 mol-1 in the SI of 2019 and 1 m2 is 1e4 cm2. A unit that is not in the table is
+refused; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 CANONICAL = "mol m-2"
-# No column reaches this in any unit: larger magnitudes are fills, whether or not a file says so.
+# No column reaches this in any unit: larger values are fill values, even if a file does not say so.
 FILL_LIMIT = 1e29
 AVOGADRO = 6.02214076e23  # mol-1, exact (BIPM, SI brochure, 9th edition)
 NO2_MOLAR_MASS = 0.0460055  # kg mol-1
@@ -53,7 +53,7 @@ _ALIASES = {
     "dobson units": "DU",
     "du": "DU",
 }
-# What people type when they ask for a unit; in a file, such a word would say too little.
+# What people type when they ask for a unit. In a file, such a word would be ambiguous.
 _SHORT = {
     "mol": "mol m-2",
     "umol": "umol m-2",
@@ -93,19 +93,18 @@ def canonical_unit(text: str) -> str:
         if name.lower() == known.lower():
             return known
     raise UnitsError(
-        f"unit {text!r} is not a column unit that no2sr knows; expected one of "
-        f"{', '.join(known_units())}; set the right one in "
-        "attrs['units']"
+        f"unit {text!r} is not a column unit that no2sr knows; use one of "
+        f"{', '.join(known_units())}, and set it in attrs['units']"
     )
 
 
 def asked_unit(text: str) -> str:
-    """Spell a unit that somebody asks for, who may be brief.
+    """Spell a unit that a user asks for, possibly by a short name.
 
     Parameters
     ----------
     text : str
-        ``mol``, ``umol``, ``molec``, ``Pmolec``, or any spelling that `canonical_unit` takes.
+        ``mol``, ``umol``, ``molec``, ``Pmolec``, or any spelling that `canonical_unit` accepts.
 
     Returns
     -------
@@ -115,7 +114,7 @@ def asked_unit(text: str) -> str:
     Raises
     ------
     UnitsError
-        If it is none of these.
+        If it is unknown.
 
     Examples
     --------
@@ -129,7 +128,7 @@ def _plain(text: str) -> str:
     """Reduce a spelling to ``[power ]amount area-2`` in lower case."""
     s = str(text).strip().translate(_SUPERSCRIPTS).lower()
     s = re.sub(r"\*\*|[\^(){}]", "", s)
-    # "10e15" is left alone, so refused: it is 1e16 as a number, but often meant as 10^15.
+    # "10e15" stays as it is and is refused: as a number it is 1e16, but many people mean 10^15.
     s = re.sub(r"\b(?:1(?:\.0*)?e|10)\+?(\d\d)\s*[*x]?\s*", r"1e\1 ", s)
     s = re.sub(r"(?<=[a-z])\s*[.*·]\s*(?=c?m-2$)", " ", s)
     s = re.sub(r"\s*/\s*(c?m)-?2\b", r" \1-2", s)
@@ -151,7 +150,7 @@ def is_column(text: str) -> bool:
 
 
 def factor(found: str, wanted: str = CANONICAL) -> float:
-    """Return the number that turns values in one unit into another.
+    """Return the factor that converts values from one unit to another.
 
     Parameters
     ----------
@@ -177,5 +176,5 @@ def factor(found: str, wanted: str = CANONICAL) -> float:
 
 
 def known_units() -> tuple[str, ...]:
-    """Return every unit of the table, canonical spelling."""
+    """Return every unit of the table in its canonical spelling."""
     return tuple(_FACTORS)

@@ -1,7 +1,9 @@
 """Classical ways to a finer grid: what a network has to beat.
 
-Each maps a coarse image to a fine one, gaps kept. Those with a correction return the block means
-of the input, as `downscale` does; so does, very nearly, iterated back-projection.
+Each maps a coarse image to a fine one and keeps its gaps. Those with a correction return the block
+means of the input, as `downscale` does without noise; iterated back-projection returns them very
+nearly. Those in `NOISE_AWARE` take known noise off the coarse image before bicubic interpolation,
+and are bicubic interpolation where there is none.
 
 References
 ----------
@@ -25,6 +27,7 @@ from no2sr.core.grid import refine
 from no2sr.downscaling.blocks import Canvas
 from no2sr.downscaling.method import Estimate
 from no2sr.downscaling.run import collect
+from no2sr.downscaling.smoothing import krige, smooth
 from no2sr.downscaling.tally import Tally
 from no2sr.steps.conserve import block_mean, conserve
 from no2sr.steps.gaps import fill_gaps, restore_gaps
@@ -38,13 +41,12 @@ if TYPE_CHECKING:
 
     from no2sr.downscaling.method import Block
 
-    Interpolator = Callable[
-        [NDArray[np.float32], NDArray[np.floating], NDArray[np.float64], int], NDArray[np.float32]
-    ]
+    Interpolator = Callable[[NDArray[np.float32], Block, int], NDArray[np.float32]]
+    Cleaner = Callable[[NDArray[np.floating], NDArray[np.floating]], NDArray[np.float32]]
 
-__all__ = ["BASELINES", "Baseline", "interpolate"]
+__all__ = ["BASELINES", "NOISE_AWARE", "Baseline", "interpolate"]
 
-# As far as the networks fill: beyond it a gap is no neighbour of any observed cell.
+# As far as the networks fill. A gap farther away has no observed neighbour.
 FILL_RADIUS = 8
 # Tobler's smoothing has settled to 0.1 % of its change by then at scale 4.
 SMOOTHINGS = 100
@@ -89,8 +91,7 @@ class Baseline:
     def __call__(self, block: Block) -> Estimate:
         """Enlarge a block; gaps stay exactly where they were."""
         coarse = block.values
-        filled = fill_gaps(coarse, FILL_RADIUS)
-        fine = BASELINES[self.name](filled, coarse, block.areas, self.scale)
+        fine = BASELINES[self.name](fill_gaps(coarse, FILL_RADIUS), block, self.scale)
         whole = restore_gaps(fine, np.isfinite(coarse), scale=self.scale)
         return Estimate(np.asarray(whole, dtype=np.float32), None, Tally.of(coarse))
 
@@ -114,68 +115,58 @@ def interpolate(coarse: xr.DataArray, scale: int, *, method: str = "bicubic") ->
     return refine(coarse, scale, fine.reshape(*coarse.shape[:-2], *fine.shape[1:]))
 
 
-def _plain(
-    filled: NDArray[np.float32],
-    coarse: NDArray[np.floating],
-    areas: NDArray[np.float64],
-    scale: int,
-    *,
-    kernel: str,
+def _enlarge(
+    filled: NDArray[np.float32], block: Block, scale: int, *, kernel: str
 ) -> NDArray[np.float32]:
-    """Interpolate and leave it at that."""
-    del coarse, areas
+    """Interpolate without any correction."""
+    del block
     return upsample(filled, scale, method=kernel)
 
 
-def _corrected(
-    filled: NDArray[np.float32],
-    coarse: NDArray[np.floating],
-    areas: NDArray[np.float64],
-    scale: int,
-    *,
-    kernel: str,
+def _correct(
+    filled: NDArray[np.float32], block: Block, scale: int, *, kernel: str
 ) -> NDArray[np.float32]:
     """Interpolate and correct each block by a constant."""
-    return conserve(upsample(filled, scale, method=kernel), coarse, areas)
+    return conserve(upsample(filled, scale, method=kernel), block.values, block.areas)
 
 
-def _back_projected(
-    filled: NDArray[np.float32],
-    coarse: NDArray[np.floating],
-    areas: NDArray[np.float64],
-    scale: int,
-) -> NDArray[np.float32]:
+def _project_back(filled: NDArray[np.float32], block: Block, scale: int) -> NDArray[np.float32]:
     """Interpolate what the block means lack, add it, repeat."""
-    del coarse
     fine = upsample(filled, scale)
     for _ in range(BACK_PROJECTIONS):
-        fine = fine + upsample(filled - block_mean(fine, scale, areas), scale)
+        fine = fine + upsample(filled - block_mean(fine, scale, block.areas), scale)
     return fine
 
 
-def _pycnophylactic(
-    filled: NDArray[np.float32],
-    coarse: NDArray[np.floating],
-    areas: NDArray[np.float64],
-    scale: int,
-) -> NDArray[np.float32]:
+def _keep_volume(filled: NDArray[np.float32], block: Block, scale: int) -> NDArray[np.float32]:
     """Smooth by the four neighbours, put the block means back, repeat."""
-    del coarse
     fine = upsample(filled, scale, method="nearest")
     for _ in range(SMOOTHINGS):
         across = uniform_filter1d(fine, 3, axis=1, mode="nearest")
         down = uniform_filter1d(fine, 3, axis=0, mode="nearest")
-        fine = conserve((across + down) / 2, filled, areas)
+        fine = conserve((across + down) / 2, filled, block.areas)
     return fine
 
 
+def _clean_first(
+    filled: NDArray[np.float32], block: Block, scale: int, *, clean: Cleaner
+) -> NDArray[np.float32]:
+    """Take known noise off the observed cells, fill gaps again, interpolate."""
+    if block.noise is not None:
+        filled = np.asarray(fill_gaps(clean(block.values, block.noise), FILL_RADIUS), np.float32)
+    return upsample(filled, scale)
+
+
 BASELINES: dict[str, Interpolator] = {
-    "nearest": partial(_plain, kernel="nearest"),
-    "bilinear": partial(_plain, kernel="bilinear"),
-    "bicubic": partial(_plain, kernel="bicubic"),
-    "lanczos": partial(_plain, kernel="lanczos"),
-    "bicubic + correction": partial(_corrected, kernel="bicubic"),
-    "lanczos + correction": partial(_corrected, kernel="lanczos"),
-    "pycnophylactic": _pycnophylactic,
-    "iterated back-projection": _back_projected,
+    "nearest": partial(_enlarge, kernel="nearest"),
+    "bilinear": partial(_enlarge, kernel="bilinear"),
+    "bicubic": partial(_enlarge, kernel="bicubic"),
+    "lanczos": partial(_enlarge, kernel="lanczos"),
+    "bicubic + correction": partial(_correct, kernel="bicubic"),
+    "lanczos + correction": partial(_correct, kernel="lanczos"),
+    "pycnophylactic": _keep_volume,
+    "iterated back-projection": _project_back,
+    "gaussian": partial(_clean_first, clean=smooth),
+    "optimal interpolation": partial(_clean_first, clean=krige),
 }
+NOISE_AWARE = ("gaussian", "optimal interpolation")

@@ -7,7 +7,7 @@ georeference. What stands in brackets happens block by block, in a method such a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import xarray as xr
@@ -151,7 +151,7 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         noise=noise,
         conserve=conserve,
         edges=edges,
-        uncertainty=uncertainty and isinstance(dataset, xr.Dataset),
+        uncertainty=uncertainty,
         engine=engine,
         precision=precision,
     )
@@ -204,6 +204,8 @@ def plan_task(
     ImageError, ModelError, SettingsError
         As for `downscale`.
     """
+    if isinstance(dataset, xr.DataArray):  # it has no layers
+        refining = replace(refining, uncertainty=False)
     choose_method(refining)  # what cannot be had is refused before the values are looked at
     image = enter(dataset, variable=variable)
     earlier = doubt_refined(str(image.name), image.attrs, dataset.attrs)

@@ -1,14 +1,13 @@
-"""Let methods find again what was taken away: the part of Wald's protocol that makes images.
+"""Let methods restore what was averaged away: the part of Wald's protocol that makes images.
 
-A fine image is averaged to a coarse one, every method makes it fine again, and `no2sr.evaluation`
-says how well. What comes out is plain arrays, one record an image, so that tables, figures and
+A fine image is averaged to a coarse one, noise is added if asked for, and every method makes the
+image fine again. The result is plain arrays, one record for each image, so that tables, figures and
 tests all judge the same estimates.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +16,13 @@ import xarray as xr
 from no2sr.core.door import choose_variable
 from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import bounds_of, check_scale, modcrop
-from no2sr.downscaling.baselines import BASELINES, Baseline
+from no2sr.downscaling.baselines import BASELINES, NOISE_AWARE, Baseline
 from no2sr.downscaling.blocks import Canvas
 from no2sr.downscaling.pipeline import check_size, choose_method
 from no2sr.downscaling.run import collect
 from no2sr.downscaling.settings import Refining
+from no2sr.evaluation.adding import add_noise
+from no2sr.evaluation.records import Comparison, Judging, Observation, Scene
 from no2sr.networks.store import available_models
 from no2sr.simulation.degrading import degrade
 from no2sr.steps.conserve import closure
@@ -37,67 +38,16 @@ if TYPE_CHECKING:
     Methods = Sequence[str] | Mapping[str, AnyMethod]
     Images = xr.Dataset | xr.DataArray | Iterable[xr.Dataset | xr.DataArray]
 
-__all__ = ["BASE", "Comparison", "Scene", "compare", "default_methods"]
+__all__ = [
+    "BASE",
+    "compare",
+    "compare_observations",
+    "default_methods",
+    "observe",
+]
 
 # What every ratio is taken against, and what has no detail of its own.
 BASE = "bicubic"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """One fine image, its coarse form, and what the methods made of that.
-
-    Attributes
-    ----------
-    reference : array, (y, x)
-        What was there, NaN in gaps.
-    coarse : array, (y / scale, x / scale)
-        What the methods were given; a gap where any cell of the block is one.
-    areas : array, (y,)
-        Relative area of the cells of each row.
-    bounds : (west, south, east, north)
-    interpolated : array, (y, x)
-        The bicubic image, whatever the methods are.
-    estimates : dict of str to array, (y, x)
-        By method; gaps where the coarse image has them.
-    full_scale : dict of str to float
-        By method, if asked for: the root mean square deviation of block means from the reference
-        when that is itself made finer.
-    """
-
-    reference: NDArray[np.float32]
-    coarse: NDArray[np.float32]
-    areas: NDArray[np.float64]
-    bounds: tuple[float, float, float, float]
-    interpolated: NDArray[np.float32]
-    estimates: dict[str, NDArray[np.float32]]
-    full_scale: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Methods side by side on scenes.
-
-    Attributes
-    ----------
-    scale : int
-    unit : str
-        Of all values.
-    classical : tuple of str
-        The labels of those methods that are baselines.
-    scenes : tuple of Scene
-        At least one block of each is observed in full.
-    """
-
-    scale: int
-    unit: str
-    classical: tuple[str, ...]
-    scenes: tuple[Scene, ...]
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """Labels of the methods, in the order given."""
-        return tuple(self.scenes[0].estimates)
 
 
 def compare(
@@ -105,8 +55,7 @@ def compare(
     *,
     scale: int = 4,
     methods: Methods | None = None,
-    psf: tuple[float, float] | None = None,
-    full_scale: bool = False,
+    judging: Judging | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Degrade fine images and let every method make them fine again.
@@ -121,11 +70,9 @@ def compare(
         network, the folder of a saved model, a Model, any
         `no2sr.downscaling.method.Method`, or a function that maps a coarse array (y, x) and the
         scale to a fine array. By default all classical methods and every shipped network with
-        weights for the scale.
-    psf : (float, float), optional
-        Transfer of the sensor at coarse Nyquist along y and x; see `no2sr.degrade`.
-    full_scale : bool
-        Make the references themselves finer, too, and compare block means; costs scale^2 as much.
+        weights for the scale; those that need noise, only where it is given.
+    judging : Judging, optional
+        How images are degraded, and what is asked of the methods.
     progress : callable, optional
         Called as ``progress(images_done, images_in_all)``.
 
@@ -136,93 +83,180 @@ def compare(
     Raises
     ------
     SettingsError
-        If the scale or the psf is out of range.
+        If the scale, the psf or the noise is out of range.
     NoValidPixelsError
         If no block was observed in full.
     ModelError
         If there is no such method.
     """
     scale = check_scale(scale, least=2)
-    chosen = resolve_methods(methods, scale)
+    judging = judging or Judging()
     given = [reference] if isinstance(reference, xr.Dataset | xr.DataArray) else reference
+    chosen = resolve_methods(methods, scale, judging)
     images = [choose_variable(image) for image in given]
+    return compare_observations(
+        observe(images, scale, judging),
+        scale=scale,
+        methods=chosen,
+        judging=judging,
+        progress=progress,
+    )
+
+
+def observe(images: Sequence[xr.DataArray], scale: int, judging: Judging) -> list[Observation]:
+    """Degrade fine images to what a coarser instrument would have seen.
+
+    Parameters
+    ----------
+    images : sequence of DataArray, (y, x) or (time, y, x)
+    scale : int
+    judging : Judging
+        Its psf, noise and seed are used.
+
+    Raises
+    ------
+    SettingsError
+        As for `compare`.
+    """
+    rng = np.random.default_rng(judging.seed)
+    found = []
+    for image in images:
+        noise = None
+        coarse = degrade(image, scale, psf=judging.psf)
+        if judging.noise is not None:
+            coarse, noise = add_noise(coarse, judging.noise, rng)
+        found.append(Observation(reference=modcrop(image, scale), coarse=coarse, noise=noise))
+    return found
+
+
+def compare_observations(
+    observations: Sequence[Observation],
+    *,
+    scale: int = 4,
+    methods: Methods | None = None,
+    judging: Judging | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Let every method make coarse images fine whose truth is known.
+
+    Parameters
+    ----------
+    observations : sequence of Observation
+        Either all of them with noise, or none.
+    scale, methods, progress
+        As for `compare`.
+    judging : Judging, optional
+        Whether uncertainties and block means at full scale are asked for.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    NoValidPixelsError, ModelError
+        As for `compare`.
+    """
+    judging = judging or Judging()
+    noisy = any(observation.noise is not None for observation in observations)
+    chosen = resolve_methods(methods, scale, judging, noisy=noisy)
     scenes: list[Scene] = []
-    for number, image in enumerate(images, start=1):
-        coarse = degrade(image, scale, psf=psf)
-        if np.isfinite(coarse.values).any():
-            scenes += _scenes(modcrop(image, scale), coarse, chosen, full_scale=full_scale)
+    for number, observation in enumerate(observations, start=1):
+        if np.isfinite(observation.coarse.values).any():
+            scenes += _scenes(observation, chosen, full_scale=judging.full_scale)
         if progress is not None:
-            progress(number, len(images))
+            progress(number, len(observations))
     if not scenes:
         raise NoValidPixelsError(
-            f"no block of {scale} x {scale} cells is observed in full; expected at least one; "
+            f"no block of {scale} x {scale} cells is observed in full; "
             "give larger or fuller images, or a smaller scale"
         )
     return Comparison(
         scale=scale,
-        unit=str(images[0].attrs["units"]),
+        unit=str(observations[0].reference.attrs["units"]),
         classical=tuple(label for label in chosen if isinstance(chosen[label], Baseline)),
         scenes=tuple(scenes),
     )
 
 
-def default_methods(scale: int) -> list[str]:
-    """Return the names of all baselines, and of the shipped networks that have the scale."""
+def default_methods(scale: int, *, noisy: bool = False) -> list[str]:
+    """List all baselines, and the shipped networks that have the scale.
+
+    Parameters
+    ----------
+    scale : int
+    noisy : bool
+        Whether noise is known. Without it the baselines that use it are bicubic interpolation, and
+        are left out.
+    """
     cards = [card for card in available_models() if card.domain == "column"]
-    return [*BASELINES, *(card.name for card in cards if card.scale == scale)]
+    classical = [name for name in BASELINES if noisy or name not in NOISE_AWARE]
+    return [*classical, *(card.name for card in cards if card.scale == scale)]
 
 
-def resolve_methods(methods: Methods | None, scale: int) -> dict[str, Method]:
-    """Return methods by label.
+def resolve_methods(
+    methods: Methods | None, scale: int, judging: Judging, *, noisy: bool | None = None
+) -> dict[str, Method]:
+    """Make methods by label.
 
     Parameters
     ----------
     methods : sequence of str, or mapping of label to method, optional
         As for `compare`.
     scale : int
+    judging : Judging
+    noisy : bool, optional
+        Whether noise is known; by default, whether it is added.
 
     Raises
     ------
     ModelError
         If there is no such method.
     """
-    methods = default_methods(scale) if methods is None else methods
+    noisy = judging.noise is not None if noisy is None else noisy
+    methods = default_methods(scale, noisy=noisy) if methods is None else methods
     named = methods if isinstance(methods, Mapping) else {name: name for name in methods}
     return {
-        label: choose_method(Refining(scale=scale, model=method, uncertainty=False))
+        label: choose_method(
+            Refining(scale=scale, model=method, uncertainty=judging.uncertainty), noisy=noisy
+        )
         for label, method in named.items()
     }
 
 
 def _scenes(
-    reference: xr.DataArray,
-    coarse: xr.DataArray,
-    methods: Mapping[str, Method],
-    *,
-    full_scale: bool,
+    observation: Observation, methods: Mapping[str, Method], *, full_scale: bool
 ) -> list[Scene]:
-    """Return one record a layer that is not all gaps."""
+    """Make one record for each layer that is not all gaps."""
+    reference, coarse, noise = observation.reference, observation.coarse, observation.noise
     scale = reference.sizes["y"] // coarse.sizes["y"]
     for method in methods.values():
         if method.halo is not None:
             check_size(coarse, method)
-    canvas = Canvas.of(coarse, scale)
-    made = {label: collect(canvas, method).values for label, method in methods.items()}
+    canvas = Canvas.of(coarse, scale, {} if noise is None else {"noise": noise})
+    made = {label: collect(canvas, method) for label, method in methods.items()}
     base = Baseline(name=BASE, scale=scale)
     known = next((label for label, method in methods.items() if method == base), None)
-    interpolated = collect(canvas, base).values if known is None else made[known]
+    interpolated = collect(canvas, base) if known is None else made[known]
     deviations = {
         label: _full_scale(method, reference) for label, method in methods.items() if full_scale
     }
+    stated = None if noise is None else _layers(noise)
     return [
         Scene(
             reference=wanted,
             coarse=given,
             areas=canvas.areas,
             bounds=bounds_of(reference),
-            interpolated=interpolated[layer],
-            estimates={label: values[layer] for label, values in made.items()},
+            interpolated=interpolated.values[layer],
+            estimates={label: found.values[layer] for label, found in made.items()},
             full_scale=deviations,
+            noise=None if stated is None else stated[layer],
+            uncertainties={
+                label: found.uncertainty[layer]
+                for label, found in made.items()
+                if found.uncertainty is not None
+            },
         )
         for layer, (wanted, given) in enumerate(
             zip(_layers(reference), _layers(coarse), strict=True)

@@ -1,4 +1,4 @@
-"""Every measure that a comparison can be asked for, by name; each gives a number a method."""
+"""The measures that a comparison can be asked for, by name; each gives one number per method."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from no2sr.evaluation.calibration import LEVELS, measure_coverage, measure_crps
 from no2sr.evaluation.detail import judge_detail
 from no2sr.evaluation.metrics import METRICS, beside_gaps, peak_error, plume_mass_error
 from no2sr.evaluation.spectra import (
@@ -22,11 +23,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from no2sr.evaluation.comparison import Comparison, Scene
+    from no2sr.evaluation.records import Comparison, Scene
 
     Measure = Callable[[Comparison, str], float]
 
-__all__ = ["MEASURES", "Spectra", "mean_spectra", "reference_power", "squared_errors"]
+__all__ = [
+    "MEASURES",
+    "STATED",
+    "Spectra",
+    "mean_spectra",
+    "reference_power",
+    "squared_errors",
+    "stated_errors",
+]
 
 # Side of the squares that spectra are taken of, in fine cells.
 SPECTRUM_SIDE = 32
@@ -172,6 +181,39 @@ def _detail(comparison: Comparison, label: str, *, share: str) -> float:
     return float(getattr(judged, share))
 
 
+def stated_errors(
+    comparison: Comparison, label: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Gather the errors of a method and the uncertainty that it states.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    label : str
+
+    Returns
+    -------
+    errors, uncertainty : array, (cells,)
+        Of all observed cells of all scenes; the uncertainty is NaN where none is stated.
+    """
+    errors, stated = [], []
+    for scene in comparison.scenes:
+        error = scene.estimates[label].astype(np.float64) - scene.reference
+        seen = np.isfinite(error)
+        given = scene.uncertainties.get(label)
+        errors.append(error[seen])
+        stated.append(np.full(errors[-1].shape, np.nan) if given is None else given[seen])
+    return np.concatenate(errors), np.concatenate(stated).astype(np.float64)
+
+
+def _coverage(comparison: Comparison, label: str, *, level: int) -> float:
+    return measure_coverage(*stated_errors(comparison, label), level / 100)
+
+
+def _crps(comparison: Comparison, label: str) -> float:
+    return measure_crps(*stated_errors(comparison, label))
+
+
 def _gap_edge_rmse(comparison: Comparison, label: str) -> float:
     errors = np.concatenate(
         [
@@ -199,3 +241,9 @@ MEASURES: dict[str, Measure] = {
     "effective_resolution": _effective_resolution,
     "gap_edge_rmse": _gap_edge_rmse,
 }
+# Those that need a stated uncertainty.
+STATED: dict[str, Measure] = {
+    **{f"coverage_{level}": partial(_coverage, level=level) for level in LEVELS},
+    "crps": _crps,
+}
+MEASURES |= STATED

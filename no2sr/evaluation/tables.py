@@ -10,8 +10,9 @@ import numpy as np
 from no2sr.core.errors import SettingsError
 from no2sr.evaluation.bootstrap import ratio_interval
 from no2sr.evaluation.comparison import BASE, compare
-from no2sr.evaluation.measures import MEASURES, reference_power, squared_errors
+from no2sr.evaluation.measures import MEASURES, STATED, reference_power, squared_errors
 from no2sr.evaluation.noise import noise_floor, noise_level
+from no2sr.evaluation.records import Judging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from no2sr.evaluation.comparison import Comparison, Images, Methods, Scene
+    from no2sr.evaluation.adding import AddedNoise
+    from no2sr.evaluation.comparison import Images, Methods
+    from no2sr.evaluation.records import Comparison, Scene
 
-__all__ = ["DEFAULT_METRICS", "evaluate", "tabulate"]
+__all__ = ["DEFAULT_METRICS", "choose_metrics", "evaluate", "tabulate"]
 
 DEFAULT_METRICS = (
     "rmse",
@@ -46,8 +49,10 @@ def evaluate(
     *,
     scale: int = 4,
     methods: Methods | None = None,
-    metrics: Sequence[str] = DEFAULT_METRICS,
+    metrics: Sequence[str] | None = None,
     psf: tuple[float, float] | None = None,
+    noise: AddedNoise | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Compare methods on fine images that they have not seen.
 
@@ -61,17 +66,26 @@ def evaluate(
         network, the folder of a saved model, a Model, any
         `no2sr.downscaling.method.Method`, or a function that maps a coarse array (y, x) and the
         scale to a fine array. By default all classical methods and every shipped network with
-        weights for the scale.
-    metrics : sequence of str
+        weights for the scale; Gaussian smoothing and optimal interpolation only with noise.
+    metrics : sequence of str, optional
         Keys of `no2sr.evaluation.metrics.METRICS`, and those that need more than two arrays:
         ``closure`` (root mean square deviation of block means from the coarse image),
         ``peak_error``, ``plume_mass_error``, ``effective_resolution`` (fine cells),
         ``improvement``, ``omission``, ``hallucination`` (shares of all detail), ``gap_edge_rmse``
         (beside gaps), ``full_scale_closure`` (that of the reference when made finer itself;
-        costly).
+        costly), and of the stated uncertainty ``coverage_50``, ``coverage_80``, ``coverage_90``,
+        ``coverage_95`` (share of cells inside the interval of that many per cent) and ``crps``
+        (continuous ranked probability score; smaller is better). By default all but the costly one;
+        those of the uncertainty only with noise.
     psf : (float, float), optional
         Blur before averaging: the sensor's transfer at coarse Nyquist along y and x, for TROPOMI
         (0.74, 0.44); see `no2sr.degrade`.
+    noise : float or (float, float), optional
+        Noise to add to the coarse images, in the unit of the reference: one standard deviation s,
+        or a pair (s0, k) for ``sqrt(s0**2 + (k c)**2)`` of the column c. Methods are told the noise
+        that a product would state: computed from the noisy column, averaged over 3 x 3 cells.
+    seed : int
+        Of the noise: the same seed adds the same noise.
 
     Returns
     -------
@@ -79,28 +93,43 @@ def evaluate(
         One row a method, one column a metric, over all images together; SSIM, peak and plume mass
         are means over images. Errors are in the unit of the reference, PSNR in dB with the range of
         the reference as peak. With ``rmse`` come its ratios to bicubic and to the best classical
-        method, each with the ``low`` and ``high`` of a 95 % interval, and
+        method, each with the ``low`` and ``high`` of a 95 % interval (paired bootstrap), and
         ``above noise / bicubic``: the ratio after the noise of the reference is taken off both.
         ``above most noise / bicubic`` is the same with all power at the finest wavelength taken for
         noise. ``attrs`` holds ``scale``, ``unit``, ``images``, ``best_classical``, ``noise_level``,
         ``most_noise`` and ``noise_floor``, the RMSE that the level leaves to a perfect estimate.
+        Methods that state no uncertainty have NaN for its metrics.
 
     Raises
     ------
     SettingsError
-        For an unknown metric or scale.
+        For an unknown metric or scale, or a noise that is not a number or a pair of them.
     NoValidPixelsError
         If no block was observed in full.
     """
+    if metrics is None:
+        metrics = choose_metrics(noisy=noise is not None)
     _check_metrics(metrics)
-    comparison = compare(
-        reference,
-        scale=scale,
-        methods=methods,
+    judging = Judging(
         psf=psf,
+        noise=noise,
+        seed=seed,
+        uncertainty=not STATED.keys().isdisjoint(metrics),
         full_scale="full_scale_closure" in metrics,
     )
+    comparison = compare(reference, scale=scale, methods=methods, judging=judging)
     return tabulate(comparison, metrics=metrics)
+
+
+def choose_metrics(*, noisy: bool = False) -> tuple[str, ...]:
+    """List the metrics that are computed by default.
+
+    Parameters
+    ----------
+    noisy : bool
+        Whether noise is known, and with it a complete uncertainty.
+    """
+    return (*DEFAULT_METRICS, *STATED) if noisy else DEFAULT_METRICS
 
 
 def tabulate(comparison: Comparison, *, metrics: Sequence[str] = DEFAULT_METRICS) -> pd.DataFrame:
@@ -193,6 +222,6 @@ def _check_metrics(metrics: Sequence[str]) -> None:
     unknown = [name for name in metrics if name not in MEASURES]
     if unknown:
         raise SettingsError(
-            f"no metric {', '.join(map(repr, unknown))}; "
-            f"expected some of {', '.join(sorted(MEASURES))}; choose among these"
+            f"there is no metric {', '.join(map(repr, unknown))}; "
+            f"choose among {', '.join(sorted(MEASURES))}"
         )

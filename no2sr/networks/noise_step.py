@@ -46,10 +46,13 @@ class Uncertainty(NamedTuple):
         Of the denoised cell: at most its noise.
     detail : dict of int to array, (y, x), float32
         Of the detail inferred inside the cell, by scale.
+    alone : dict of int to array, (y, x), float32
+        Of a fine value where no noise is known and none was taken off, by scale.
     """
 
     cell: NDArray[np.float32]
     detail: dict[int, NDArray[np.float32]]
+    alone: dict[int, NDArray[np.float32]]
 
 
 def denoise(block: Prepared, engine: Engine, *, tile: int = TILE) -> NDArray[np.float32]:
@@ -100,7 +103,8 @@ def estimate_uncertainty(
         Of the uncertainty network. Its outputs are ``share_1``, ... , the logarithms of the weights
         with which the posterior takes each of the shapes in `KNEES` and then a constant, and for
         each scale ``detail_x<scale>`` and ``detail_x<scale>_noise``, the logarithms of the variance
-        of the detail in squared spreads: without noise, and what noise adds.
+        of the detail in squared spreads: without noise, and what noise adds. ``alone_x<scale>`` is
+        that of the whole error where no noise is known.
     engine : Engine
         Of that network.
     tile : int
@@ -136,7 +140,12 @@ def estimate_uncertainty(
         for name in card.outputs
         if name.endswith("_noise")
     }
-    return Uncertainty(cell.astype(np.float32), detail)
+    alone = {
+        int(name.removeprefix("alone_x")): (spread * np.sqrt(powers[name])).astype(np.float32)
+        for name in card.outputs
+        if name.startswith("alone")
+    }
+    return Uncertainty(cell.astype(np.float32), detail, alone)
 
 
 def _check_role(card: ModelCard, role: Role) -> None:

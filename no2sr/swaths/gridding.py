@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from no2sr.core.earth import Box
 
-__all__ = ["corners_from_centres", "grid_swaths"]
+__all__ = ["CORNERS", "corners_from_centres", "grid_swaths", "pixels_of"]
 
 # Degrees: other grids of a swath are slips of the pen. A metre is what float32 coordinates resolve.
 NARROWEST_CELL, WIDEST_CELL = 1e-5, 10.0
@@ -155,7 +155,7 @@ def _sum_up(
     sums: Sums | None = None
     for swath in swaths:
         heads.append(_head_of(swath))
-        sums = _add_swath(sums, _pixels_of(swath), bounds, resolution)
+        sums = _add_swath(sums, pixels_of(swath), bounds, resolution)
         del swath  # or it would still be there while the next one is read
     if sums is None or not cover_anything(sums):
         raise NoValidPixelsError(
@@ -192,7 +192,7 @@ def _add_swath(
     return sums
 
 
-def _pixels_of(swath: xr.Dataset) -> Pixels:
+def pixels_of(swath: xr.Dataset) -> Pixels:
     """Take the arrays out of a swath, all of one float type, and check their shapes."""
     found = set(swath.variables)
     if "column" not in found or not (found >= CORNERS or found >= CENTRES):

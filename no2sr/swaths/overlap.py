@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
-__all__ = ["Frame", "Pixels", "Sums", "accumulate", "extent", "load"]
+__all__ = ["Frame", "Pixels", "Sums", "accumulate", "extent", "list_shares", "load"]
 
 # A pixel counts in a cell, and so makes it valid, from this share of the cell on. Where edges of
 # pixels and cells coincide, rounding makes slivers of 1e-12; float32 coordinates resolve 1e-4.
@@ -187,14 +187,9 @@ def _close(sums: Sums, first: int, last: int) -> None:
 def _spread(values: tuple[float, float, float], corners: Any, share: Any, sums: Sums) -> None:
     """Add one copy of a pixel to the sums of the cells it overlaps."""
     ny, nx = sums.weight.shape
-    x, y = corners[0], corners[1]
-    west, east = _span(x)
-    left = math.floor(west)
-    width = math.ceil(east) - left
-    top, bottom = _span(y)
-    for row in range(max(math.floor(top), 0), min(math.ceil(bottom), ny)):
-        for c in range(4):
-            _walk((x[c - 1] - left, y[c - 1] - row), (x[c] - left, y[c] - row), share)
+    left, width, top, bottom = _window(corners)
+    for row in range(max(top, 0), min(bottom, ny)):
+        _cross(corners, (row, left), share)
         overlap = 0.0
         for i in range(width):
             overlap += share[i]
@@ -202,6 +197,95 @@ def _spread(values: tuple[float, float, float], corners: Any, share: Any, sums: 
             if a > NOISE and 0 <= left + i < nx:
                 _add(a, values, (row, left + i), sums)
         share[: width + 2] = 0
+
+
+@_jit
+def _window(corners: Any) -> tuple[int, int, int, int]:
+    """Return the first column, the number of columns, the first row and the row after the last."""
+    west, east = _span(corners[0])
+    top, bottom = _span(corners[1])
+    left = math.floor(west)
+    return left, math.ceil(east) - left, math.floor(top), math.ceil(bottom)
+
+
+@_jit
+def _cross(corners: Any, cell: tuple[int, int], share: Any) -> None:
+    """Walk all edges of a pixel through the row that begins with a cell."""
+    x, y = corners[0], corners[1]
+    row, left = cell
+    for c in range(4):
+        _walk((x[c - 1] - left, y[c - 1] - row), (x[c] - left, y[c] - row), share)
+
+
+@_jit
+def list_shares(pixels: Pixels, frame: Frame, shape: tuple[int, int]) -> tuple[Any, Any, Any]:
+    """List the overlaps of all pixels with the cells of a grid, in the form of a CSR matrix.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        Those that cannot be used overlap nothing.
+    frame : Frame
+    shape : (int, int)
+        Rows and columns of the grid.
+
+    Returns
+    -------
+    starts : array of int64, (n + 1,)
+        Where the overlaps of each pixel begin in the other two, and after the last one end.
+    cells : array of int32, (m,)
+        ``row * columns + column``.
+    areas : array of float64, (m,)
+        In cells.
+    """
+    ny, nx = shape
+    corners = np.empty((2, 4))
+    share = np.zeros(int(WIDEST_PIXEL / frame.spacing) + 5)
+    starts = np.zeros(pixels.column.size + 1, np.int64)
+    cells, areas = np.empty(1024, np.int32), np.empty(1024)
+    turn, found = 360 / frame.spacing, 0
+    for k in range(pixels.column.size):
+        usable = _place(pixels, k, frame, corners)
+        for _copy in range(3 if usable else 0):
+            if _copy == 0:
+                corners[0] -= turn
+            else:
+                corners[0] += turn
+            left, width, top, bottom = _window(corners)
+            if left + width <= 0 or left >= nx:
+                continue
+            first, last = max(top, 0), min(bottom, ny)
+            room = found + max(last - first, 0) * width
+            if room > cells.size:
+                cells, areas = _longer(cells, room), _longer(areas, room)
+            for row in range(first, last):
+                _cross(corners, (row, left), share)
+                found = _note((row, left, width), share, (cells, areas, found), nx)
+        starts[k + 1] = found
+    return starts, cells[:found].copy(), areas[:found].copy()
+
+
+@_jit
+def _note(window: tuple[int, int, int], share: Any, into: tuple[Any, Any, int], nx: int) -> int:
+    """Append the overlaps of one row, clear its shares, and return how many there are by now."""
+    row, left, width = window
+    cells, areas, found = into
+    overlap = 0.0
+    for i in range(width):
+        overlap += share[i]
+        if abs(overlap) > NOISE and 0 <= left + i < nx:
+            cells[found], areas[found] = row * nx + left + i, abs(overlap)
+            found += 1
+    share[: width + 2] = 0
+    return found
+
+
+@_jit
+def _longer(values: Any, room: int) -> Any:
+    """Return a copy with room for at least so many."""
+    longer = np.empty(2 * room, values.dtype)
+    longer[: values.size] = values
+    return longer
 
 
 @_jit

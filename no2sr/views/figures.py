@@ -17,7 +17,7 @@ from no2sr.views.panels import colour_map, draw_panels
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from no2sr.evaluation.comparison import Comparison, Scene
+    from no2sr.evaluation.records import Comparison, Scene
 
 __all__ = [
     "FIGURES",

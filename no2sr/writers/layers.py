@@ -21,6 +21,7 @@ from no2sr.core.layers import (
     COVERAGE,
     LAYERS,
     RANDOM,
+    RESOLUTION,
     SYSTEMATIC,
     TOTAL,
     assemble_scene,
@@ -55,6 +56,7 @@ _LABELS = {
     SYSTEMATIC: "systematic uncertainty of {}",
     COVERAGE: "coverage",
     COUNT: "count of pixels",
+    RESOLUTION: "local resolution",
 }
 
 

@@ -45,7 +45,7 @@ def test_a_batch_goes_on_and_tells_all(no2sr_command, folder, tmp_path):
     assert all(line.startswith("Error: ") for line in done.errors)
     assert "broken.nc" in done.errors[0]
     assert "co.nc" in done.errors[1]
-    assert {p.name for p in out.glob("*.tif")} == {"india_x2.tif", "north_x2.tif"}
+    assert {p.name for p in out.glob("*_x2.tif")} == {"india_x2.tif", "north_x2.tif"}
     assert {p.suffix for p in out.iterdir()} == {".tif", ".qml", ".jsonl"}
     summary = done.out.splitlines()[-1]
     assert summary == f"4 files: 2 failed, 2 done; log in {out / LOG}"

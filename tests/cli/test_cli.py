@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import logging
@@ -32,7 +33,9 @@ def _shape(path):
 
 
 def test_the_commands_are_those_of_the_documentation():
-    known = "downscale enhance evaluate grid info models plot readers render report train"
+    known = (
+        "downscale enhance evaluate grid info models plot readers reconstruct render report train"
+    )
     assert known.split() == COMMANDS
 
 
@@ -170,10 +173,17 @@ def test_a_style_is_put_beside_a_geotiff_unless_it_is_not_wanted(
     no2sr_command, grid_file, tmp_path
 ):
     styled, bare = tmp_path / "styled.tif", tmp_path / "bare.tif"
-    assert no2sr_command("downscale", grid_file, styled).code == 0
-    assert no2sr_command("downscale", grid_file, bare, "--no-style").code == 0
+    assert no2sr_command("downscale", grid_file, styled, "--no-uncertainty").code == 0
+    assert no2sr_command("downscale", grid_file, bare, "--no-style", "--no-uncertainty").code == 0
     made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
-    assert made == ["bare.tif", "styled.qml", "styled.tif"]
+    assert made == [
+        "bare.tif",
+        "bare_uncertainty.tif",
+        "styled.qml",
+        "styled.tif",
+        "styled_uncertainty.qml",
+        "styled_uncertainty.tif",
+    ]
     assert "µmol m⁻²" in styled.with_suffix(".qml").read_text()
     assert no2sr_command("downscale", grid_file, styled, "--no-style", "--overwrite").code == 0
     assert not styled.with_suffix(".qml").exists()
@@ -210,6 +220,8 @@ def test_bad_granule_does_not_stop_a_folder(no2sr_command, grid_file, tmp_path):
     assert {path.name for path in out.iterdir()} == {
         "india_x4.qml",
         "india_x4.tif",
+        "india_x4_uncertainty.qml",
+        "india_x4_uncertainty.tif",
         "no2sr-log.jsonl",
     }
 
@@ -455,3 +467,36 @@ def test_models_lists_every_card(no2sr_command):
 )
 def test_want_of_memory_is_told_whoever_meets_it(error):
     assert str(foreign(error, "map.nc")).startswith("memory ran out while working on map.nc")
+
+
+def _records() -> dict[str, type]:
+    """Return the class of each record that options build."""
+    from no2sr.cli.plot import Drawing
+    from no2sr.cli.records import Colouring, Saving, Working
+    from no2sr.cli.render import Picture
+    from no2sr.cli.report import Page
+    from no2sr.cli.train import Choice
+    from no2sr.downscaling.settings import Reading, Refining, Writing
+
+    return {
+        "choice": Choice,
+        "colouring": Colouring,
+        "drawing": Drawing,
+        "page": Page,
+        "picture": Picture,
+        "reading": Reading,
+        "refining": Refining,
+        "saving": Saving,
+        "settings": no2sr.TrainSettings,
+        "working": Working,
+        "writing": Writing,
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_of_a_record_sets_one_of_its_fields(name):
+    records = _records()
+    for option in main.commands[name].params:
+        record, _, field = str(option.name).partition("_")
+        if record in records:
+            assert field in {known.name for known in dataclasses.fields(records[record])}

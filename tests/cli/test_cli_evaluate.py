@@ -10,13 +10,15 @@ import pytest
 from opening import open_column
 
 import no2sr
-from no2sr.downscaling.baselines import BASELINES
+from no2sr.downscaling.baselines import BASELINES, NOISE_AWARE
+
+CLASSICAL = [name for name in BASELINES if name not in NOISE_AWARE]
 
 
 def test_table_has_every_method_and_fits_a_terminal(no2sr_command, grid_file):
     shown = no2sr_command("evaluate", grid_file, "--scale", "2")
     assert (shown.code, shown.err) == (0, "")
-    for method in (*BASELINES, "srcnn"):
+    for method in (*CLASSICAL, "srcnn"):
         # Long names are broken at blanks, never within a word.
         assert all(word in shown.out for word in method.split()), method
     assert max(map(len, shown.out.splitlines())) <= 80
@@ -51,7 +53,7 @@ def test_a_model_of_ones_own_stands_beside_all_others(no2sr_command, grid_file, 
     )
     assert done.code == 0
     table = json.loads(out.read_text())["methods"]
-    assert {*BASELINES, "srcnn", str(mine)} <= set(table)
+    assert {*CLASSICAL, "srcnn", str(mine)} <= set(table)
     assert table[str(mine)] == table["espcn"]
 
 
@@ -82,6 +84,39 @@ def test_options_reach_the_protocol(no2sr_command, grid_file, tmp_path):
     image = open_column(grid_file, bbox=(76, 27.1, 77.6, 29.5))
     expected = no2sr.evaluate(image, scale=2, methods=["nearest"], psf=(0.74, 0.44))
     assert said["methods"]["nearest"]["rmse"] == pytest.approx(expected.loc["nearest", "rmse"])
+
+
+def test_noise_reaches_the_protocol_in_umol(no2sr_command, grid_file, tmp_path):
+    out = tmp_path / "table.json"
+    done = no2sr_command(
+        *("evaluate", grid_file, "--methods", "bicubic,gaussian,srcnn", "--noise", "7,0.15"),
+        *("--seed", "3", "--json", out),
+    )
+    assert done.code == 0
+    assert "Stated uncertainty" in done.out
+    said = json.loads(out.read_text())
+    assert (said["noise"], said["seed"]) == ([pytest.approx(7e-6), 0.15], 3)
+    expected = no2sr.evaluate(
+        open_column(grid_file), methods=["bicubic", "gaussian", "srcnn"], noise=(7e-6, 0.15), seed=3
+    )
+    for method, row in said["methods"].items():
+        assert row["rmse"] == pytest.approx(expected.loc[method, "rmse"])
+    covered = said["methods"]["srcnn"]["coverage_90"]
+    assert covered == pytest.approx(expected.loc["srcnn", "coverage_90"])
+    assert said["methods"]["bicubic"]["coverage_90"] is None
+
+
+def test_with_noise_all_classical_methods_are_judged(no2sr_command, grid_file, tmp_path):
+    out = tmp_path / "table.json"
+    assert no2sr_command("evaluate", grid_file, "--noise", "7", "--json", out, "-q").code == 0
+    assert {*BASELINES, "srcnn"} <= set(json.loads(out.read_text())["methods"])
+
+
+@pytest.mark.parametrize("noise", ["loud", "-1", "7,", "7,0.1,2", "nan"])
+def test_noise_that_is_none_is_a_usage_error(no2sr_command, grid_file, noise):
+    refused = no2sr_command("evaluate", grid_file, f"--noise={noise}")
+    assert refused.code == 2
+    assert "is no noise" in refused.err
 
 
 def test_several_files_are_judged_together(no2sr_command, grid, grid_file, tmp_path):

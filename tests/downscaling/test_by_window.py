@@ -207,7 +207,7 @@ def test_a_batch_of_stores(no2sr_command, folder, tmp_path, large, monkeypatch):
     monkeypatch.setattr(inputs, "_MANY_CELLS", 100)
     done = no2sr_command("downscale", *given, f"{tmp_path}/out/", "--model", "espcn", "--quiet")
     assert (done.code, done.err) == (0, "")
-    assert len(list((tmp_path / "out").glob("*.tif"))) == 3
+    assert len(list((tmp_path / "out").glob("*_x4.tif"))) == 3
     assert all(large)
 
 

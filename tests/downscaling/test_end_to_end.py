@@ -14,6 +14,7 @@ from affine import Affine
 from opening import open_column
 
 import no2sr
+from no2sr.core.door import choose_variable
 from no2sr.core.grid import bounds_of, cell_areas
 from no2sr.core.units import factor
 from no2sr.steps.conserve import block_mean
@@ -78,7 +79,9 @@ def test_command_line_gives_what_the_library_gives(no2sr_command, tmp_path, suff
     out = tmp_path / f"fine{suffix}"
     done = no2sr_command("downscale", path, out, "--bbox", *box, "--quiet")
     assert (done.code, done.errors) == (0, [])
-    fine = no2sr.downscale(open_column(path, bbox=box), scale=4)
+    scene = no2sr.downscale(no2sr.open_no2(path, bbox=box), scale=4)
+    assert f"{choose_variable(scene).name}_uncertainty" in scene
+    fine = choose_variable(scene)
     back = open_column(out) if suffix != ".zarr" else _from_zarr(out)
     if suffix == ".tif":  # in umol m-2: a rounding there and one back, of float32
         assert np.allclose(back.values, fine.values, rtol=2.5e-7, atol=0, equal_nan=True)
@@ -107,14 +110,20 @@ def test_swaths_merge_on_one_grid(no2sr_command, tmp_path):
     twin = tmp_path / "twin.nc"
     twin.write_bytes(swath.read_bytes())
     once, twice = tmp_path / "once.tif", tmp_path / "twice.tif"
-    assert no2sr_command("downscale", swath, once, "--bbox", *box).code == 0
-    done = no2sr_command("downscale", swath, twin, twice, "--bbox", *box)
+    # Two overpasses have less noise than one, so nothing is taken off here.
+    settings = ("--bbox", *box, "--noise", "none")
+    assert no2sr_command("downscale", swath, once, *settings).code == 0
+    done = no2sr_command("downscale", swath, twin, twice, *settings)
     assert done.code == 0
     assert "twin.nc" in done.out
     with rasterio.open(once) as first, rasterio.open(twice) as second:
         one, two = first.read(1), second.read(1)
-    # The weighted mean of a swath and itself is the swath, but for the rounding of the sums.
-    assert np.allclose(two, one, rtol=0, atol=1e-5 * np.nanstd(one), equal_nan=True)
+    # The weighted mean of a swath and itself is the swath, up to the rounding of the sums; only at
+    # its rim do two grazes of a cell make the least coverage that counts.
+    assert np.isnan(one).sum() - np.isnan(two).sum() in range(200)
+    inner = ~np.isnan(one)
+    differs = np.abs(two[inner] - one[inner]) > 1e-5 * np.nanstd(one)
+    assert differs.mean() < 0.005
 
 
 @pytest.mark.real_data
@@ -153,12 +162,13 @@ def test_folder_of_real_granules(no2sr_command, real_data, tmp_path):
     granules = sorted((real_data / "s5p_l2").glob("*.nc4"))
     done = no2sr_command("downscale", *granules, tmp_path, "--scale", 2)
     # Among them are empty ones, cloudy ones, and some too small to be gridded.
-    made = {path.name for path in tmp_path.glob("*.tif")}
+    made = {path.name for path in tmp_path.glob("*_x2.tif")}
     assert done.code == 1
     assert 0 < len(made) < len(granules)
     assert len(made) + len(done.errors) == len(granules)
     assert made < {f"{path.stem}_x2.tif" for path in granules}
-    assert {path.stem for path in tmp_path.glob("*.qml")} == {Path(name).stem for name in made}
+    styled = {path.stem for path in tmp_path.glob("*_x2.qml")}
+    assert styled == {Path(name).stem for name in made}
 
 
 # Below: bad input gets one line and exit code 1, and leaves nothing.

@@ -9,9 +9,14 @@ from affine import Affine
 
 from no2sr.core.errors import NoValidPixelsError, SettingsError, UnknownModelError
 from no2sr.core.grid import georeference, refine
-from no2sr.downscaling.baselines import BASELINES
-from no2sr.evaluation.measures import MEASURES
+from no2sr.downscaling.baselines import BASELINES, NOISE_AWARE
+from no2sr.downscaling.kernel import NetworkMethod
+from no2sr.downscaling.pipeline import downscale
+from no2sr.evaluation.adding import add_noise
+from no2sr.evaluation.comparison import compare, resolve_methods
+from no2sr.evaluation.measures import MEASURES, STATED
 from no2sr.evaluation.noise import noise_floor, noise_level
+from no2sr.evaluation.records import Judging
 from no2sr.evaluation.spectra import power_spectrum
 from no2sr.evaluation.tables import DEFAULT_METRICS, evaluate
 from no2sr.networks.store import available_models, load_model
@@ -54,7 +59,10 @@ def test_all_classical_methods_and_shipped_networks_come_by_default(scene):
     cards = [card for card in available_models() if card.domain == "column"]
     shipped = [card.name for card in cards if card.scale == 4]
     assert "srcnn" in shipped
-    assert [*BASELINES, *shipped] == list(table.index)
+    plain = [name for name in BASELINES if name not in NOISE_AWARE]
+    assert [*plain, *shipped] == list(table.index)
+    noisy = evaluate(scene, scale=4, metrics=["rmse"], noise=1e-6)
+    assert [*BASELINES, *shipped] == list(noisy.index)
 
 
 def test_several_images_are_judged_together(scene):
@@ -75,7 +83,7 @@ def test_gaps_are_left_out(scene):
 
 
 def test_unusable_requests_are_refused(scene):
-    with pytest.raises(SettingsError, match=r"expected some of .*psnr"):
+    with pytest.raises(SettingsError, match=r"choose among .*psnr"):
         evaluate(scene, metrics=["beauty"])
     with pytest.raises(UnknownModelError, match="there are"):
         evaluate(scene, methods=["magic"])
@@ -90,14 +98,20 @@ def test_every_measure_gives_a_number(scene):
     # A spectrum needs a square of 32 cells without gap, and there is none.
     undefined = table[list(MEASURES)].isna().all()
     assert undefined[undefined].index.tolist() == ["effective_resolution"]
-    assert not table[list(MEASURES)].drop(columns="effective_resolution").isna().any(axis=None)
+    stated = [*STATED]
+    rest = table[list(MEASURES)].drop(columns=["effective_resolution", *stated])
+    assert not rest.isna().any(axis=None)
+    # A network states an uncertainty, a classical method does not.
+    assert table.loc["lanczos", stated].isna().all()
+    assert table.loc["srcnn", stated].notna().all()
 
 
 def test_ratios_compare_with_bicubic_and_the_best_classical_method():
     scenes = [_image(np.random.default_rng(k).gamma(2, 1e-5, (32, 36))) for k in range(9)]
     table = evaluate(scenes, scale=2, metrics=["rmse"])
     best = table.attrs["best_classical"]
-    assert best == table.loc[list(BASELINES), "rmse"].idxmin()
+    classical = [name for name in BASELINES if name not in NOISE_AWARE]
+    assert best == table.loc[classical, "rmse"].idxmin()
     for name in ("bicubic", best):
         column = "rmse / bicubic" if name == "bicubic" else "rmse / best classical"
         expected = table["rmse"] / table.loc[name, "rmse"]
@@ -197,3 +211,60 @@ def test_models_are_taken_by_name_folder_and_object(scene):
     table = evaluate(scene, scale=4, methods=methods, metrics=["rmse"])
     assert table["rmse"].nunique() == 1
     assert table.attrs["best_classical"] == "bicubic"
+
+
+def test_noise_is_added_before_the_methods(scene):
+    noise = (4e-6, 0.2)
+    row = evaluate(scene, scale=4, methods=["nearest"], noise=noise, seed=7).loc["nearest"]
+    noisy, _ = add_noise(degrade(scene, 4), noise, np.random.default_rng(7))
+    expected = np.sqrt(np.mean((refine(noisy, 4).values - scene.values) ** 2))
+    assert row["rmse"] == pytest.approx(expected, rel=1e-6)
+    again = evaluate(scene, scale=4, methods=["nearest"], noise=noise, seed=7).loc["nearest"]
+    assert again["rmse"] == row["rmse"]
+    other = evaluate(scene, scale=4, methods=["nearest"], noise=noise, seed=8).loc["nearest"]
+    assert other["rmse"] != row["rmse"]
+
+
+def test_methods_are_told_the_stated_noise(scene):
+    noise = (4e-6, 0.2)
+    comparison = compare(scene, methods=["srcnn"], judging=Judging(noise=noise, uncertainty=True))
+    noisy, stated = add_noise(degrade(scene, 4), noise, np.random.default_rng(0))
+    column = noisy.rename("no2").assign_attrs(units="mol m-2")
+    layers = {"no2": column, "no2_uncertainty_random": stated.assign_attrs(column.attrs)}
+    expected = downscale(xr.Dataset(layers), scale=4)
+    (found,) = comparison.scenes
+    np.testing.assert_array_equal(found.noise, stated.values)
+    np.testing.assert_array_equal(found.estimates["srcnn"], expected["no2"].values)
+    np.testing.assert_array_equal(found.uncertainties["srcnn"], expected["no2_uncertainty"].values)
+
+
+def test_networks_take_noise_off_and_beat_bicubic():
+    y, x = np.indices((96, 96)) / 9
+    field = _image(3e-5 * (1 + np.sin(y) * np.cos(x)))
+    methods = {"with": "srcnn", "without": resolve_methods(["srcnn"], 4, Judging())["srcnn"]}
+    assert isinstance(methods["without"], NetworkMethod)
+    table = evaluate(field, scale=4, methods=methods, noise=1e-5, metrics=["rmse"])
+    assert table.loc["with", "rmse / bicubic"] < 0.9
+    assert table.loc["with", "rmse"] < table.loc["without", "rmse"]
+
+
+def test_without_noise_the_values_are_those_of_no_noise(scene):
+    methods = ["bicubic", "gaussian", "optimal interpolation", "srcnn"]
+    plain = evaluate(scene, scale=4, methods=methods)
+    none = evaluate(scene, scale=4, methods=methods, noise=0.0)
+    np.testing.assert_array_equal(none[plain.columns].to_numpy(), plain.to_numpy())
+    assert (none.loc[["gaussian", "optimal interpolation"], "rmse / bicubic"] == 1).all()
+
+
+def test_the_uncertainty_is_judged_with_noise_only(scene):
+    assert "crps" not in evaluate(scene, methods=["srcnn"])
+    row = evaluate(scene, methods=["srcnn"], noise=3e-6).loc["srcnn"]
+    shares = [row[f"coverage_{level}"] for level in (50, 80, 90, 95)]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] <= 1
+    assert 0 < row["crps"] < row["mae"]
+
+
+def test_unusable_noise_is_refused(scene):
+    with pytest.raises(SettingsError, match="pair"):
+        evaluate(scene, methods=["nearest"], noise=-1.0)

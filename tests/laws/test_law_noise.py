@@ -73,7 +73,7 @@ def test_more_noise_never_makes_the_uncertainty_smaller(seed, factor):
     scene = make_scene(seed)
     less = downscale(scene, scale=4)[UNCERTAINTY]
     more = downscale(scene, scale=4, noise=0.4 * factor)[UNCERTAINTY]
-    none = downscale(scene, scale=4, noise=None)[UNCERTAINTY]
+    none = downscale(scene, scale=4, noise=0.0)[UNCERTAINTY]
     assert float((more - less).min()) >= -1e-6
     assert float((less - none).min()) >= -1e-6
 

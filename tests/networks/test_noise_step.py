@@ -227,7 +227,7 @@ def test_the_denoiser_stands_apart_from_the_networks():
 
 
 @pytest.mark.parametrize(
-    ("role", "radius", "outputs"), [("denoiser", 9, 1), ("uncertainty", 7, 10)]
+    ("role", "radius", "outputs"), [("denoiser", 9, 1), ("uncertainty", 7, 13)]
 )
 def test_the_shipped_networks_are_those_of_the_training(role, radius, outputs):
     model = load_model(role)

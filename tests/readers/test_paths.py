@@ -231,3 +231,12 @@ def test_folders_that_cannot_be_opened_described(make_s5p, make_grid, tmp_path):
     make_s5p(), make_grid()
     assert "mixes products" in describe(tmp_path)["problem"]
     assert "no file matches" in describe(tmp_path / "*.tif")["problem"]
+
+
+def test_layers_beside_their_column_are_no_grids_of_their_own(grid, tmp_path):
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    no2sr.write(no2sr.downscale(grid, scale=2), folder / "day.tif")
+    assert {path.name for path in folder.iterdir()} == {"day.tif", "day_uncertainty.tif"}
+    image = open_column(folder)
+    assert image.shape == (48, 40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,23 +21,37 @@ if TYPE_CHECKING:
 
     from no2sr.networks.training.settings import Progress
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
 
 
-def save_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerprint: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Where the state of a run is kept, and which run it belongs to.
+
+    Attributes
+    ----------
+    path : Path
+        File to continue from if it exists; written again at every check.
+    fingerprint : str
+        Checksum of settings and data; another run must not continue from this file.
+    """
+
+    path: Path
+    fingerprint: str
+
+
+def save_checkpoint(checkpoint: Checkpoint, network: keras.Model, done: Progress) -> None:
     """Write weights, optimiser and progress.
 
     Parameters
     ----------
-    path : Path
+    checkpoint : Checkpoint
     network : keras.Model
         Compiled, with its optimiser built.
     done : Progress
-    fingerprint : str
-        Checksum of settings and data; another run must not continue from this file.
     """
     facts = {
-        "fingerprint": fingerprint,
+        "fingerprint": checkpoint.fingerprint,
         "step": done.step,
         "best": done.best,
         "stale": done.stale,
@@ -48,30 +63,29 @@ def save_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerp
         for name, group in parts.items()
         for k, values in enumerate(group)
     }
-    with replacing(path, overwrite=True) as work, work.open("wb") as file:
+    with replacing(checkpoint.path, overwrite=True) as work, work.open("wb") as file:
         np.savez(file, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
 
 
-def load_checkpoint(path: Path, network: keras.Model, done: Progress, *, fingerprint: str) -> None:
+def load_checkpoint(checkpoint: Checkpoint, network: keras.Model, done: Progress) -> None:
     """Restore a network, its optimiser and the progress from a checkpoint.
 
     Parameters
     ----------
-    path : Path
+    checkpoint : Checkpoint
     network : keras.Model
         Compiled, with its optimiser built.
     done : Progress
         Filled in.
-    fingerprint : str
-        Checksum of settings and data of this run.
 
     Raises
     ------
     CardMismatchError
         If the file is damaged, or was made with other settings or data.
     """
+    path = checkpoint.path
     facts, held = _held(path)
-    if facts["fingerprint"] != fingerprint:
+    if facts["fingerprint"] != checkpoint.fingerprint:
         raise CardMismatchError(
             f"{path} was made with other images or settings; "
             "use the same ones again, or delete it to train from the start"

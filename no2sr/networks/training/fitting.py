@@ -18,11 +18,11 @@ from no2sr.networks.training.settings import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import keras
     from numpy.typing import NDArray
 
+    from no2sr.networks.training.checkpoints import Checkpoint
     from no2sr.networks.training.settings import TrainSettings
     from no2sr.networks.training.symmetry import Symmetry
 
@@ -52,8 +52,7 @@ def fit(
     *,
     settings: TrainSettings,
     symmetry: Symmetry | None = None,
-    checkpoint: Path | None = None,
-    fingerprint: str = "",
+    checkpoint: Checkpoint | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> Progress:
     """Run the optimiser, from the start or from a checkpoint.
@@ -65,10 +64,8 @@ def fit(
     settings : TrainSettings
     symmetry : Symmetry, optional
         Symmetry that the weights already have and keep.
-    checkpoint : Path, optional
-        File to continue from if it exists; written again at every check.
-    fingerprint : str
-        Checksum of settings and data, which that of the checkpoint must equal.
+    checkpoint : Checkpoint, optional
+        Where the run continues from and what it leaves.
     report : callable, optional
         Called as ``report(steps_done, steps_total)``.
 
@@ -82,9 +79,9 @@ def fit(
     network.compile(optimizer=optimiser, loss=samples.loss(), jit_compile=False)
     optimiser.build(network.trainable_variables)
     done = Progress()
-    if checkpoint is not None and checkpoint.is_file():
-        load_checkpoint(checkpoint, network, done, fingerprint=fingerprint)
-        logger.info("continuing after step %d of %s", done.step, checkpoint)
+    if checkpoint is not None and checkpoint.path.is_file():
+        load_checkpoint(checkpoint, network, done)
+        logger.info("continuing after step %d of %s", done.step, checkpoint.path)
     watched, losses = samples.watched(), []
     for inputs, targets in _feed(samples, done.step, settings.steps):
         if settings.patience and done.stale >= settings.patience:
@@ -97,7 +94,7 @@ def fit(
             _look(network, watched, done, settings=settings, losses=losses)
             losses.clear()
             if checkpoint is not None:
-                save_checkpoint(checkpoint, network, done, fingerprint=fingerprint)
+                save_checkpoint(checkpoint, network, done)
     return done
 
 

@@ -19,6 +19,7 @@ from no2sr.core.grid import check_scale
 from no2sr.core.version import __version__
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.registry import build_network, find_reach, grid_of, role_of
+from no2sr.networks.training.checkpoints import Checkpoint
 from no2sr.networks.training.columns import ColumnSamples, conserving_loss, draw_samples
 from no2sr.networks.training.fitting import fit
 from no2sr.networks.training.pictures import PictureSamples
@@ -92,6 +93,10 @@ def train(
     make: Any = ColumnSamples if domain == "column" else PictureSamples
     samples = make(images, card, settings)
     logger.info("training %s x%d on %d images", network, scale, len(samples))
+    keep = None
+    if checkpoint is not None:
+        fingerprint = _fingerprint(card, samples, start)
+        keep = Checkpoint(path=Path(checkpoint), fingerprint=fingerprint)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(
         "mixed_bfloat16" if settings.precision == "bfloat16" else settings.precision
@@ -103,8 +108,7 @@ def train(
             samples,
             settings=settings,
             symmetry=symmetry,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            fingerprint=_fingerprint(card, samples, start),
+            checkpoint=keep,
             report=progress,
         )
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from no2sr.core.errors import No2srWarning, ReadError, SettingsError, UnknownFormatError
+from no2sr.core.layers import LAYERS
 from no2sr.readers.kit.files import is_there
 from no2sr.readers.registry import find_reader
 
@@ -138,8 +139,22 @@ def _is_store(path: Path) -> bool:
     return READER.recognises(path)
 
 
+def _is_layer(path: Path, *, among: set[Path]) -> bool:
+    """Tell whether a raster is a layer of another one that is there."""
+    return path.suffix.lower() in (".tif", ".tiff") and any(
+        path.stem.endswith(f"_{layer}")
+        and path.with_stem(path.stem.removesuffix(f"_{layer}")) in among
+        for layer in LAYERS
+    )
+
+
 def _of_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | None]]:
-    """Look up the readers of files that were not named one by one."""
+    """Look up the readers of files that were not named one by one.
+
+    Layers that lie beside their column, such as ``day_uncertainty.tif`` beside ``day.tif``, are no
+    grids of their own.
+    """
+    paths = [path for path in paths if not _is_layer(path, among=set(paths))]
     readers: dict[str, list[Path]] = {}
     unknown = []
     for path in paths:

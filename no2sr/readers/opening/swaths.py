@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
 from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
@@ -13,20 +14,22 @@ from no2sr.readers.opening.cropping import check_box
 from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.grids import column_of
 from no2sr.readers.opening.source import RESOLUTION, is_swath
+from no2sr.readers.opening.sources import sources
+from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import load_reader
 from no2sr.swaths.gridding import grid_swaths
 from no2sr.swaths.sums import CORRELATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import xarray as xr
 
     from no2sr.core.earth import Box
     from no2sr.readers.opening.source import Source
-    from no2sr.readers.port import ReadOptions
+    from no2sr.readers.port import Paths
 
-__all__ = ["merge_swaths"]
+__all__ = ["merge_swaths", "open_swaths"]
 
 
 class _Merge:
@@ -112,6 +115,49 @@ def merge_swaths(
         for layer, field in companions_of(scene, column.name).items()
     }
     return assemble_scene(column.assign_attrs(history=earlier, **noted), layers)
+
+
+def open_swaths(
+    path_or_paths: Paths,
+    *,
+    reader: str | None = None,
+    bbox: Box | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **interpreting: Any,
+) -> Iterator[xr.Dataset]:
+    """Read swaths one after the other, without gridding them.
+
+    Parameters
+    ----------
+    path_or_paths, reader, bbox
+        As for `no2sr.open_no2`.
+    progress : callable, optional
+        Called with the number of files done and the number there are.
+    **interpreting : Any
+        ``variable``, ``unit``, ``qa_min`` and ``limits``, as for `no2sr.open_no2`.
+
+    Yields
+    ------
+    Dataset, (scanline, ground_pixel)
+        As `no2sr.swaths.gridding.grid_swaths` takes them; the attribute ``source`` is the name of
+        the file.
+
+    Raises
+    ------
+    SettingsError
+        If a file is a grid, or as for `no2sr.open_no2`.
+    """
+    box = None if bbox is None else check_box(bbox)
+    options = ReadOptions(bbox=box, **interpreting)
+    first, rest = sources(path_or_paths, reader, options, progress=progress)
+    for source in chain([first], rest):
+        if not is_swath(source.dataset):
+            source.dataset.close()
+            raise SettingsError(
+                f"{source.path.name} is a grid already, expected swaths; open it with open_no2"
+            )
+        told = {"product": load_reader(source.reader).product, "source": source.path.name}
+        yield source.dataset.assign_attrs({**source.dataset.attrs, **told})
 
 
 def _bare(layer: xr.DataArray) -> xr.DataArray:

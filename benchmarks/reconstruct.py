@@ -1,0 +1,241 @@
+"""The judge of ``no2sr reconstruct``: against a field that is known, and against narrow pixels.
+
+    python benchmarks/reconstruct.py [--json benchmarks/records/reconstruct.json] [--quick]
+
+(a) A field of 1.1 km seen through the footprints of real overpasses; six places of 1 x 1 degree
+that tile the rows kept for tests. (b) Real pixels from the edges of the swath predict the mean of
+those near nadir. (c) Held-out overpasses: the share of their variance that the map explains.
+(d) Computing time and memory. Needs the folder of real files; NO2SR_REAL_DATA says where.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import time
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import netCDF4
+import numpy as np
+import xarray as xr
+
+from no2sr.downscaling.reconstruction.entry import Settings, reconstruct_swaths
+from no2sr.downscaling.reconstruction.layers import COLUMN
+from no2sr.swaths.footprints import build_operator
+from no2sr.swaths.gridding import grid_swaths
+from no2sr.swaths.overlap import Frame, Pixels
+
+DATA = Path(os.environ.get("NO2SR_REAL_DATA", "../shared/data"))
+ROWS = slice(350, 600)  # of the field, kept for tests
+PLACES = [(row, column) for row in (425, 525) for column in (75, 175, 275)]
+NUMBERS = (1, 3, 10, 30, 100, 300)
+RANDOM = 0.15  # of the value, the part of the noise that grows
+SICILY = (14.6, 36.6, 15.8, 37.9)
+FEWEST = 300  # pixels of an overpass that is drawn
+
+NONE = np.empty(0)  # no stated uncertainty
+
+
+class Overpass(NamedTuple):
+    """The good pixels of a real overpass."""
+
+    name: str
+    column: np.ndarray  # mol m-2
+    latitude: np.ndarray  # (n, 4)
+    longitude: np.ndarray
+    noise: float
+    zenith: np.ndarray  # sensor zenith angle, degrees
+
+
+def read(path: Path) -> Overpass:
+    """Read the pixels with a quality of at least 0.75."""
+    with netCDF4.Dataset(path) as file:
+        good = np.asarray(file[f"{COLUMN}_validity"][:]) >= 75
+        take = lambda name: np.ma.filled(file[name][:], np.nan).astype(float)[good]  # noqa: E731
+        return Overpass(
+            path.name,
+            take(COLUMN),
+            take("latitude_bounds"),
+            take("longitude_bounds"),
+            float(np.nanmedian(np.ma.filled(file[f"{COLUMN}_uncertainty"][:], np.nan))),
+            take("sensor_zenith_angle"),
+        )
+
+
+def swath_of(overpass: Overpass, chosen: np.ndarray | None = None) -> xr.Dataset:
+    """Return some pixels of an overpass as a swath."""
+    keep = np.ones(overpass.column.size, bool) if chosen is None else chosen
+    dims = ("scanline", "ground_pixel")
+    return xr.Dataset(
+        {
+            "column": (dims, overpass.column[keep][:, None], {"units": "mol m-2"}),
+            "latitude_bounds": ((*dims, "corner"), overpass.latitude[keep][:, None]),
+            "longitude_bounds": ((*dims, "corner"), overpass.longitude[keep][:, None]),
+        },
+        attrs={"source": overpass.name},
+    )
+
+
+def simulate(
+    overpass: Overpass, field: xr.DataArray, place: tuple[int, int], rng: np.random.Generator
+) -> Overpass:
+    """Shift an overpass onto a place of the field, and let it see the test rows."""
+    north, west = (
+        float(field[axis][0]) + sign * 0.005 for axis, sign in (("latitude", 1), ("longitude", -1))
+    )
+    latitude = overpass.latitude - 36.6 + north - place[0] * 0.01
+    longitude = (overpass.longitude - 15.1) * np.cos(np.radians(36.6)) + west + place[1] * 0.01
+    test = field.values[ROWS]
+    pixels = Pixels(overpass.column, NONE, NONE, latitude, longitude)
+    frame = Frame(west, north - ROWS.start * 0.01, 0.01)
+    operator = build_operator(pixels, frame, test.shape)
+    whole = operator.inside > 0.999
+    seen = (operator.matrix @ test.ravel())[whole]
+    noise = np.hypot(overpass.noise, RANDOM * seen) * rng.standard_normal(seen.size)
+    return overpass._replace(
+        column=seen + noise, latitude=latitude[whole], longitude=longitude[whole]
+    )
+
+
+def judge_place(
+    overpasses: list[Overpass], place: tuple[int, int], number: int
+) -> dict[str, float]:
+    """Return the errors of the average, of its downscaling and of the reconstruction."""
+    field = xr.open_dataset(DATA / "truth_1km/cosmo_west.nc")[COLUMN].astype(float)
+    rng = np.random.default_rng(1000 * place[0] + place[1])
+    drawn = rng.choice(len(overpasses), number, replace=False)
+    swaths = [swath_of(simulate(overpasses[i], field, place, rng)) for i in drawn]
+    west, north = float(field.longitude[0]) - 0.005, float(field.latitude[0]) + 0.005
+    top, left = place[0] - 50, place[1] - 50
+    box = (
+        west + left * 0.01,
+        north - (top + 100) * 0.01,
+        west + (left + 100) * 0.01,
+        north - top * 0.01,
+    )
+    box = tuple(round(edge, 6) for edge in box)
+    truth = field.values[top : top + 100, left : left + 100]
+    began = time.process_time()
+    scene = reconstruct_swaths(swaths, bbox=box, settings=Settings(uncertainty=number >= 30))
+    seconds = time.process_time() - began
+    average = grid_swaths(swaths, bounds=box, resolution=0.01)["column"].values
+    known = np.isfinite(average) & np.isfinite(scene[COLUMN].values)
+    errors = {
+        "average": rmse(average, truth, known),
+        "network": rmse(refine_average(swaths, box), truth, known),
+        "reconstruct": rmse(scene[COLUMN].values, truth, known),
+        "explained": float(scene[COLUMN].attrs["no2sr_explained_share"]),
+        "cpu_seconds": seconds,
+    }
+    if number >= 30:
+        z = (scene[COLUMN].values - truth) / scene[f"{COLUMN}_uncertainty"].values
+        errors["coverage"] = float(np.mean(np.abs(z) < 1.645))
+        errors["resolution_km"] = float(scene["resolution"].median())
+    return errors
+
+
+def refine_average(swaths: list[xr.Dataset], box: tuple[float, ...]) -> np.ndarray:
+    """Return the average on 0.04 degree made four times finer by the shipped network."""
+    import no2sr
+
+    coarse = grid_swaths(swaths, bounds=box, resolution=0.04)["column"]
+    fine = no2sr.downscale(coarse, scale=4)
+    y, x = (np.linspace(a, b, 100, endpoint=False) for a, b in ((box[3], box[1]), (box[0], box[2])))
+    return fine.sel(y=y - 0.005, x=x + 0.005, method="nearest").values
+
+
+def rmse(estimate: np.ndarray, truth: np.ndarray, known: np.ndarray) -> float:
+    """Return the root mean square error, umol m-2."""
+    return float(1e6 * np.sqrt(np.mean((estimate - truth)[known] ** 2)))
+
+
+def judge_edges(overpasses: list[Overpass]) -> dict[str, float]:
+    """Predict the mean of narrow pixels from wide ones, both seen through the narrow ones."""
+    margin, spacing = 0.3, 0.01
+    wide = [swath_of(o, o.zenith > 50) for o in overpasses if (o.zenith > 50).sum() > 20]
+    near = [o for o in overpasses if (o.zenith < 30).sum() > 20]
+    scene = reconstruct_swaths(wide, bbox=SICILY, settings=Settings(uncertainty=False))
+    average = grid_swaths(wide, bounds=SICILY, resolution=spacing)["column"]
+    shape = scene[COLUMN].shape
+    frame = Frame(SICILY[0], SICILY[3], spacing)
+    total, weight = np.zeros((3, shape[0] * shape[1])), np.zeros(shape[0] * shape[1])
+    for one in near:
+        keep = one.zenith < 30
+        pixels = Pixels(one.column[keep], NONE, NONE, one.latitude[keep], one.longitude[keep])
+        operator = build_operator(pixels, frame, shape)
+        matrix = operator.matrix[operator.inside > 0.999]
+        values = pixels.column[operator.inside > 0.999]
+        for row, seen in enumerate(
+            (values, *(matrix @ np.nan_to_num(m.values.ravel()) for m in (scene[COLUMN], average)))
+        ):
+            total[row] += matrix.T @ seen
+        weight += matrix.T @ np.ones(values.size)
+    known = weight > 1
+    narrow, ours, theirs = total[:, known] / weight[known]
+    errors = [1e6 * float(np.std(estimate - narrow)) for estimate in (ours, theirs)]
+    return {
+        "reconstruct": errors[0],
+        "average": errors[1],
+        "ratio": errors[0] / errors[1],
+        "wide": len(wide),
+        "near": len(near),
+        "smoothness_km2": float(scene[COLUMN].attrs["no2sr_smoothness_km2"]),
+        "margin": margin,
+    }
+
+
+def report(found: dict) -> str:
+    """Return the section as Markdown."""
+    lines = [
+        "| overpasses | average | + network | reconstruct | ratio | 90 % interval | held-out |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for number, rows in found["places"].items():
+        mean = {
+            k: np.exp(np.mean(np.log([r[k] for r in rows])))
+            for k in ("average", "network", "reconstruct")
+        }
+        cover = np.mean([r.get("coverage", np.nan) for r in rows])
+        lines.append(
+            f"| {number} | {mean['average']:.1f} | {mean['network']:.1f} "
+            f"| {mean['reconstruct']:.1f} "
+            f"| {mean['reconstruct'] / mean['average']:.3f} | {cover:.2f} "
+            f"| {np.mean([r['explained'] for r in rows]):.2f} |"
+        )
+    lines.append(f"\nEdge to nadir: {json.dumps(found.get('edges'))}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Judge and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--numbers", type=int, nargs="*", default=NUMBERS)
+    parser.add_argument("--no-edges", action="store_true")
+    given = parser.parse_args()
+    warnings.simplefilter("ignore")
+    overpasses = [read(path) for path in sorted((DATA / "overpasses").glob("*.nc"))]
+    many = [one for one in overpasses if one.column.size > FEWEST]
+    found: dict = {"places": {}}
+    if not given.no_edges:
+        found["edges"] = judge_edges(overpasses)
+        print(found["edges"], flush=True)
+    for number in given.numbers:
+        found["places"][number] = [judge_place(many, place, number) for place in PLACES]
+        print(
+            report({"places": {number: found["places"][number]}}),
+            found["places"][number],
+            flush=True,
+        )
+    found["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(report(found), found["peak_gb"])
+    if given.json:
+        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""``no2sr reconstruct``: many overpasses in, one fine map out."""
+
+from __future__ import annotations
+
+import time as clock
+from typing import TYPE_CHECKING
+
+import click
+
+from no2sr.cli import options
+from no2sr.cli.display import print_table, progress_bar
+from no2sr.cli.guard import guarded
+from no2sr.cli.jobs import check_no_input, check_out, unit_to_write
+from no2sr.cli.parsing import BoxCommand, check_box
+from no2sr.cli.records import Solving
+from no2sr.core.layers import COUNT, RESOLUTION, TOTAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import xarray as xr
+
+    from no2sr.downscaling.settings import Reading, Writing
+
+__all__ = ["command"]
+
+LAYERS = (TOTAL, COUNT, RESOLUTION)
+
+
+def _parse_smoothness(_ctx: click.Context, _option: click.Parameter, given: str) -> float | str:
+    if given == "auto":
+        return given
+    try:
+        return float(given)
+    except ValueError:
+        raise click.BadParameter(
+            f"{given!r} is no smoothness; give auto, or a number of km2 such as 1"
+        ) from None
+
+
+_SOLVING = (
+    click.option(
+        "--bbox",
+        "solving_bbox",
+        nargs=4,
+        type=float,
+        metavar="WEST SOUTH EAST NORTH",
+        callback=check_box,
+        help="Region of the map, in degrees; also as W,S,E,N.  [default: that of all pixels]",
+    ),
+    click.option(
+        "--resolution",
+        "solving_resolution",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="DEGREES",
+        default=0.01,
+        show_default=True,
+        help="Cell size of the map.",
+    ),
+    click.option(
+        "--smoothness",
+        "solving_smoothness",
+        metavar="KM2",
+        default="auto",
+        show_default=True,
+        callback=_parse_smoothness,
+        help="Weight of the roughness; auto predicts held-out overpasses.",
+    ),
+    click.option(
+        "--response",
+        "solving_response",
+        type=click.Choice(["quadrilateral", "super-gaussian"]),
+        default="quadrilateral",
+        show_default=True,
+        help="Sensitivity within a pixel.",
+    ),
+    click.option(
+        "--uncertainty/--no-uncertainty",
+        "solving_uncertainty",
+        default=True,
+        show_default=True,
+        help="Add the uncertainty and the local resolution.",
+    ),
+    click.option(
+        "--resume/--no-resume",
+        "solving_resume",
+        default=True,
+        help="Continue from what a killed run has left.  [default: resume]",
+    ),
+)
+
+
+def _solving(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on how overpasses are solved; the command receives `solving`."""
+    return options.add_record(command, "solving", Solving, _SOLVING)
+
+
+@click.command("reconstruct", cls=BoxCommand, no_args_is_help=True)
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
+@click.argument("out", metavar="OUT", type=options.PATH)
+@options.reading_values
+@_solving
+@options.writing
+@options.progress
+@options.quiet
+@options.debug
+def command(
+    inputs: tuple[Path, ...],
+    out: Path,
+    *,
+    reading: Reading,
+    solving: Solving,
+    writing: Writing,
+    quiet: bool,
+) -> None:
+    """Make one fine map from the footprints of many overpasses.
+
+    IN is a level 2 file, a folder of them or a pattern; at least ten overpasses, better a hundred.
+    The map is the field that explains what all pixels saw, each through its own footprint. OUT
+    holds the column, its uncertainty, the count of pixels and the local resolution in km. As .nc
+    or .zarr it is one file; as .tif, which holds one layer, it is OUT for the column and
+    OUT_uncertainty.tif and so on beside it.
+
+    With few overpasses use downscale: reconstruct then does little more than smooth.
+
+    \b
+    Examples:
+      no2sr reconstruct S5P_2020/ sicily.nc --bbox 14.6 36.6 15.8 37.9
+      no2sr reconstruct S5P_*.nc map.tif --resolution 0.02 --no-uncertainty
+    """
+    from no2sr.core.atomic import scratch_beside
+    from no2sr.writers.layers import planned_outputs
+
+    outs = planned_outputs(out, LAYERS)
+    for path in outs:  # what can be refused at once is refused before the long work
+        check_out(path, overwrite=writing.overwrite)
+    check_no_input(outs, inputs)
+    began = clock.perf_counter()
+    source = inputs if len(inputs) > 1 else inputs[0]
+    with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
+        rows, written = guarded(
+            _reconstruct,
+            source,
+            out=out,
+            scratch=scratch,
+            records=(reading, solving, writing),
+            progress=progress,
+        )
+    if not quiet:
+        print_table([*rows, ("seconds", f"{clock.perf_counter() - began:.1f}")])
+        click.echo("\n".join(map(str, written)))
+
+
+def _reconstruct(
+    source: Path | tuple[Path, ...],
+    *,
+    out: Path,
+    scratch: Path,
+    records: tuple[Reading, Solving, Writing],
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[tuple[str, str]], list[Path]]:
+    """Reconstruct and write in the guarded process; return the final table and what was written."""
+    from shutil import rmtree
+
+    import no2sr
+    from no2sr.core.atomic import scratch_in
+    from no2sr.downscaling.workfolder import folder_of
+    from no2sr.writers.layers import column_name, layers_in, planned_outputs
+
+    reading, solving, writing = records
+    work = folder_of(out)
+    if not solving.resume:
+        rmtree(work, ignore_errors=True)
+    scene = no2sr.reconstruct(
+        source,
+        bbox=solving.bbox,
+        resolution=solving.resolution,
+        smoothness=solving.smoothness,
+        response=solving.response,
+        uncertainty=solving.uncertainty,
+        reader=reading.reader,
+        variable=reading.variable,
+        unit=reading.unit,
+        qa_min=reading.qa_min,
+        limits=reading.limits,
+        work=work,
+        progress=_lifting(progress),
+    )
+    column = scene[column_name(scene)]
+    unit = unit_to_write(column, out, asked=writing.unit)
+    with scratch_in(scratch):
+        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.style)
+    rmtree(work, ignore_errors=True)
+    return _summary(scene, column), planned_outputs(out, layers_in(scene))
+
+
+def _lifting(
+    progress: Callable[[int, int], None] | None,
+) -> Callable[[int, int], None]:
+    """Lift the limit to the computing of the process once all files are read."""
+    from no2sr.cli.limits import unhurried
+
+    def step(done: int, total: int) -> None:
+        if done == total:
+            unhurried()
+        if progress is not None:
+            progress(done, total)
+
+    return step
+
+
+def _summary(scene: xr.Dataset, column: xr.DataArray) -> list[tuple[str, str]]:
+    """Return the rows of the table that ends the work."""
+    from no2sr.cli.display import describe_grid
+
+    told = column.attrs
+    rows = [
+        ("overpasses", str(told["no2sr_overpasses"])),
+        ("grid", describe_grid(column)),
+        ("smoothness", f"{told['no2sr_smoothness_km2']:.3g} km2 {told['no2sr_smoothness_chosen']}"),
+        ("gaps", f"{float(column.isnull().mean()):.1%}"),
+    ]
+    if "resolution" in scene:
+        low, high = (float(scene["resolution"].quantile(q)) for q in (0.05, 0.95))
+        rows.append(("local resolution", f"{low:.1f} to {high:.1f} km"))
+    return rows

@@ -1,0 +1,1 @@
+"""Many overpasses: solving their footprints for one fine field."""
