@@ -123,7 +123,9 @@ def mark_fills(column: xr.DataArray, *, label: str, nodata: float | None = None)
         return column
     values, counts = _suspects(column, usual)
     stored = (values - offset) / scale
-    known = _among_known(stored) & ~(usual.large & (np.abs(stored) == IN_MOLECULES))
+    known = _among_known(stored) & ~(
+        usual.large & np.isclose(np.abs(stored), IN_MOLECULES, rtol=1e-6)
+    )
     # A positive number of three digits may be a measurement; several equal ones are none.
     sure = known & ((counts > 1) | (stored < 0) | (stored >= 9999))
     sure |= (counts > FEW) & ((values < 0) | (values > 10 * max(abs(usual.low), abs(usual.high))))
@@ -195,15 +197,19 @@ def _usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
     sample = _sample(column)
     if not sample.size:
         return None
-    others = sample[~_among_known((sample - offset) / scale)]
+    known = _among_known((sample - offset) / scale)
+    others = sample[~known]
     if not others.size:  # negative fills only; a constant field of 1e15 is a field
         return _Usual(0, np.inf, 0)
     typical = float(np.median(np.abs(others)))
-    if typical > SURELY_MOLECULES:
-        others = sample[~_among_known((sample - offset) / scale) | (np.abs(sample) == IN_MOLECULES)]
+    unit = str(column.attrs.get("units", ""))
+    said = is_column(unit) and IN_MOLECULES * factor(unit) <= LARGEST
+    large = said or typical > SURELY_MOLECULES
+    if large:
+        others = sample[~known | np.isclose(np.abs(sample), IN_MOLECULES, rtol=1e-6)]
+    typical = float(np.median(np.abs(others)))
     low, high = np.percentile(others, (0.5, 99.5))
     span = high - low
-    large = typical > SURELY_MOLECULES
     return _Usual(float(low - span), float(high + span), SMALL * typical, large)
 
 
