@@ -1,52 +1,36 @@
 """Judge every shipped network and every classical method on real fields, and write it down.
 
     make benchmark-accuracy
+    python benchmarks/accuracy.py --only noise
 
 writes ``docs/accuracy.md`` and the figures in ``docs/images/accuracy``. The fields lie in
 ``$NO2SR_REAL_DATA`` and are not part of the project: GEMS hours of the judging day (see gems.py),
-TEMPO over Los Angeles, the OMI mean of 2010-2017, and three months of ground-level NO2. None but
-GEMS was seen in training, and of GEMS another day. Equal code and data write equal text.
+TEMPO over Los Angeles, the OMI mean of 2010-2017, three months of ground-level NO2, a model field
+with cells of 1.1 km, and real overpasses. Every part of the page stands between two markers and can
+be made alone. Equal code and data write equal text, but for the date of the part on noise.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import warnings
+import datetime as dt
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gems
-import numpy as np
-import set5
-import xarray as xr
+from accuracy_gems import judge_gems
+from accuracy_noise import judge_noise
+from accuracy_others import judge_cards, judge_foreign, judge_others, judge_pictures
+from accuracy_words import stack_hours
 
 import no2sr
 from no2sr.core.atomic import replacing
-from no2sr.core.colours import shown_unit
-from no2sr.core.grid import bounds_of
-from no2sr.evaluation.bootstrap import ratio_interval
-from no2sr.evaluation.comparison import compare
-from no2sr.evaluation.measures import squared_errors
-from no2sr.evaluation.tables import tabulate
-from no2sr.views.figures import save_figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pandas as pd
-
-    from no2sr.evaluation.comparison import Comparison
-
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "accuracy.md"
-PICTURES = ROOT / "docs" / "images" / "accuracy"
-SCALES = (2, 3, 4)
-# TROPOMI's band 4 along and across track, as a check that the order of methods does not hang on the
-# plain mean.
-PSF = (0.74, 0.44)
-# Scale, network (or the best one), and the RMSE over bicubic's that it is to reach on GEMS.
-AIMS = ((2, "", 0.93), (4, "", 0.93), (4, "srcnn", 0.94))
+PAGE = Path(__file__).parents[1] / "docs" / "accuracy.md"
 
 HEAD = """# Accuracy
 
@@ -57,7 +41,8 @@ HEAD = """# Accuracy
 A fine field is averaged to a grid *scale* times coarser, as a coarser sensor would have seen it.
 Every method makes it fine again, and the result is compared with what was there (Wald's protocol).
 Blocks with a gap in them do not count. No field here was seen in training: of GEMS the networks
-know 2023-10-27..30, and are judged on 2023-10-31.
+know 2023-10-27..30, and are judged on 2023-10-31; of the model field they know the first 300 rows,
+and are judged on the last 250.
 
 - **RMSE / bicubic**: root mean square error over that of bicubic interpolation, all cells
   together. Below 1 is better.
@@ -74,13 +59,14 @@ know 2023-10-27..30, and are judged on 2023-10-31.
 - **resolution**: half the wavelength at which the error has half the power of the field, in fine
   cells. The fine grid itself would be 1, the coarse one is *scale*.
 - **found, missed, made up**: shares of all detail beyond the bicubic image, in the field or in the
-  estimate: that which both have (improvement), only the field (omission), only the estimate
+  estimate: what both have (improvement), only the field (omission), only the estimate
   (hallucination).
 - **gap edge**: RMSE / bicubic in cells of blocks that touch a gap.
 - **PSNR** takes the range of the field as peak; **SSIM** is the mean over scenes of windows
   without a gap.
 
-Area-to-point kriging is not among the methods. The one Python package for it that is kept up,
+Area-to-point kriging is not among the methods; optimal interpolation, which is judged with noise,
+is kriging of the coarse cells. The one Python package for it that is kept up,
 pyinterpolate (tried: 1.2.1), krigs rates of counts: it adds the mean of the values to the diagonal
 of its matrix, as the variance of a Poisson count, whatever the unit. What its cells add up to then
 is not what was given: 4.56, 4.86, 4.11 and 5.42 for 4.65, 5.19, 3.62 and 5.29 in a field whose
@@ -88,358 +74,71 @@ spread is 1; and a block takes half a second (`benchmarks/kriging.py`).
 """
 
 
-def fields() -> Iterator[tuple[str, str, Callable[[], list[xr.DataArray]]]]:
-    """Yield title, description and loader of the other real fields."""
-    tempo = (
-        "One scan, UTM zone 11, cells of 3.2 km, a third of them gaps: another instrument over "
-        "another continent."
-    )
-    yield (
-        "TEMPO over Los Angeles",
-        tempo,
-        lambda: [opened("tempo_utm/tempo_vcd_troposphere_utm11_clipped.tif")],
-    )
-    yield (
-        "OMI, mean of 2010-2017",
-        "The globe at 0.25 degree: smooth, with little noise left.",
-        lambda: [opened("omi/omno2d_giovanni_mean_2010_2017.nc")],
-    )
-    yield (
-        "Ground level, months of 2015 and 2020",
-        "Concentrations over land at 0.25 degree, Africa to Japan: no column, and many gaps.",
-        lambda: [
-            opened(f"ground_level/{month}.tif", variable="1", unit="ug m-3", bbox=(-20, 0, 150, 60))
-            for month in ("201501", "201507", "202004")
-        ],
-    )
+def write_head() -> Iterator[str]:
+    """Yield the title and the explanation."""
+    yield HEAD.format(version=no2sr.__version__)
 
 
-def opened(name: str, **settings: object) -> xr.DataArray:
-    """Open a real file; what it warns of is known and tested elsewhere."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", no2sr.No2srWarning)
-        return no2sr.open_no2(gems.DATA / name, **settings).load()
+def judge_images() -> Iterator[str]:
+    """Yield the sections on pictures, and on what networks for pictures make of columns."""
+    yield judge_pictures()
+    yield judge_foreign(stack_hours(gems.judging_scenes()))
 
 
-def networks(comparison: Comparison) -> list[str]:
-    """Return the methods that are no classical ones."""
-    return [label for label in comparison.methods if label not in comparison.classical]
+def list_networks() -> Iterator[str]:
+    """Yield the table of the networks."""
+    yield judge_cards()
 
 
-def stacked(scenes: list[xr.DataArray]) -> list[xr.DataArray]:
-    """Put the hours of each place on one axis of time: far fewer coordinates to make."""
-    places: dict[tuple[float, ...], list[xr.DataArray]] = {}
-    for scene in scenes:
-        places.setdefault(bounds_of(scene), []).append(scene)
-    return [xr.concat(hours, dim="time") for hours in places.values()]
+def judge_today() -> Iterator[str]:
+    """Yield the sections on noise, with the date."""
+    yield from judge_noise(dt.datetime.now(tz=dt.UTC).date().isoformat())
 
 
-def ratio(row: pd.Series, name: str) -> tuple[str, str]:
-    """Word a ratio and its interval."""
-    return f"{row[name]:.3f}", span(row[f"{name} low"], row[f"{name} high"])
+PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "head": write_head,
+    "noise": judge_today,
+    "gems": judge_gems,
+    "others": judge_others,
+    "pictures": judge_images,
+    "networks": list_networks,
+}
 
 
-def span(low: float, high: float) -> str:
-    """Word an interval; that of a method against itself is none."""
-    return "-" if math.isnan(low) or low == high else f"{low:.3f}..{high:.3f}"
+def frame(name: str, text: str) -> str:
+    """Put a part between its markers."""
+    return f"<!-- begin {name} -->\n\n{text.strip()}\n\n<!-- end {name} -->"
 
 
-def above_noise(row: pd.Series) -> str:
-    """Word the ratio above little noise and above much."""
-    little, much = row["above noise / bicubic"], row["above most noise / bicubic"]
-    return f"{little:.3f}" if math.isnan(much) else f"{little:.3f}..{much:.3f}"
+def make_page(only: list[str], page: str) -> str:
+    """Make parts of the page anew.
 
-
-def markdown(head: list[str], rows: list[list[str]]) -> str:
-    """Word a table, names to the left and numbers to the right."""
-    rule = ["---" if name in ("method", "network", "aim") else "--:" for name in head]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
-
-
-def error_table(table: pd.DataFrame) -> str:
-    """Word the errors of a table in Markdown."""
-    factor, unit = shown_unit(table.attrs["unit"])
-    head = [f"RMSE {unit}", "/ bicubic", "95 %", "/ best classical", "95 %", "above noise"]
-    rows = [
-        [
-            str(label),
-            f"{factor * row['rmse']:#.4g}",
-            *ratio(row, "rmse / bicubic"),
-            *ratio(row, "rmse / best classical"),
-            above_noise(row),
-            f"{row['psnr']:.2f}",
-            f"{row['ssim']:.3f}",
-        ]
-        for label, row in table.iterrows()
-    ]
-    return markdown(["method", *head, "PSNR dB", "SSIM"], rows)
-
-
-def structure_table(table: pd.DataFrame) -> str:
-    """Word the structure of a table in Markdown."""
-    edge = table["gap_edge_rmse"] / table.loc["bicubic", "gap_edge_rmse"]
-    head = ["peak", "plume mass", "resolution", "found", "missed", "made up", "gap edge"]
-    rows = [
-        [
-            str(label),
-            f"{row['peak_error']:.1%}",
-            f"{row['plume_mass_error']:.1%}",
-            f"{row['effective_resolution']:.2f}",
-            *(f"{row[name]:.1%}" for name in ("improvement", "omission", "hallucination")),
-            f"{edge[label]:.3f}",
-        ]
-        for label, row in table.iterrows()
-    ]
-    return markdown(["method", *head], rows)
-
-
-def facts(table: pd.DataFrame) -> str:
-    """Say what a table was made of."""
-    factor, unit = shown_unit(table.attrs["unit"])
-    noise, most, floor = (
-        f"{factor * table.attrs[name]:.3g}" for name in ("noise_level", "most_noise", "noise_floor")
-    )
-    return (
-        f"Best classical method: {table.attrs['best_classical']}. Noise of the field: {noise} "
-        f"{unit} in a typical cell, {most} at most; the former alone gives a perfect estimate an "
-        f"RMSE of {floor}."
-    )
-
-
-def by_place(comparison: Comparison, label: str, best: str) -> tuple[float, float]:
-    """Return the interval against the best classical method when places are drawn, not hours.
-
-    The windows of one place at several hours are no independent scenes.
+    Parameters
+    ----------
+    only : list of str
+        Keys of `PARTS`.
+    page : str
+        The page as it is; its other parts are kept.
     """
-    _, places = np.unique(
-        [scene.bounds for scene in comparison.scenes], axis=0, return_inverse=True
-    )
-    sums = [
-        np.bincount(
-            places,
-            squared_errors(comparison, [scene.estimates[name] for scene in comparison.scenes]),
-        )
-        for name in (label, best)
-    ]
-    return ratio_interval(*sums)
-
-
-def judge_gems() -> Iterator[str]:
-    """Yield the sections on GEMS, and draw its figures."""
-    scenes = gems.judging_scenes()
-    images = stacked(scenes)
-    rows, sections = [], []
-    for scale in SCALES:
-        comparison = compare(images, scale=scale)
-        table = tabulate(comparison)
-        rows += reached(comparison, table)
-        sections += [f"### x{scale}\n\n{facts(table)}", error_table(table), structure_table(table)]
-    save_figures(comparison, PICTURES, overwrite=True)
-    yield GEMS_TEXT.format(count=len(scenes))
-    head = ["scale", "method", "RMSE / bicubic", "95 %", "above noise"]
-    yield markdown([*head, "/ best classical", "95 %", "by place 95 %"], rows)
-    yield judge_aims(rows)
-    yield from sections
-    yield PICTURE_TEXT
-    yield judge_blurred(images, SCALES[-1])
-    yield judge_full_scale(scenes[:: len(scenes) // 8], SCALES[-1])
-
-
-def reached(comparison: Comparison, table: pd.DataFrame) -> list[list[str]]:
-    """Word the rows of the overview: the best classical method and the networks."""
-    best = table.attrs["best_classical"]
-    scale = str(comparison.scale)
-    row = table.loc[best]
-    ratios = ratio(row, "rmse / bicubic")
-    rows = [[scale, f"{best} (classical)", *ratios, above_noise(row), "1", "-", "-"]]
-    for name in networks(comparison):
-        row = table.loc[name]
-        ratios = *ratio(row, "rmse / bicubic"), above_noise(row)
-        best_ratios = ratio(row, "rmse / best classical")
-        place = span(*by_place(comparison, name, best))
-        rows.append([scale, name, *ratios, *best_ratios, place])
-    return rows
-
-
-def judge_aims(rows: list[list[str]]) -> str:
-    """Word which aims are reached; the best network counts where none is named."""
-    lines = []
-    for scale, network, aim in AIMS:
-        found = [
-            float(row[2])
-            for row in rows
-            if row[0] == str(scale) and network in ("", row[1]) and "(classical)" not in row[1]
-        ]
-        reached_now = min(found, default=math.nan)
-        verdict = "yes" if reached_now <= aim else "no"
-        name = f"x{scale}, {network or 'best network'}: {aim} of bicubic or less"
-        lines.append([name, f"{reached_now:.3f}", verdict])
-    return markdown(["aim", "measured", "reached"], lines)
-
-
-GEMS_TEXT = """
-## GEMS, 2023-10-31
-
-Tropospheric NO2 over China, single hours, 0.05 degree: {count} windows of 64 x 64 cells at least
-half observed, listed in `benchmarks/gems_scenes.json`. The windows of one place at several hours
-share its sources and are no independent scenes: "by place" draws places instead of windows.
-"""
-PICTURE_TEXT = """
-### x4, to look at
-
-The window with the most contrast, in one colour scale, and what is wrong with each estimate:
-
-![maps](images/accuracy/maps.png)
-
-![errors](images/accuracy/errors.png)
-
-Spectra of all windows (solid: networks). Left: power of the estimates. Right: power of the error as
-a share of the field's; where a line crosses 0.5 lies the effective resolution.
-
-![spectra](images/accuracy/spectra.png)
-"""
-BLUR_TEXT = """
-### x{scale}, the sensor blurring, too
-
-A point spread with the transfer {psf[0]} and {psf[1]} at the coarse grid's limit comes before the
-mean (TROPOMI's figures). No network was trained for it.
-"""
-# Of bicubic interpolation and of the authors' 9-5-5 network on Set5, dB (Dong et al., 2016; x2 and
-# x4 of the network as its weights give them in the authors' own program).
-PUBLISHED = {2: (33.66, 36.64), 3: (30.39, 32.75), 4: (28.42, 30.48)}
-SET5_TEXT = """
-## Pictures
-
-Set5, luminance, mean PSNR in dB by the protocol of the SRCNN authors (`benchmarks/set5.py`):
-`luminance` is our 9-3-5 network for pictures, trained on their 91 by
-`benchmarks/train_luminance.py`. It looked at no picture of Set5 before its figures were taken.
-"""
-FOREIGN_TEXT = """
-### Networks for pictures on columns
-
-`downscale` takes them, too: they see normalised columns around mid-grey. What networks that have
-never seen a column reach on GEMS, 2023-10-31; compare the classical methods above:
-"""
-FULL_SCALE_TEXT = """
-### x{scale}, block means
-
-Root mean square deviation of block means from the input, over the spread of the field, on {count}
-windows: degraded first, and at full scale, where the window itself is made {scale} times finer.
-"""
-
-
-def judge_blurred(images: list[xr.DataArray], scale: int) -> str:
-    """Word the same with the sensor's blur before the mean."""
-    table = tabulate(compare(images, scale=scale, psf=PSF), metrics=["rmse"])
-    rows = [
-        [
-            str(label),
-            *ratio(row, "rmse / bicubic"),
-            *ratio(row, "rmse / best classical"),
-        ]
-        for label, row in table.iterrows()
-    ]
-    head = ["method", "RMSE / bicubic", "95 %", "/ best classical", "95 %"]
-    return BLUR_TEXT.format(scale=scale, psf=PSF) + "\n" + markdown(head, rows)
-
-
-def judge_full_scale(scenes: list[xr.DataArray], scale: int) -> str:
-    """Word how far block means are off when the field itself is made finer."""
-    comparison = compare(scenes, scale=scale, full_scale=True)
-    table = tabulate(comparison, metrics=["closure", "full_scale_closure"])
-    spread = float(np.sqrt(np.mean([np.nanvar(scene.reference) for scene in comparison.scenes])))
-    rows = [
-        [str(label), *(f"{row[name] / spread:.0e}" for name in table.columns)]
-        for label, row in table.iterrows()
-    ]
-    text = FULL_SCALE_TEXT.format(scale=scale, count=len(scenes))
-    return text + "\n" + markdown(["method", "degraded", "full scale"], rows)
-
-
-def judge_others() -> Iterator[str]:
-    """Yield the sections on the other real fields."""
-    yield "## Other real fields"
-    worse = []
-    for title, text, load in fields():
-        images = load()
-        yield f"### {title}\n\n{text}"
-        for scale in SCALES:
-            comparison = compare(images, scale=scale)
-            table = tabulate(comparison)
-            yield f"**x{scale}.** {facts(table)}\n\n{error_table(table)}"
-            if scale == SCALES[-1]:
-                yield structure_table(table)
-            worse += [
-                f"{name} x{scale} on {title}"
-                for name in networks(comparison)
-                if table.loc[name, "rmse"] > table.loc["bicubic + correction", "rmse"]
-            ]
-    yield "### Never worse than bicubic + correction?\n\n" + (
-        "Not so for " + "; ".join(worse) + "."
-        if worse
-        else "So it is, by RMSE: every network on every field at every scale."
-    )
-
-
-def judge_pictures() -> str:
-    """Word the test on Set5: our bicubic, the authors' weights, our networks for pictures."""
-    rows = []
-    for scale in SCALES:
-        authors = no2sr.load_model(gems.DATA / "weights" / f"srcnn_955_x{scale}.mat", scale=scale)
-        figures = (
-            set5.bicubic_psnr(scale),
-            set5.model_psnr(authors),
-            set5.model_psnr(no2sr.load_model("luminance", scale=scale)),
-        )
-        published = [f"{figure:.2f}" for figure in PUBLISHED[scale]]
-        measured = [f"{figure:.3f}" for figure in figures]
-        gain = figures[2] - figures[0]
-        rows.append([f"x{scale}", *published, *measured, f"{gain:+.2f}"])
-    head = ["scale", "bicubic, published", "authors' 9-5-5, published", "bicubic"]
-    head += ["authors' 9-5-5", "`luminance`", "gain"]
-    return SET5_TEXT.strip() + "\n\n" + markdown(head, rows)
-
-
-def judge_foreign(images: list[xr.DataArray]) -> str:
-    """Word what networks for pictures make of columns."""
-    rows = []
-    for scale in SCALES:
-        authors = no2sr.load_model(gems.DATA / "weights" / f"srcnn_955_x{scale}.mat", scale=scale)
-        ours = no2sr.load_model("luminance", scale=scale)
-        methods = {"authors' 9-5-5": authors, "luminance": ours}
-        table = tabulate(compare(images, scale=scale, methods=methods), metrics=["rmse"])
-        rows += [
-            [f"x{scale}", str(label), *ratio(row, "rmse / bicubic")]
-            for label, row in table.iterrows()
-        ]
-    head = ["scale", "method", "RMSE / bicubic", "95 %"]
-    return FOREIGN_TEXT.strip() + "\n\n" + markdown(head, rows)
-
-
-def judge_cards() -> str:
-    """Word what the cards say, which must be the same figures."""
-    rows = [
-        [
-            card.name,
-            str(card.scale),
-            f"{card.parameters:,}",
-            f"GEMS RMSE / bicubic {card.metrics['rmse_over_bicubic']:.3f}"
-            if card.domain == "column"
-            else f"Set5 {card.metrics['psnr_db']:.3f} dB",
-        ]
-        for card in no2sr.available_models()
-    ]
-    head = ["network", "scale", "parameters", "on its card"]
-    return "## Networks\n\n" + markdown(head, rows)
+    texts = []
+    for name, judge in PARTS.items():
+        if name in only:
+            texts.append(frame(name, "\n\n".join(part.strip() for part in judge())))
+            continue
+        found = re.search(f"<!-- begin {name} -->.*?<!-- end {name} -->", page, re.DOTALL)
+        if found:
+            texts.append(found.group())
+    return "\n\n".join(texts) + "\n"
 
 
 def main() -> None:
     """Judge, write."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    parts = [HEAD.format(version=no2sr.__version__), *judge_gems(), *judge_others()]
-    parts += [judge_pictures(), judge_foreign(stacked(gems.judging_scenes())), judge_cards()]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    only = parser.parse_args().only
+    text = make_page(only, PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
     with replacing(PAGE, overwrite=True) as temporary:
-        temporary.write_text("\n\n".join(part.strip() for part in parts) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     print(PAGE)
 
 

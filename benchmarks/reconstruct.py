@@ -1,19 +1,23 @@
 """The judge of ``no2sr reconstruct``: against a field that is known, and against narrow pixels.
 
-    python benchmarks/reconstruct.py [--json benchmarks/records/reconstruct.json] [--quick]
+    python benchmarks/reconstruct.py [--places 3] [--numbers 1 3 10 30 100] [--page]
 
-(a) A field of 1.1 km seen through the footprints of real overpasses; six places of 1 x 1 degree
-that tile the rows kept for tests. (b) Real pixels from the edges of the swath predict the mean of
-those near nadir. (c) Held-out overpasses: the share of their variance that the map explains.
-(d) Computing time and memory. Needs the folder of real files; NO2SR_REAL_DATA says where.
+(a) A field of 1.1 km seen through the footprints of real overpasses, in places of 1 x 1 degree of
+the rows kept for tests. (b) Real pixels from the edges of the swath predict the mean of those near
+nadir. (c) Held-out overpasses: the share of their variance that the map explains.
+The figures go to benchmarks/records/reconstruct.json and to a section of docs/accuracy.md. --page
+writes the section from the record without measuring. NO2SR_REAL_DATA names the folder of real
+files.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import os
 import resource
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -23,16 +27,22 @@ import netCDF4
 import numpy as np
 import xarray as xr
 
+sys.path.insert(0, str(Path(__file__).parent))
+from reconstruct_page import write_section
+
 from no2sr.downscaling.reconstruction.entry import Settings, reconstruct_swaths
 from no2sr.downscaling.reconstruction.layers import COLUMN
+from no2sr.readers.opening.swaths import open_swaths
 from no2sr.swaths.footprints import build_operator
 from no2sr.swaths.gridding import grid_swaths
 from no2sr.swaths.overlap import Frame, Pixels
 
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "benchmarks/records/reconstruct.json"
 DATA = Path(os.environ.get("NO2SR_REAL_DATA", "../shared/data"))
 ROWS = slice(350, 600)  # of the field, kept for tests
 PLACES = [(row, column) for row in (425, 525) for column in (75, 175, 275)]
-NUMBERS = (1, 3, 10, 30, 100, 300)
+NUMBERS = (1, 3, 10, 30, 100)
 RANDOM = 0.15  # of the value, the part of the noise that grows
 SICILY = (14.6, 36.6, 15.8, 37.9)
 FEWEST = 300  # pixels of an overpass that is drawn
@@ -52,22 +62,23 @@ class Overpass(NamedTuple):
 
 
 def read(path: Path) -> Overpass:
-    """Read the pixels with a quality of at least 0.75."""
+    """Read the pixels that the reader of HARP files lets through: a validity above 75."""
+    (swath,) = open_swaths(path)
+    column = swath["column"].values.ravel()
+    good = np.isfinite(column)
     with netCDF4.Dataset(path) as file:
-        good = np.asarray(file[f"{COLUMN}_validity"][:]) >= 75
-        take = lambda name: np.ma.filled(file[name][:], np.nan).astype(float)[good]  # noqa: E731
-        return Overpass(
-            path.name,
-            take(COLUMN),
-            take("latitude_bounds"),
-            take("longitude_bounds"),
-            float(np.nanmedian(np.ma.filled(file[f"{COLUMN}_uncertainty"][:], np.nan))),
-            take("sensor_zenith_angle"),
-        )
+        zenith = np.ma.filled(file["sensor_zenith_angle"][:], np.nan)
+        noise = float(np.nanmedian(np.ma.filled(file[f"{COLUMN}_uncertainty"][:], np.nan)))
+    latitude, longitude = (
+        swath[f"{name}_bounds"].values.reshape(-1, 4)[good].astype(float)
+        for name in ("latitude", "longitude")
+    )
+    zenith = zenith.astype(float)[good]
+    return Overpass(path.name, column[good].astype(float), latitude, longitude, noise, zenith)
 
 
 def swath_of(overpass: Overpass, chosen: np.ndarray | None = None) -> xr.Dataset:
-    """Return some pixels of an overpass as a swath."""
+    """Make a swath of some pixels of an overpass."""
     keep = np.ones(overpass.column.size, bool) if chosen is None else chosen
     dims = ("scanline", "ground_pixel")
     return xr.Dataset(
@@ -104,7 +115,7 @@ def simulate(
 def judge_place(
     overpasses: list[Overpass], place: tuple[int, int], number: int
 ) -> dict[str, float]:
-    """Return the errors of the average, of its downscaling and of the reconstruction."""
+    """Measure the errors of the average, of its downscaling and of the reconstruction."""
     field = xr.open_dataset(DATA / "truth_1km/cosmo_west.nc")[COLUMN].astype(float)
     rng = np.random.default_rng(1000 * place[0] + place[1])
     drawn = rng.choice(len(overpasses), number, replace=False)
@@ -139,7 +150,7 @@ def judge_place(
 
 
 def refine_average(swaths: list[xr.Dataset], box: tuple[float, ...]) -> np.ndarray:
-    """Return the average on 0.04 degree made four times finer by the shipped network."""
+    """Average on 0.04 degree, and refine four times with the shipped network."""
     import no2sr
 
     coarse = grid_swaths(swaths, bounds=box, resolution=0.04)["column"]
@@ -149,7 +160,7 @@ def refine_average(swaths: list[xr.Dataset], box: tuple[float, ...]) -> np.ndarr
 
 
 def rmse(estimate: np.ndarray, truth: np.ndarray, known: np.ndarray) -> float:
-    """Return the root mean square error, umol m-2."""
+    """Take the root mean square error, umol m-2."""
     return float(1e6 * np.sqrt(np.mean((estimate - truth)[known] ** 2)))
 
 
@@ -188,53 +199,30 @@ def judge_edges(overpasses: list[Overpass]) -> dict[str, float]:
     }
 
 
-def report(found: dict) -> str:
-    """Return the section as Markdown."""
-    lines = [
-        "| overpasses | average | + network | reconstruct | ratio | 90 % interval | held-out |",
-        "|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for number, rows in found["places"].items():
-        mean = {
-            k: np.exp(np.mean(np.log([r[k] for r in rows])))
-            for k in ("average", "network", "reconstruct")
-        }
-        cover = np.mean([r.get("coverage", np.nan) for r in rows])
-        lines.append(
-            f"| {number} | {mean['average']:.1f} | {mean['network']:.1f} "
-            f"| {mean['reconstruct']:.1f} "
-            f"| {mean['reconstruct'] / mean['average']:.3f} | {cover:.2f} "
-            f"| {np.mean([r['explained'] for r in rows]):.2f} |"
-        )
-    lines.append(f"\nEdge to nadir: {json.dumps(found.get('edges'))}")
-    return "\n".join(lines)
-
-
 def main() -> None:
-    """Judge and print."""
+    """Judge, keep the figures, and write the section."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
     parser.add_argument("--numbers", type=int, nargs="*", default=NUMBERS)
-    parser.add_argument("--no-edges", action="store_true")
+    parser.add_argument("--places", type=int, default=len(PLACES))
+    parser.add_argument("--page", action="store_true", help="write the section, measure nothing")
     given = parser.parse_args()
+    if not given.page:
+        _measure(given.numbers, PLACES[:: max(1, len(PLACES) // given.places)])
+    write_section(json.loads(RECORD.read_text(encoding="utf-8")))
+
+
+def _measure(numbers: list[int], places: list[tuple[int, int]]) -> None:
     warnings.simplefilter("ignore")
     overpasses = [read(path) for path in sorted((DATA / "overpasses").glob("*.nc"))]
     many = [one for one in overpasses if one.column.size > FEWEST]
-    found: dict = {"places": {}}
-    if not given.no_edges:
-        found["edges"] = judge_edges(overpasses)
-        print(found["edges"], flush=True)
-    for number in given.numbers:
-        found["places"][number] = [judge_place(many, place, number) for place in PLACES]
-        print(
-            report({"places": {number: found["places"][number]}}),
-            found["places"][number],
-            flush=True,
-        )
-    found["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(report(found), found["peak_gb"])
-    if given.json:
-        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found: dict = {"date": f"{dt.date.today():%Y-%m-%d}", "edges": judge_edges(overpasses)}
+    print(found["edges"], flush=True)
+    found["places"] = {}
+    for number in sorted(numbers, reverse=True):
+        found["places"][number] = [judge_place(many, place, number) for place in places]
+        print(number, found["places"][number], flush=True)
+        found["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from no2sr.writers.scene import write_scene
 
+import no2sr
 from no2sr.downscaling.reconstruction.entry import Settings, reconstruct_swaths
 from no2sr.simulation.orbit import orbit_geometry, swath
 from no2sr.swaths.gridding import grid_swaths
@@ -45,5 +45,6 @@ average = grid_swaths(orbits, bounds=box, resolution=0.02)["column"]
 truth = city(scene["x"].values, scene["y"].values[:, None])
 for title, estimate in (("average", average), ("reconstruct", scene[name])):
     print(f"{title}: {1e6 * np.sqrt(np.mean((estimate.values - truth) ** 2)):.1f} umol m-2 off")
-for path in write_scene(scene, out / "many_overpasses.tif", overwrite=True, unit="umol"):
+no2sr.write(scene, out / "many_overpasses.tif", overwrite=True, unit="umol m-2")
+for path in sorted(out.glob("many_overpasses*.tif")):
     print(path.name)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from no2sr.cli import options
+from no2sr.cli.advice import advise, word_advice
 from no2sr.cli.display import print_table
 from no2sr.cli.guard import guarded
 from no2sr.cli.messages import report, spoken, wants_debug
+from no2sr.cli.parsing import BoxCommand, check_box
 from no2sr.core.errors import No2srError, ReadError
 from no2sr.core.provenance import readable, refined
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from no2sr.core.earth import Box
     from no2sr.downscaling.settings import Reading
 
 __all__ = ["command"]
@@ -25,28 +28,43 @@ __all__ = ["command"]
 _SHOWN = 12  # variables in the table; level 2 files have two hundred
 
 
-@click.command("info", no_args_is_help=True)
+@click.command("info", cls=BoxCommand, no_args_is_help=True)
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
 @options.reading_values
+@click.option(
+    "--bbox",
+    nargs=4,
+    type=float,
+    metavar="WEST SOUTH EAST NORTH",
+    callback=check_box,
+    help="Count the overpasses that have valid pixels in this region, in degrees.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @options.debug
 @click.pass_context
 def command(
-    ctx: click.Context, /, paths: tuple[Path, ...], *, reading: Reading, as_json: bool
+    ctx: click.Context,
+    /,
+    paths: tuple[Path, ...],
+    *,
+    reading: Reading,
+    bbox: Box | None,
+    as_json: bool,
 ) -> None:
     """Show what each FILE holds, how no2sr reads it, and what downscale would make of it.
 
     FILE may also be a folder or a quoted pattern. The product and the number of files are then
     shown, and the contents of the first file that is not empty. If a file cannot be read as NO2,
     the exit code is 1 and the reason is printed on stderr. With --json, one FILE gives an object,
-    several give a list.
+    several give a list. For several swaths it also says whether downscale or reconstruct suits their
+    number; --bbox counts those that cover a region, which reads them all.
 
     \b
     Examples:
       no2sr info S5P_OFFL_L2__NO2_20231027.nc
       no2sr info tempo.tif --json
       no2sr info granules/*.nc
-      no2sr info granules/
+      no2sr info granules/ --bbox 14.6 36.6 15.8 37.9
       no2sr info counts.tif --unit-in "umol m-2"
     """
     from no2sr.readers.opening.describe import describe
@@ -63,6 +81,7 @@ def command(
             limits=reading.limits,
         )
         facts["downscale"] = _plan(facts)
+        facts["overpasses"] = guarded(advise, path, facts=facts, reading=reading, bbox=bbox)
         all_facts.append(facts)
         if not as_json and facts["reader"]:
             print_table(_rows(facts))
@@ -109,7 +128,7 @@ def _coarse_grid(facts: dict[str, Any]) -> tuple[tuple[int, int], tuple[float, f
     if facts["bounds"] is None:
         return None
     west, south, east, north = facts["bounds"]
-    step = options.RESOLUTION
+    step = facts["resolution"]
     return (round((north - south) / step) + 1, round((east - west) / step) + 1), (step, step)
 
 
@@ -161,6 +180,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
             f"{name}: {text}" for name, text in readable(facts["made_by"] or {})
         ),
         "downscale": _downscale(facts["downscale"], facts),
+        "overpasses": word_advice(facts["overpasses"]),
         "warnings": "\n".join(map(spoken, facts["warnings"])),
     }
     return [(name, text) for name, text in rows.items() if text]

@@ -50,7 +50,7 @@ _NO_MEMORY = re.compile(
     r"|failed to map segment from shared object",
     re.IGNORECASE,
 )
-_ARGUMENT = re.compile(rf"(?<!\()\b({'|'.join(_OPTIONS)})=(?:'([^']*)')?")
+_ARGUMENT = re.compile(rf"(?<!\()\b({'|'.join(_OPTIONS)})=(?:'([^']*)'|(-?\d[\d.e-]*\b))?")
 
 
 def set_debug(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
@@ -192,6 +192,7 @@ def one_line_messages(ctx: click.Context) -> Iterator[None]:
 def spoken(message: object) -> str:
     """Put a message on one line, and replace Python arguments by command-line options."""
     text = _ARGUMENT.sub(
-        lambda match: " ".join(filter(None, (_OPTIONS[match[1]], match[2]))), str(message)
+        lambda match: " ".join(filter(None, (_OPTIONS[match[1]], match[2] or match[3]))),
+        str(message),
     )
     return " ".join(text.split())

@@ -28,7 +28,6 @@ __all__ = [
     "MODEL",
     "PATH",
     "RAMPS",
-    "RESOLUTION",
     "SCALE",
     "add_record",
     "colouring",
@@ -50,7 +49,6 @@ PATH = click.Path(path_type=Path)
 SCALE, MODEL = 4, "srcnn"
 # Those of no2sr.core.colours, which imports numpy.
 RAMPS = ("cividis", "cividis_r", "magma", "magma_r", "viridis", "viridis_r")
-RESOLUTION = 0.05  # degrees; the default of `no2sr.open_no2`
 
 _QUIET = "Print only warnings and errors."
 quiet = click.option("--quiet", "-q", is_flag=True, help=_QUIET)
@@ -140,7 +138,8 @@ _SWATHS = (
         "reading_resolution",
         type=click.FloatRange(min=0, min_open=True),
         metavar="DEGREES",
-        help=f"Cell size of the grid for swaths.  [default: {RESOLUTION}]",
+        help="Cell size of the grid for swaths.  [default: 0.05; for a swath of no known product, "
+        "the size of its pixels]",
     ),
 )
 _READING = (

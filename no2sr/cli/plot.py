@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 # The kinds of no2sr.views.plotting, which is too expensive to import for a help text.
-KINDS = ("map", "before-after", "difference", "histogram", "spectra")
+KINDS = ("map", "before-after", "difference", "histogram", "spectra", "smoothness")
 WITH_UNCERTAINTY = ("map", "before-after")
 SUFFIXES = (".png", ".pdf", ".svg")
 
@@ -110,6 +110,7 @@ def command(
       no2sr plot coarse.nc fine.tif before_after.png
       no2sr plot coarse.nc fine.tif added.png --kind difference
       no2sr plot coarse.nc fine.tif spectra.pdf --kind spectra
+      no2sr plot reconstructed.nc curve.png --kind smoothness
       no2sr plot tempo.tif map.png --range 0 150 --ramp viridis
     """
     from no2sr.cli.jobs import check_free, check_no_input

@@ -35,7 +35,7 @@ def _parse_smoothness(_ctx: click.Context, _option: click.Parameter, given: str)
         return float(given)
     except ValueError:
         raise click.BadParameter(
-            f"{given!r} is no smoothness; give auto, or a number of km2 such as 1"
+            f"{given!r} is not a smoothness; give auto, or a number of km2 such as 1"
         ) from None
 
 
@@ -211,12 +211,13 @@ def _lifting(
 
 
 def _summary(scene: xr.Dataset, column: xr.DataArray) -> list[tuple[str, str]]:
-    """Return the rows of the table that ends the work."""
+    """Build the rows of the final table."""
     from no2sr.cli.display import describe_grid
 
     told = column.attrs
     rows = [
         ("overpasses", str(told["no2sr_overpasses"])),
+        ("pixels used", str(told.get("no2sr_screening", ""))),
         ("grid", describe_grid(column)),
         ("smoothness", f"{told['no2sr_smoothness_km2']:.3g} km2 {told['no2sr_smoothness_chosen']}"),
         ("gaps", f"{float(column.isnull().mean()):.1%}"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from no2sr.networks.card import Model
     from no2sr.readers.kit.time import Moment
 
-    # Whatever `no2sr.downscaling.pipeline.choose_method` understands.
+    # Whatever `no2sr.downscaling.choosing.choose_method` understands.
     Function = Callable[[NDArray[np.float32], int], NDArray[np.floating]]
     AnyMethod = str | Path | Model | Method | Function | None
 

@@ -28,26 +28,40 @@ if TYPE_CHECKING:
 
     from no2sr.steps.tiles import Tile
 
-__all__ = ["WIDTHS", "blur", "choose_widths", "correlate_blocks", "krige", "look_around", "smooth"]
+__all__ = [
+    "WIDTHS",
+    "blur",
+    "choose_widths",
+    "compare_with_spread",
+    "correlate_blocks",
+    "krige",
+    "look_around",
+    "smooth",
+]
 
 WINDOW = 9  # cells along the neighbourhood that mean and spread are taken of
 FILL_RADIUS = 8
-# Noise over local spread, and the width (cells) of the Gaussian that left the smallest error of
-# coarse cells there, on GEMS windows of 2023-10-27..30 at x2 and x4 (benchmarks/widths.py).
+# Noise over spread, both of the neighbourhood, and the width (cells) of the Gaussian that left the
+# smallest error after bicubic interpolation, on GEMS windows of 2023-10-27..30 at x2 and x4
+# (benchmarks/widths.py).
 WIDTHS = {
     0.0: 0.0,
-    0.15: 0.25,
-    0.25: 0.4,
+    0.15: 0.0,
+    0.25: 0.35,
     0.35: 0.5,
     0.45: 0.6,
     0.55: 0.7,
     0.65: 0.8,
     0.75: 1.0,
     0.9: 1.5,
+    1.1: 2.0,
 }
-BANK = (0.0, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
-# Cells over which the correlation of the field falls to 1 / e, from the same windows.
-LENGTH = 3.0
+# Widths that fields are smoothed by; others are mixed from them.
+BANK = (0.0, 0.35, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5, 2.0)
+# Cells over which the correlation of the field falls to 1 / e. On the same windows the error was
+# at most 1.4 % above the least of 1, 1.5, 2 and 3 cells, at every level of noise and scale.
+LENGTH = 2.0
+STEADY = 2.0  # cells that the local variance is smoothed over
 SUPPORT = 4  # points along a block that its covariances are averaged over
 LEAST_VARIANCE = 0.05  # of the local variance, where noise seems to explain all of it
 SIDE, RIM = 32, 8  # cells along what is solved at once, and around it
@@ -69,10 +83,30 @@ def choose_widths(values: NDArray[np.floating], noise: NDArray[np.floating]) -> 
     array, (y, x)
         In cells; 0 where the noise is 0.
     """
+    ratio = compare_with_spread(values, noise)
+    widths = np.interp(ratio, list(WIDTHS), list(WIDTHS.values()))
+    return np.where(_complete(noise) > 0, widths, 0.0)
+
+
+def compare_with_spread(
+    values: NDArray[np.floating], noise: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Divide the noise of the neighbourhood by its spread.
+
+    Parameters
+    ----------
+    values, noise : array, (y, x)
+        As for `choose_widths`.
+
+    Returns
+    -------
+    array, (y, x)
+        0 where the spread is 0. The noise is the root mean square of 9 x 9 cells: that of a single
+        cell was often computed from its noisy value, and would prefer one sign of the error.
+    """
     _, spread = look_around(values)
-    stated = _complete(noise)
-    ratio = np.divide(stated, spread, out=np.zeros_like(stated), where=spread > 0)
-    return np.asarray(np.interp(ratio, list(WIDTHS), list(WIDTHS.values())))
+    power = _average_power(values, _complete(noise))
+    return np.divide(np.sqrt(power), spread, out=np.zeros_like(spread), where=spread > 0)
 
 
 def smooth(values: NDArray[np.floating], noise: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -92,8 +126,8 @@ def smooth(values: NDArray[np.floating], noise: NDArray[np.floating]) -> NDArray
     if not widths.any():
         return np.asarray(values, dtype=np.float32)
     bank = np.stack([blur(values, width) for width in BANK])
-    place = np.clip(np.interp(widths, BANK, np.arange(len(BANK))), 0, len(BANK) - 1.001)
-    lower = place.astype(int)
+    place = np.interp(widths, BANK, np.arange(len(BANK)))
+    lower = np.minimum(place.astype(int), len(BANK) - 2)
     share = place - lower
     below, above = (np.take_along_axis(bank, at[None], axis=0)[0] for at in (lower, lower + 1))
     found = np.where(share > 0, below + share * (above - below), below)
@@ -106,7 +140,8 @@ def krige(
     """Take noise off by optimal interpolation: kriging of block means with known noise.
 
     The field is a local mean plus a deviation with the local variance less that of the noise, and
-    an exponential correlation averaged over the blocks. Noise is independent between cells.
+    an exponential correlation averaged over the blocks. Noise is independent between cells, and
+    of the same size in a neighbourhood.
 
     Parameters
     ----------
@@ -125,12 +160,12 @@ def krige(
     if not stated.any():
         return found
     mean, spread = look_around(values)
-    power, _ = look_around(np.where(np.isfinite(values), stated**2, np.nan))
-    variance = np.maximum(spread**2 - power, LEAST_VARIANCE * spread**2)
+    power = _average_power(values, stated)
+    variance = _estimate_variance(values, spread, power)
     table = correlate_blocks(SIDE + 2 * RIM, length)
     for tile in cut_tiles(values.shape, SIDE):
         around = _within(tile.grown(RIM), values.shape)
-        solved = _solve(values[around], mean[around], variance[around], stated[around], table=table)
+        solved = _solve(values[around], mean[around], variance[around], power[around], table=table)
         top, left = (
             wanted.start - got.start for wanted, got in zip(tile.window, around, strict=True)
         )
@@ -170,7 +205,7 @@ def _solve(
     values: NDArray[np.floating],
     mean: NDArray[np.float64],
     variance: NDArray[np.float64],
-    noise: NDArray[np.float64],
+    power: NDArray[np.float64],
     *,
     table: NDArray[np.float64],
 ) -> NDArray[np.float64]:
@@ -184,8 +219,8 @@ def _solve(
     spread = np.sqrt(variance[at])
     signal = spread[:, None] * spread * table[apart]
     # Nothing varies where all is constant: a little on the diagonal keeps the matrix regular.
-    least = 1e-6 * max(float(variance[at].mean()), float(np.mean(noise[at] ** 2)), 1e-300)
-    total = signal + np.diag(np.maximum(noise[at] ** 2, least))
+    least = 1e-6 * max(float(variance[at].mean()), float(power[at].mean()), 1e-300)
+    total = signal + np.diag(np.maximum(power[at], least))
     departure = values[at].astype(np.float64) - mean[at]
     found[at] = mean[at] + signal @ cho_solve(cho_factor(total, lower=True), departure)
     return found
@@ -218,6 +253,20 @@ def look_around(values: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDAr
     inner = np.s_[half:-half, half:-half]
     mean, spread = found.mean[inner], found.spread[inner]
     return np.nan_to_num(mean.astype(np.float64)), np.nan_to_num(spread.astype(np.float64))
+
+
+def _estimate_variance(
+    values: NDArray[np.floating], spread: NDArray[np.float64], power: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Estimate the variance of the field without its noise, smoothed."""
+    found = np.maximum(spread**2 - power, LEAST_VARIANCE * spread**2)
+    return np.nan_to_num(blur(np.where(np.isfinite(values), found, np.nan), STEADY))
+
+
+def _average_power(values: NDArray[np.floating], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average the variance of the noise over the observed cells around every cell."""
+    power, _ = look_around(np.where(np.isfinite(values), noise**2, np.nan))
+    return power
 
 
 def _complete(noise: NDArray[np.floating]) -> NDArray[np.float64]:

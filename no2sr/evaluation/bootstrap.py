@@ -1,4 +1,4 @@
-"""How sure a comparison is: paired-bootstrap intervals of a ratio of errors.
+"""How certain a comparison is: paired-bootstrap intervals of a ratio of errors.
 
 Both methods are judged on the same scenes, so the scenes are drawn again together: what makes a
 scene hard for both cancels. An interval that is clear of 1 says that one method is better on scenes
@@ -34,7 +34,7 @@ def ratio_interval(
     repeats: int = 2000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return the interval of the ratio of two root mean square errors.
+    """Compute the interval of the ratio of two root mean square errors.
 
     Parameters
     ----------

@@ -18,7 +18,8 @@ from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import bounds_of, check_scale, modcrop
 from no2sr.downscaling.baselines import BASELINES, NOISE_AWARE, Baseline
 from no2sr.downscaling.blocks import Canvas
-from no2sr.downscaling.pipeline import check_size, choose_method
+from no2sr.downscaling.choosing import choose_method
+from no2sr.downscaling.pipeline import check_size
 from no2sr.downscaling.run import collect
 from no2sr.downscaling.settings import Refining
 from no2sr.evaluation.adding import add_noise
@@ -266,7 +267,7 @@ def _scenes(
 
 
 def _full_scale(method: Method, reference: xr.DataArray) -> float:
-    """Make the reference finer and return how far its block means are off."""
+    """Make the reference finer, and measure how far its block means deviate."""
     canvas = Canvas.of(reference, method.scale)
     finer = collect(canvas, method).values
     squares = [
@@ -277,6 +278,6 @@ def _full_scale(method: Method, reference: xr.DataArray) -> float:
 
 
 def _layers(image: xr.DataArray) -> NDArray[np.float32]:
-    """Return values as (layers, y, x)."""
+    """Take values as (layers, y, x)."""
     values: NDArray[np.float32] = image.to_numpy().reshape(-1, *image.shape[-2:])
     return values

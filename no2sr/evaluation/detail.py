@@ -69,8 +69,8 @@ def judge_detail(
     seen = np.isfinite(estimate) & np.isfinite(reference) & np.isfinite(interpolated)
     if not seen.any():
         raise NoValidPixelsError(
-            "estimate, reference and interpolated image have no observed cell in common; expected "
-            "at least one; compare them over a region that all cover"
+            "estimate, reference and interpolated image have no observed cell in common; "
+            "compare them over a region that all cover"
         )
     base = interpolated[seen].astype(np.float64)
     made, wanted = estimate[seen] - base, reference[seen] - base

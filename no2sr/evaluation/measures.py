@@ -47,13 +47,13 @@ LEAST_IMAGES, SQUARE = 30, 8
 def squared_errors(
     comparison: Comparison, estimates: Sequence[NDArray[np.float32]]
 ) -> NDArray[np.float64]:
-    """Return the sums of squared errors over the units of the bootstrap, (units,).
+    """Sum squared errors over the units of the bootstrap.
 
     Parameters
     ----------
     comparison : Comparison
     estimates : sequence of array, (y, x)
-        One a scene.
+        One for each scene.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def squared_errors(
 
 
 def _sums(values: NDArray[np.float64], side: int | None) -> NDArray[np.float64]:
-    """Sum an image over squares, those at the edge being what is left; without a side, over all."""
+    """Sum an image over squares, which are smaller at the edges; without a side, over all of it."""
     if side is None:
         return np.array([values.sum()])
     tops, lefts = (np.arange(0, size, side) for size in values.shape)
@@ -99,7 +99,7 @@ class Spectra(NamedTuple):
 
 
 def mean_spectra(comparison: Comparison) -> Spectra:
-    """Return the spectra of the reference, of every estimate and of its error."""
+    """Compute the spectra of the reference, of every estimate and of its error."""
     methods = comparison.methods
     return Spectra(
         frequencies=ring_frequencies(SPECTRUM_SIDE),
@@ -112,7 +112,7 @@ def mean_spectra(comparison: Comparison) -> Spectra:
 def _mean_power(
     comparison: Comparison, choose: Callable[[Scene], NDArray[np.float32]]
 ) -> NDArray[np.float64]:
-    """Average the spectra of what is chosen over all windows that the methods could see in full."""
+    """Average the spectra of the chosen images over all windows without gaps."""
     spectra = [
         power_spectrum(window)
         for scene in comparison.scenes
@@ -122,7 +122,7 @@ def _mean_power(
 
 
 def reference_power(comparison: Comparison) -> NDArray[np.float64]:
-    """Return the spectrum of the reference, (n,); NaN where no window is without gap."""
+    """Compute the spectrum of the reference, (n,); NaN where no window is without gaps."""
     return _mean_power(comparison, lambda scene: scene.reference)
 
 

@@ -1,4 +1,4 @@
-"""How far an estimate is from a reference, both plain arrays; cells that either lacks do not count.
+"""Compare an estimate with a reference, both plain arrays. Cells missing in either do not count.
 
 PSNR and SSIM are scikit-image's. Both depend on a data range, which is the range of the reference.
 A peak and a plume are what users look for: how high the highest cell comes out, and how much of a
@@ -49,37 +49,37 @@ def _pairs(
     both = np.isfinite(estimate) & np.isfinite(reference)
     if not both.any():
         raise NoValidPixelsError(
-            "estimate and reference have no observed cell in common; expected at least one; "
+            "estimate and reference have no observed cell in common; "
             "compare them over a region that both cover"
         )
     return estimate[both].astype(np.float64), reference[both].astype(np.float64)
 
 
 def mse(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """Mean squared error, in the unit squared."""
+    """Compute the mean squared error, in the unit squared."""
     found, wanted = _pairs(estimate, reference)
     return float(np.mean((found - wanted) ** 2))
 
 
 def rmse(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """Root mean squared error, in the unit."""
+    """Compute the root mean squared error, in the unit."""
     return float(np.sqrt(mse(estimate, reference)))
 
 
 def mae(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """Mean absolute error, in the unit."""
+    """Compute the mean absolute error, in the unit."""
     found, wanted = _pairs(estimate, reference)
     return float(np.mean(np.abs(found - wanted)))
 
 
 def bias(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """Mean of estimate minus reference, in the unit."""
+    """Compute the mean of estimate minus reference, in the unit."""
     found, wanted = _pairs(estimate, reference)
     return float(np.mean(found - wanted))
 
 
 def correlation(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """Pearson's correlation; NaN where either is constant."""
+    """Compute Pearson's correlation; NaN where either is constant."""
     found, wanted = _pairs(estimate, reference)
     if np.ptp(found) == 0 or np.ptp(wanted) == 0:
         return float("nan")
@@ -87,7 +87,7 @@ def correlation(estimate: NDArray[np.floating], reference: NDArray[np.floating])
 
 
 def psnr(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """Peak signal-to-noise ratio in dB; the peak is the range of the reference."""
+    """Compute the peak signal-to-noise ratio in dB; the peak is the range of the reference."""
     found, wanted = _pairs(estimate, reference)
     if np.array_equal(found, wanted):
         return float("inf")
@@ -95,7 +95,7 @@ def psnr(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> flo
 
 
 def ssim(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """Mean structural similarity over windows without any gap; NaN where there is none.
+    """Compute the mean structural similarity over windows without gaps; NaN where there is none.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def ssim(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> flo
 
 
 def peak_error(estimate: NDArray[np.floating], reference: NDArray[np.floating]) -> float:
-    """Error at the highest cell of the reference, over its height above the median.
+    """Compute the error at the highest cell of the reference, over its height above the median.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def plume_mass_error(
     reference: NDArray[np.floating],
     areas: NDArray[np.floating],
 ) -> float:
-    """Error of the mass over the plumes of a scene, over that mass.
+    """Compute the relative error of the mass over the plumes of a scene.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The noise of an image, estimated from the image, and what it leaves to be gained.
+"""Estimate the noise of an image, and the error that it leaves to a perfect estimate.
 
 The second difference along one axis of that along the other removes every smooth surface and makes
 independent noise six times as large. The median of its size passes over the few cells with much
@@ -48,7 +48,7 @@ def noise_level(image: NDArray[np.floating]) -> float:
 
 
 def noise_floor(level: float, scale: int) -> float:
-    """Return the RMSE of a perfect estimate, all of it due to the noise of the reference.
+    """Compute the RMSE of a perfect estimate, which the noise of the reference alone causes.
 
     The estimate has the truth's structure and the block means of the noisy coarse image. Those hold
     the mean of the noise of a block, so that what is left to differ is its deviation from that

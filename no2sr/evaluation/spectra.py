@@ -1,4 +1,4 @@
-"""Radially averaged power spectra, and the resolution that an estimate really has.
+"""Radially averaged power spectra, and the effective resolution of an estimate.
 
 A fine grid is no fine resolution. The effective resolution is found where the error holds half as
 much power as the reference: at larger scales the estimate is mostly right, at smaller ones it is
@@ -78,14 +78,14 @@ def power_spectrum(window: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def ring_frequencies(side: int) -> NDArray[np.float64]:
-    """Return the frequencies, in cycles a cell, of the rings of a window: 1 / side .. 1 / 2."""
+    """Compute the frequencies of the rings of a window, in cycles per cell: 1 / side .. 1 / 2."""
     return np.arange(1, side // 2 + 1) / side
 
 
 def effective_resolution(
     error_power: NDArray[np.floating], reference_power: NDArray[np.floating]
 ) -> float:
-    """Return the size of the smallest structure that is more right than wrong, in cells.
+    """Compute the size of the smallest structure that is more right than wrong, in cells.
 
     Parameters
     ----------

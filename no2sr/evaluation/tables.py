@@ -133,7 +133,23 @@ def choose_metrics(*, noisy: bool = False) -> tuple[str, ...]:
 
 
 def tabulate(comparison: Comparison, *, metrics: Sequence[str] = DEFAULT_METRICS) -> pd.DataFrame:
-    """Return the table of `evaluate` for estimates that were made already."""
+    """Make the table of `evaluate` from estimates that exist already.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    metrics : sequence of str
+        As for `evaluate`.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    SettingsError
+        For an unknown metric.
+    """
     import pandas as pd
 
     _check_metrics(metrics)
@@ -159,7 +175,7 @@ def tabulate(comparison: Comparison, *, metrics: Sequence[str] = DEFAULT_METRICS
 
 
 class _Judged:
-    """Squared errors of all methods, what they are compared with, and the noise in them."""
+    """The squared errors of all methods and of the methods they are compared with."""
 
     def __init__(self, comparison: Comparison) -> None:
         scenes = comparison.scenes
@@ -180,12 +196,12 @@ class _Judged:
 
 
 def _seen(scene: Scene) -> NDArray[np.bool_]:
-    """Tell which cells errors are taken of."""
+    """Mark the cells that errors are computed for."""
     return np.isfinite(scene.interpolated) & np.isfinite(scene.reference)
 
 
 def _noise(comparison: Comparison) -> float:
-    """Return the root mean square noise of the references, each weighted by its cells."""
+    """Average the noise of the references in squares, each weighted by its cells."""
     levels = np.array([noise_level(scene.reference) for scene in comparison.scenes])
     cells = np.array([_seen(scene).sum() for scene in comparison.scenes])
     known = np.isfinite(levels) & (cells > 0)
@@ -195,7 +211,7 @@ def _noise(comparison: Comparison) -> float:
 
 
 def _ratios(judged: _Judged) -> dict[str, list[float]]:
-    """Return the columns that compare root mean square errors."""
+    """Make the columns that compare root mean square errors."""
     columns: dict[str, list[float]] = {}
     for name, against in ((BASE, judged.base), ("best classical", judged.best)):
         total = float(against.sum())
@@ -213,7 +229,7 @@ def _ratios(judged: _Judged) -> dict[str, list[float]]:
 
 
 def _root_ratio(errors: float, against: float) -> float:
-    """Return the ratio of root mean squares; NaN where there is nothing to compare with."""
+    """Divide root mean squares; NaN where there is nothing to compare with."""
     return math.sqrt(max(errors, 0) / against) if against > 0 else math.nan
 
 

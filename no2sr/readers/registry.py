@@ -39,6 +39,8 @@ _PRODUCTS = {
 
 
 _GENERIC = {
+    "ioapi": "no2sr.readers.formats.ioapi:READER",
+    "grib": "no2sr.readers.formats.grib:READER",
     "geotiff": "no2sr.readers.formats.geotiff:READER",
     "esri_ascii": "no2sr.readers.formats.esri_ascii:READER",
     "zarr": "no2sr.readers.formats.zarr_store:READER",

@@ -1,13 +1,14 @@
-"""Charts of files: how values are distributed, and how their power is."""
+"""Charts of files: the distribution of values, their power, and how a smoothness was chosen."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from no2sr.core.colours import shown_unit
-from no2sr.core.errors import NoValidPixelsError
+from no2sr.core.errors import MissingVariableError, NoValidPixelsError
+from no2sr.core.provenance import PREFIX
 from no2sr.downscaling.baselines import interpolate
 from no2sr.evaluation.spectra import power_spectrum, ring_frequencies, whole_windows
 from no2sr.views.figures import check_matplotlib
@@ -17,8 +18,9 @@ from no2sr.writers.layers import label
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
-__all__ = ["plot_histogram", "plot_spectra"]
+__all__ = ["plot_histogram", "plot_smoothness", "plot_spectra"]
 
 SIDE = 32  # of the squares whose spectra are averaged, in fine cells
 BINS = 80
@@ -112,3 +114,56 @@ def plot_spectra(coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.Data
     axis.set_ylabel(f"power / ({unit})$^2$")
     axis.legend(fontsize="small", title=f"{len(windows)} squares of {SIDE} x {SIDE} cells")
     return figure
+
+
+def plot_smoothness(image: xr.DataArray | xr.Dataset) -> Figure:
+    """Draw the curve by which the smoothness of a reconstruction was chosen.
+
+    Parameters
+    ----------
+    image : DataArray or Dataset, (y, x)
+        An output of `no2sr.reconstruct`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    MissingVariableError
+        If the image has no such curve in its attributes.
+    ImageError, MissingDependencyError
+        As for `no2sr.views.plotting.plot_map`.
+    """
+    from matplotlib.figure import Figure
+
+    check_matplotlib()
+    attrs = enter_single(image).attrs
+    tried, misfit = (_numbers(attrs, f"smoothness_curve_{name}") for name in ("km2", "misfit"))
+    if not tried.size or tried.size != misfit.size:
+        raise MissingVariableError(
+            "the image has no smoothness curve; give an output of no2sr reconstruct whose "
+            "smoothness was chosen automatically"
+        )
+    order = np.argsort(tried)
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    axis = figure.subplots()
+    axis.semilogx(tried[order], misfit[order], marker="o")
+    for chosen in _numbers(attrs, "smoothness_km2"):
+        text = f"chosen: {chosen:.3g} km$^2$"
+        axis.axvline(chosen, color="0.6", linestyle=":", label=text)
+    axis.set_xlabel("smoothness / km$^2$")
+    axis.set_ylabel("misfit of held-out overpasses / least")
+    axis.legend(fontsize="small", title=f"{attrs.get(f'{PREFIX}overpasses', '?')} overpasses")
+    return figure
+
+
+def _numbers(attrs: dict[Any, Any], name: str) -> NDArray[np.float64]:
+    """Read a list of numbers from the attributes; the tags of a GeoTIFF hold it as text."""
+    value = attrs.get(f"{PREFIX}{name}", [])
+    if isinstance(value, str):
+        value = value.strip("[]").replace(",", " ").split()
+    try:
+        return np.atleast_1d(np.asarray(value, np.float64))
+    except ValueError:
+        return np.empty(0)

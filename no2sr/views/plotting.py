@@ -16,7 +16,7 @@ from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import bounds_of, refine
 from no2sr.core.layers import TOTAL
 from no2sr.views.cartography import add_insets, finish_maps
-from no2sr.views.charts import plot_histogram, plot_spectra
+from no2sr.views.charts import plot_histogram, plot_smoothness, plot_spectra
 from no2sr.views.figures import check_matplotlib
 from no2sr.views.pairs import enter_pair, enter_single
 from no2sr.views.panels import Panels, colour_map, draw_groups, draw_panels
@@ -34,6 +34,7 @@ __all__ = [
     "plot_difference",
     "plot_histogram",
     "plot_map",
+    "plot_smoothness",
     "plot_spectra",
 ]
 
@@ -175,6 +176,7 @@ KINDS: dict[str, tuple[Callable[..., Figure], int, int]] = {
     "difference": (plot_difference, 2, 2),
     "histogram": (plot_histogram, 1, 2),
     "spectra": (plot_spectra, 2, 2),
+    "smoothness": (plot_smoothness, 1, 1),
 }
 
 

@@ -17,6 +17,7 @@ from no2sr.downscaling.smoothing import (
     BANK,
     LENGTH,
     WIDTHS,
+    blur,
     choose_widths,
     krige,
     look_around,
@@ -185,7 +186,8 @@ def test_kriging_is_the_solution_of_its_equations():
     values[2, 3] = np.nan
     mean, spread = look_around(values)
     power, _ = look_around(np.where(np.isnan(values), np.nan, noise**2))
-    variance = np.maximum(spread**2 - power, 0.05 * spread**2)
+    least = np.maximum(spread**2 - power, 0.05 * spread**2)
+    variance = blur(np.where(np.isnan(values), np.nan, least), 2.0)
     # Means over blocks, by the 4 x 4 points inside each of them.
     inside = (np.arange(4) + 0.5) / 4
     cells = [(y, x) for y in range(7) for x in range(8) if np.isfinite(values[y, x])]
@@ -203,7 +205,7 @@ def test_kriging_is_the_solution_of_its_equations():
         ]
     )
     observed = np.array([values[c] - mean[c] for c in cells])
-    weights = np.linalg.inv(signal + np.diag([noise[c] ** 2 for c in cells]))
+    weights = np.linalg.inv(signal + np.diag([power[c] for c in cells]))
     expected = np.array([mean[c] for c in cells]) + signal @ weights @ observed
     cleaned = krige(values, noise)
     np.testing.assert_allclose([cleaned[c] for c in cells], expected, rtol=1e-5)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
 from catalogue import Case, Map, Refused, named, try_case
 from makers import LATITUDE, LONGITUDE, MOLECULES, column, column_at
 from opening import open_column
@@ -36,14 +37,14 @@ def _file(fields: Fields) -> Callable[[Path], Path]:
         path = d / "pixels.nc"
         with netCDF4.Dataset(path, "w") as file:
             for where, (dims, values, attrs) in fields.items():
-                values = np.asarray(values)
-                for dim, size in zip(dims, values.shape, strict=True):
+                array = np.asarray(values)
+                for dim, size in zip(dims, array.shape, strict=True):
                     if dim not in file.dimensions:
                         file.createDimension(dim, size)
-                kind = "f8" if values.dtype.kind == "f" else values.dtype
+                kind = "f8" if array.dtype.kind == "f" else array.dtype
                 variable = file.createVariable(where, kind, dims)
                 variable.setncatts(attrs)
-                variable[:] = values
+                variable[:] = array
         return path
 
     return make
@@ -330,7 +331,16 @@ def test_a_slanted_swath_of_one_value_is_that_value(tmp_path):
     image = open_column(_swath(places=places, values=np.full((8, 10), 50.0))(tmp_path))
     seen = image.values[np.isfinite(image.values)]
     np.testing.assert_allclose(seen, 5e-5, rtol=1e-6)
-    assert seen.size > 1000
+    assert seen.size > 50
+
+
+def test_a_swath_in_a_zarr_store_gets_a_way(tmp_path, no2sr_command):
+    with xr.open_dataset(_swath()(tmp_path)) as swath:
+        placed = swath.set_coords(["latitude", "longitude"])
+        placed.to_zarr(tmp_path / "swath.zarr", zarr_format=2, consolidated=True)
+    refused = no2sr_command("downscale", tmp_path / "swath.zarr", tmp_path / "fine.tif")
+    assert (refused.code, len(refused.errors)) == (1, 1)
+    assert "to_netcdf('swath.nc')" in refused.err
 
 
 def test_every_command_takes_a_swath(tmp_path, no2sr_command):

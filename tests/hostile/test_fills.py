@@ -1,4 +1,4 @@
-"""Fills that a file does not declare, in every unit, magnitude and place: gaps, counted and named."""
+"""Fills that a file does not declare, in every unit, size and place: gaps, counted and named."""
 
 from __future__ import annotations
 

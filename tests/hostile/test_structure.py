@@ -288,7 +288,7 @@ CASES = [
     Case(
         name="TEMPO without product",
         make=_without(tempo_l2, "product"),
-        outcome=Refused(error=errors.MissingVariableError, says="regular grid"),
+        outcome=Refused(error=errors.MissingVariableError, says="no tropospheric NO2 column"),
     ),
     Case(
         name="TEMPO L3 without its column",
@@ -328,7 +328,9 @@ CASES = [
                 "longitude": ("point", LONGITUDE, {"units": "degrees_east"}),
             },
         ),
-        outcome=Refused(error=errors.MissingVariableError, says="regular grid"),
+        outcome=Refused(
+            error=errors.MissingVariableError, says="list of 10 points without the corners"
+        ),
     ),
     Case(
         name="another gas",

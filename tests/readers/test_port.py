@@ -34,7 +34,7 @@ PRODUCTS = (
     "cams",
     "temis",
 )
-GENERIC = ("geotiff", "esri_ascii", "zarr", "packed", "cf_grid")
+GENERIC = ("ioapi", "grib", "geotiff", "esri_ascii", "zarr", "packed", "curvilinear", "cf_grid")
 
 
 def test_readers_in_the_order_they_are_asked():

@@ -52,13 +52,13 @@ def test_every_cell_lands_where_it_says(temis, name, north_first):
 
 
 def test_values_that_touch(temis):
-    # -999-999 are two gaps, and 9999 follows them without a blank: split() would see one word.
+    # -999-999 are two gaps, and 9998 follows them without a blank: split() would see one word.
     row = np.full(36, 7.0)
-    row[:5] = -999, -999, 9999, -123, 4321
+    row[:5] = -999, -999, 9998, -123, 4321
     path = temis(values=row)
-    assert "-999-9999999-1234321   7" in path.read_text()
+    assert "-999-9999998-1234321   7" in path.read_text()
     image = open_column(path)
-    expected = [np.nan, np.nan, 9999 * PER_UNIT, -123 * PER_UNIT, 4321 * PER_UNIT, 7 * PER_UNIT]
+    expected = [np.nan, np.nan, 9998 * PER_UNIT, -123 * PER_UNIT, 4321 * PER_UNIT, 7 * PER_UNIT]
     np.testing.assert_allclose(image[0, :6], expected, rtol=1e-6)
     assert int(np.isnan(image).sum()) == 2 * 36
 

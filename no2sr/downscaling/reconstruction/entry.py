@@ -1,9 +1,10 @@
 """A fine map straight from the footprints of many overpasses.
 
-Averaging overpasses on a fine grid stops improving at the blur of the footprint. Here the field is
-solved for that explains what all pixels saw, each through its own footprint: weighted least squares
-with a prior of smoothness whose strength follows the local signal. How smooth, how noisy, how sure:
-held-out overpasses decide. See ``docs/many-overpasses.md`` for when it helps and when not.
+An average of overpasses on a fine grid keeps the blur of the footprint. This package finds the field
+that explains what all pixels saw, each through its own footprint. It uses weighted least squares
+with a smoothness prior whose strength follows the local signal. Held-out overpasses decide the
+smoothness, the noise and the width of the uncertainty. ``docs/many_overpasses.md`` says when it
+helps.
 """
 
 from __future__ import annotations
@@ -78,10 +79,10 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
         Side of the blocks in which a large region is solved, degrees. It bounds the memory, and
         changes the map by far less than its uncertainty.
     work : str or Path, optional
-        Folder in which finished blocks are kept, so that a killed run can go on. It is made if it
-        is not there and stays.
+        Folder in which finished blocks are kept, so that a killed run can resume. It is created if
+        needed and is not removed.
     progress : callable, optional
-        Called with the number done and the number there are, first of files, then of blocks.
+        Called with the number done and the total, first of files, then of blocks.
 
     Returns
     -------
@@ -105,7 +106,7 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
     No2srWarning
         If there are fewer than ten overpasses.
     OversampledWarning
-        If the cells are much finer than what the footprints can tell.
+        If the cells are much finer than the footprints can resolve.
     """
     from no2sr.readers.opening.swaths import open_swaths
 
@@ -138,12 +139,12 @@ def reconstruct_swaths(
     work: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Reconstruct a fine map from swaths that are read already; see `reconstruct`.
+    """Reconstruct a fine map from swaths in memory; see `reconstruct`.
 
     Parameters
     ----------
     swaths : iterable of Dataset, (scanline, ground_pixel)
-        As `no2sr.swaths.gridding.grid_swaths` takes them; taken one at a time.
+        As `no2sr.swaths.gridding.grid_swaths` takes them. They are read one at a time.
     bbox
         As for `reconstruct`.
     settings : Settings, optional
@@ -172,7 +173,7 @@ def reconstruct_swaths(
 
 
 def _tune(shelf: Shelf, whole: Grid, settings: Settings) -> Tuning:
-    """Learn from the windows with the most signal, whatever the size of the blocks."""
+    """Tune on the windows with the most signal; the block size does not matter."""
     from no2sr.core.errors import NoValidPixelsError
     from no2sr.downscaling.reconstruction.blocks import cut_blocks
     from no2sr.downscaling.reconstruction.solving import observe
@@ -189,17 +190,18 @@ def _tune(shelf: Shelf, whole: Grid, settings: Settings) -> Tuning:
     seen = [observe(shelf.near(grid.box), grid, settings.response) for grid in windows]
     samples = [sample for sample in seen if sample is not None]
     if not samples:
-        raise NoValidPixelsError(
-            "no pixel lies within the region as a whole, expected at least one; choose a larger "
-            "region"
-        )
+        raise NoValidPixelsError("no pixel lies wholly within the region; choose a larger region")
     return tune(samples, settings.smoothness, widen=settings.uncertainty)
 
 
 def _told(shelf: Shelf) -> dict[str, Any]:
-    """Return what the swaths say of themselves."""
+    """Collect the attributes that the swaths give the map."""
+    from no2sr.core.provenance import origin
+
     told: dict[str, Any] = dict(shelf.attrs.get("attrs", {}))
     told.pop("units", None)
+    if "product" in shelf.attrs:
+        told |= origin(str(shelf.attrs["product"]), shelf.attrs)
     if "variable" in shelf.attrs:
         told["variable"] = shelf.attrs["variable"]
     if shelf.built:
@@ -211,13 +213,13 @@ def _told(shelf: Shelf) -> dict[str, Any]:
 
 def _warn_of_few(count: int) -> None:
     if count == 1:
-        text = "there is one overpass: the map is only smoothed"
+        text = "there is only one overpass, so the map is only smoothed"
     elif count < FEW:
-        text = f"there are {count} overpasses: the map is little more than a smooth average"
+        text = f"there are only {count} overpasses, so the map is little more than a smooth average"
     else:
         return
     warnings.warn(
-        f"{text}, expected ten or more; use more days, or no2sr downscale",
+        f"{text}; use ten or more, or no2sr downscale",
         No2srWarning,
         stacklevel=4,
     )
@@ -229,9 +231,9 @@ def _warn_of_fine_cells(layers: Mapping[str, NDArray[np.float32]], whole: Grid) 
     finest = float(np.nanpercentile(layers["resolution"], 5))
     if finest > FINEST * min(whole.steps):
         warnings.warn(
-            f"cells are {min(whole.steps):.2g} km wide and the overpasses resolve {finest:.2g} km "
-            f"at best, expected cells of an eighth of that at least; choose a resolution of "
-            f"{finest / 4 / 111:.2g} degree or use more overpasses",
+            f"the cells are {min(whole.steps):.2g} km wide, but the overpasses resolve "
+            f"{finest:.2g} km at best; choose a resolution of {finest / 4 / 111:.2g} degree, or use "
+            "more overpasses",
             OversampledWarning,
             stacklevel=4,
         )

@@ -77,8 +77,8 @@ class Shelf:
         if not found:
             where = "" if bbox is None else f" within {bbox}"
             raise NoValidPixelsError(
-                f"of {len(self.names)} overpass(es), none has a valid pixel{where}, expected at "
-                "least one; choose another region, or lower the quality threshold"
+                f"of {len(self.names)} overpass(es), none has a valid pixel{where}; choose another "
+                "region, or lower the quality threshold"
             )
         found.sort(key=lambda item: (item[0], item[1].column.tobytes()))
         self.overpasses = [
@@ -87,7 +87,7 @@ class Shelf:
         ]
 
     def _store(self, pixels: Pixels) -> Pixels:
-        """Move arrays to a file, of which is read what is used."""
+        """Move arrays to files that are read on demand."""
         self._disk = self._disk or tempfile.TemporaryDirectory(prefix="no2sr-")
         stored = []
         for array in pixels:

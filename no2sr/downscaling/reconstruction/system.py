@@ -172,9 +172,9 @@ class System:
         left = float(np.linalg.norm(rest - matrix @ step))
         if not left <= 2 * goal + 1e-300:
             raise ConvergenceError(
-                f"after {ITERATIONS} steps the residual of the equations is "
-                f"{left / (goal / within):.1e} of what is to be explained, expected {within:.0e}; "
-                "choose a greater smoothness, or a coarser resolution"
+                f"the equations did not converge: after {ITERATIONS} steps the relative residual is "
+                f"{left / (goal / within):.1e}, above the limit of {within:.0e}; choose a greater "
+                "smoothness, or a coarser resolution"
             )
         return np.asarray(step if start is None else start + step)
 

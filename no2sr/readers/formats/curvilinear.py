@@ -24,7 +24,14 @@ from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.mapping import crs_in
 from no2sr.readers.kit.netcdf import attribute, check_values, field_of, is_netcdf, opened, walk
 from no2sr.readers.kit.pixels import array_of, values_of
-from no2sr.readers.kit.places import centres_in, corners_of, place_of, shape_of, true_degrees
+from no2sr.readers.kit.places import (
+    centres_in,
+    corners_of,
+    place_of,
+    shape_of,
+    true_degrees,
+    usual_resolution,
+)
 from no2sr.readers.kit.quality import screen_by_quality
 from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
 
@@ -86,6 +93,8 @@ class Curvilinear:
             kept = values if bad is None else np.where(_like(bad, shape), np.nan, values)
             swath = _swath(kept, read.attrs, centres, corners)
             swath.attrs = {"variable": column.name, **_origin(file, path), **told}
+            step = usual_resolution(centres, corners)
+            swath.attrs |= {"resolution": step} if step else {}
             return add_uncertainties(swath, _stated(column, found, shape), label=path.name)
 
 

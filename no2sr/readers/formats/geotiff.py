@@ -30,6 +30,7 @@ from no2sr.core.provenance import noted
 from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.bands import bands_in, is_tiff, opened
 from no2sr.readers.kit.column import is_surely_mol
+from no2sr.readers.kit.control_points import find_transform, place_by_points
 from no2sr.readers.kit.uncertainty import find_companions
 
 if TYPE_CHECKING:
@@ -73,8 +74,15 @@ class GeoTiff:
             If it holds integers of unknown scale.
         """
         with opened(path) as raster:
-            _check_place(raster, path)
-        return self.unplaced(path, options)
+            transform, crs = find_transform(raster, path), raster.gcps[1]
+            if transform is None:
+                _check_place(raster, path)
+        dataset = self.unplaced(path, options)
+        if transform is None:
+            return dataset
+        placed = place_by_points(dataset, transform, crs)
+        placed.set_close(dataset.close)
+        return placed
 
     def unplaced(self, path: Path, options: ReadOptions) -> xr.Dataset:
         """Return the band of a raster wherever it lies, if it lies anywhere; else as `read`."""
@@ -134,7 +142,7 @@ def _check_place(raster: Any, path: Path) -> None:
     if raster.transform.is_identity:  # what GDAL takes where a file says nothing
         raise MissingCRSError(
             f"{path.name} has a CRS but no place in it (no geotransform), expected one; state it, "
-            "for example with gdal_edit.py -a_ullr, or warp its control points with gdalwarp"
+            "for example with gdal_edit.py -a_ullr"
         )
     if raster.transform.b or raster.transform.d:
         raise IrregularGridError(

@@ -11,7 +11,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from no2sr.core.columns import Field, choose
-from no2sr.core.errors import FileUnreadableError, MissingDependencyError
+from no2sr.core.door.axes import axis_name, is_swath
+from no2sr.core.errors import DimensionError, FileUnreadableError, MissingDependencyError
 from no2sr.readers.kit.cf import gridded, only, unread
 
 if TYPE_CHECKING:
@@ -45,10 +46,18 @@ class ZarrStore:
             If the ``zarr`` extra is not installed.
         FileUnreadableError
             If the metadata are damaged.
+        DimensionError
+            If it is a swath.
         """
         fields = gridded(self.fields_in(path), path)
         field = choose(fields, variable=options.variable, source=path.name)
-        return only(_opened(path, options.chunks, field), field.name)
+        grid = only(_opened(path, options.chunks, field), field.name)
+        if is_swath(grid[field.name]) and axis_name(grid[field.name], "y") is None:
+            raise DimensionError(
+                f"{path.name} is a swath in a Zarr store, and swaths are read from NetCDF; convert "
+                f"it: xarray.open_zarr('{path.name}').to_netcdf('swath.nc')"
+            )
+        return grid
 
     def fields_in(self, path: Path) -> list[Field]:
         """Describe every variable in the root of a store.

@@ -32,7 +32,14 @@ from no2sr.core.units import CANONICAL, FILL_LIMIT, canonical_unit, factor, is_c
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["convert", "convert_companion", "in_mol", "is_surely_mol", "settle_unit"]
+__all__ = [
+    "SURELY_MOLECULES",
+    "convert",
+    "convert_companion",
+    "in_mol",
+    "is_surely_mol",
+    "settle_unit",
+]
 
 log = logging.getLogger("no2sr")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from no2sr.core.errors import RepairWarning
 from no2sr.core.units import CANONICAL, factor, is_column
-from no2sr.readers.kit.column import convert, settle_unit
+from no2sr.readers.kit.column import SURELY_MOLECULES, convert, settle_unit
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["mark_fills", "read_column"]
 
 LARGEST = 0.1  # mol m-2: no NO2 column, tropospheric, stratospheric or total, is larger
+IN_MOLECULES = 1e15  # a fill of some programs, and a usual column in molecules cm-2
 SMALL = 1e-6  # of the typical value: far below any noise
 FEW = 3  # equal values, far from all others, that may be chance
 SAMPLE = 1e6  # values from which the usual range is taken
@@ -45,6 +46,7 @@ class _Usual(NamedTuple):
     low: float
     high: float
     tiny: float  # magnitudes below, other than 0, are none of its values
+    large: bool = False  # they are molecules cm-2, of which 1e15 is a usual number
 
     def excludes(self, values: Any) -> Any:
         """Tell which values lie far from all others."""
@@ -121,10 +123,13 @@ def mark_fills(column: xr.DataArray, *, label: str, nodata: float | None = None)
         return column
     values, counts = _suspects(column, usual)
     stored = (values - offset) / scale
+    known = _among_known(stored) & ~(usual.large & (np.abs(stored) == IN_MOLECULES))
     # A positive number of three digits may be a measurement; several equal ones are none.
-    sure = _among_known(stored) & ((counts > 1) | (stored < 0) | (stored >= 9999))
-    sure |= (counts > FEW) & ((values < 0) | (values > 10 * usual.high))
-    return _without(column, values[sure], counts[sure], label, "far from all other values")
+    sure = known & ((counts > 1) | (stored < 0) | (stored >= 9999))
+    sure |= (counts > FEW) & ((values < 0) | (values > 10 * max(abs(usual.low), abs(usual.high))))
+    return _without(
+        column, values[sure], counts[sure], label=label, why="far from all other values"
+    )
 
 
 def _without_impossible(column: xr.DataArray, label: str, most: float) -> xr.DataArray:
@@ -135,11 +140,11 @@ def _without_impossible(column: xr.DataArray, label: str, most: float) -> xr.Dat
     values, counts = _suspects(column, _Usual(-most, most, 0))
     again = counts > 1
     why = f"more than the {LARGEST:g} {CANONICAL} that an NO2 column can be"
-    return _without(column, values[again], counts[again], label, why)
+    return _without(column, values[again], counts[again], label=label, why=why)
 
 
 def _without(
-    column: xr.DataArray, values: Floats, counts: NDArray[np.intp], label: str, why: str
+    column: xr.DataArray, values: Floats, counts: NDArray[np.intp], *, label: str, why: str
 ) -> xr.DataArray:
     """Set values missing, and say so."""
     if not values.size:
@@ -181,7 +186,8 @@ def _sample(column: xr.DataArray) -> Floats:
     stride = max(1, int((column.size / SAMPLE) ** 0.5))
     sample = column[..., ::stride, ::stride] if column.ndim > 1 else column[::stride]
     values = np.asarray(sample.values, dtype=np.float64)
-    return values[np.isfinite(values) & (values != 0)]
+    chosen: Floats = values[np.isfinite(values) & (values != 0)]
+    return chosen
 
 
 def _usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
@@ -192,16 +198,21 @@ def _usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
     others = sample[~_among_known((sample - offset) / scale)]
     if not others.size:  # negative fills only; a constant field of 1e15 is a field
         return _Usual(0, np.inf, 0)
+    typical = float(np.median(np.abs(others)))
+    if typical > SURELY_MOLECULES:
+        others = sample[~_among_known((sample - offset) / scale) | (np.abs(sample) == IN_MOLECULES)]
     low, high = np.percentile(others, (0.5, 99.5))
     span = high - low
-    return _Usual(float(low - span), float(high + span), SMALL * float(np.median(np.abs(others))))
+    large = typical > SURELY_MOLECULES
+    return _Usual(float(low - span), float(high + span), SMALL * typical, large)
 
 
 def _among_known(stored: Floats) -> NDArray[np.bool_]:
     """Tell which stored values are numbers that mark gaps."""
     after = np.clip(np.searchsorted(KNOWN, stored), 1, KNOWN.size - 1)
     nearest = np.stack([KNOWN[after - 1], KNOWN[after]])
-    return (np.abs(stored - nearest) <= 1e-6 * np.abs(nearest)).any(axis=0)
+    same: NDArray[np.bool_] = np.any(np.abs(stored - nearest) <= 1e-6 * np.abs(nearest), axis=0)
+    return same
 
 
 def _suspects(column: xr.DataArray, usual: _Usual) -> tuple[Floats, NDArray[np.intp]]:
@@ -209,11 +220,9 @@ def _suspects(column: xr.DataArray, usual: _Usual) -> tuple[Floats, NDArray[np.i
     if column.chunks is None:
         found = [_suspects_in(column.values, usual)]
     else:
-        from dask.base import compute
-        from dask.delayed import delayed
-
-        blocks = column.data.to_delayed().ravel()
-        found = compute(*(delayed(_suspects_in)(block, usual) for block in blocks))
+        # One after the other: the libraries under NetCDF read no two at once.
+        blocks = column.data.blocks.ravel()
+        found = [_suspects_in(block.compute(), usual) for block in blocks]
     if len(found) == 1:
         return found[0]
     values = np.concatenate([values for values, _ in found])

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.floating[Any]]
     Variable = netCDF4.Variable[Any]
 
-__all__ = ["Place", "centres_in", "corners_of", "place_of", "shape_of", "true_degrees"]
+__all__ = [
+    "Place",
+    "centres_in",
+    "corners_of",
+    "place_of",
+    "shape_of",
+    "true_degrees",
+    "usual_resolution",
+]
 
 LAT, LON = "latitude", "longitude"
 # What stands around "lat" and "lon" in the name of a centre.
@@ -36,6 +44,7 @@ _UNITS = {LAT: re.compile("degrees?_?n(orth)?"), LON: re.compile("degrees?_?e(as
 _OTHERS = {"gphit": LAT, "glamt": LON}  # of NEMO
 _CORNER = re.compile("bound|bnd|corner|vert|latc$|lonc$|edge", re.IGNORECASE)
 _NOT_CENTRE = re.compile("corner|bound|bnd|vert|edge|space|satel|sub_?sat|instrument|sun|solar")
+_USUAL = (0.02, 0.1)  # degrees: the sizes for which 0.05 is right
 WIDEST = {LAT: 90, LON: 360}
 MOST_CORNERS = 4
 
@@ -101,6 +110,30 @@ def corners_of(place: Place, file: netCDF4.Dataset) -> tuple[Floats, Floats] | N
     if found[0].shape != found[1].shape:
         return None
     return _in_ring(*found)
+
+
+def usual_resolution(centres: tuple[Floats, Floats], corners: Any = None) -> float | None:
+    """Return a round size of cells for pixels, in degrees; None for those of today's sounders.
+
+    Parameters
+    ----------
+    centres : pair of array, degrees
+        Latitude and longitude.
+    corners : pair of array, optional
+        As `corners_of` returns them.
+    """
+    with np.errstate(invalid="ignore"):
+        if corners is not None:
+            y, x = corners
+            ring = x * np.roll(y, -1, axis=-1) - y * np.roll(x, -1, axis=-1)
+            size = float(np.nanmedian(np.sqrt(np.abs(ring.sum(axis=-1)) / 2)))
+        else:
+            steps = [np.hypot(*(np.diff(c, axis=axis) for c in centres)) for axis in (0, 1)]
+            size = min(float(np.nanmedian(step)) for step in steps if step.size)
+    if not size > 0 or _USUAL[0] <= size <= _USUAL[1]:
+        return None
+    power = 10.0 ** np.floor(np.log10(1.05 * size))
+    return float(f"{max(n for n in (1, 2, 5) if n * power <= 1.05 * size) * power:.3g}")
 
 
 def true_degrees(values: Floats, variable: Variable, axis: str) -> Floats:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from no2sr.core.columns import Field
 
-__all__ = ["Moment", "by_time", "layers_of", "month_in", "select_time", "with_time"]
+__all__ = ["Moment", "by_time", "layers_of", "moment_in", "month_in", "select_time", "with_time"]
 
 log = logging.getLogger("no2sr")
 
@@ -28,6 +28,14 @@ Moment: TypeAlias = "str | datetime | np.datetime64"
 
 _NAMES = ("time", "valid_time", "t")  # CAMS says valid_time since 2024-09, openEO t
 _STEPS = {*_NAMES, "forecast_period", "forecast_reference_time"}
+_YEAR = r"(?<!\d)((?:19|20)\d\d)"
+_DAY = re.compile(
+    r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<between>[-_.]?)(?P<month>0[1-9]|1[0-2])(?P=between)"
+    r"(?P<day>[0-2]\d|3[01])(?:[T_ -]?(?P<hour>[01]\d|2[0-3])[:-]?(?P<minute>[0-5]\d)"
+    r"(?:[:-]?[0-5]\d)?Z?)?(?!\d)"
+)
+_DAY_OF_YEAR = re.compile(_YEAR + r"[-_m]?([0-2]\d\d|3[0-5]\d|36[0-6])(?!\d)")
+_DATED_MONTH = re.compile(_YEAR + r"[-_.]?(0[1-9]|1[0-2])(?![\d-])")
 _MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)(0[1-9]|1[0-2])(?!\d)")
 
 
@@ -58,6 +66,41 @@ def month_in(name: str) -> np.datetime64 | None:
     """Return the first day of a month that the name of a file says as ``YYYYMM``."""
     month = _MONTH.search(name)
     return np.datetime64(f"{month[1]}-{month[2]}-01", "ns") if month else None
+
+
+def moment_in(name: str) -> np.datetime64 | None:
+    """Return the one moment, day or month that the name of a file says; None where it says several.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``no2_2020-06-01.tif``, ``NO2_20200601T0415.nc``, ``A2020153.nc`` (the day of the
+        year) or ``no2_202006.nc``.
+    """
+    moments = {_moment(match) for match in _DAY.finditer(name)} - {None}
+    days = {str(moment)[:10] for moment in moments}
+    if len(days) > 1:
+        return None
+    if len(moments) == 1:
+        return moments.pop()
+    if days:  # from one time of a day to another
+        return np.datetime64(days.pop(), "ns")
+    of_year = {(match[1], match[2]) for match in _DAY_OF_YEAR.finditer(name)}
+    if len(of_year) == 1:
+        year, day = of_year.pop()
+        return np.datetime64(f"{year}-01-01", "ns") + np.timedelta64(int(day) - 1, "D")
+    months = {(match[1], match[2]) for match in _DATED_MONTH.finditer(name)}
+    year, month = months.pop() if len(months) == 1 else ("", "")
+    return np.datetime64(f"{year}-{month}-01", "ns") if year else None
+
+
+def _moment(match: re.Match[str]) -> np.datetime64 | None:
+    """Return the moment that digits say, None where there is no such day."""
+    clock = f"T{match['hour']}:{match['minute']}" if match["hour"] else ""
+    try:
+        return np.datetime64(f"{match['year']}-{match['month']}-{match['day']}{clock}", "ns")
+    except ValueError:
+        return None
 
 
 def with_time(dataset: xr.Dataset) -> xr.Dataset:

@@ -20,10 +20,10 @@ from no2sr.readers.kit.bands import bands_in, is_tiff
 from no2sr.readers.kit.bands import opened as opened_raster
 from no2sr.readers.kit.files import readable
 from no2sr.readers.kit.netcdf import fields_in, is_netcdf, opened
-from no2sr.readers.opening.doubts import doubt_negatives, doubt_resolution, doubt_zeros
+from no2sr.readers.opening.doubts import doubt_resolution, doubt_values
 from no2sr.readers.opening.grids import column_of, scene_of
 from no2sr.readers.opening.paths import expanded, grouped
-from no2sr.readers.opening.source import Source, is_swath
+from no2sr.readers.opening.source import RESOLUTION, Source, is_swath
 from no2sr.readers.opening.sources import sources
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
@@ -74,9 +74,10 @@ def describe(
         ``bounds`` (west, south, east, north), ``spacing`` (x, y), ``effective_resolution`` (x, y,
         in units of the CRS; that of an oversampled grid is coarser than its spacing),
         ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
-        averages, and ``evidence``), ``pixel_km`` (along and across the scanlines of a swath: median
-        distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a swath after
-        screening), ``range`` (least, median, greatest), ``range_unit``,
+        averages, and ``evidence``), ``resolution`` (degrees: the cells that a swath is put on
+        unless others are asked for), ``pixel_km`` (along and across the scanlines of a swath:
+        median distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a
+        swath after screening), ``range`` (least, median, greatest), ``range_unit``,
         ``noise`` (the uncertainties that are known, by layer: ``median``, ``comment``),
         ``quality_threshold``, ``screening`` (which pixels of a swath are used, in words),
         ``processor_version``,
@@ -108,7 +109,7 @@ def describe(
 
 _FACTS = """
     file files first bytes reader product source variables kind variable unit shape crs bounds
-    spacing effective_resolution oversampling pixel_km time gap_share range range_unit
+    spacing effective_resolution oversampling resolution pixel_km time gap_share range range_unit
     noise quality_threshold screening processor_version made_by warnings problem
 """
 
@@ -157,9 +158,7 @@ def _plain(field: Field) -> dict[str, Any]:
 def _of_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
     scene = scene_of(source, options=options, time=None, bbox=None)
     image = column_of(scene)
-    if image.attrs["units"] == CANONICAL:
-        doubt_zeros(image)
-        doubt_negatives(image)
+    doubt_values(image)
     return _placed(image) | _values(image) | {"noise": _noise(companions_of(scene, image.name))}
 
 
@@ -230,9 +229,7 @@ def _resolved(found: Resolution | None) -> dict[str, Any]:
 def _of_swath(source: Source) -> dict[str, Any]:
     swath = source.dataset
     span = [swath.attrs.get(f"time_coverage_{end}") for end in ("start", "end")]
-    if swath["column"].attrs.get("units", CANONICAL) == CANONICAL:
-        doubt_zeros(swath["column"])
-        doubt_negatives(swath["column"])
+    doubt_values(swath["column"].rename(swath.attrs.get("variable", "column")))
     return {
         "kind": "swath",
         "variable": swath.attrs.get("variable"),
@@ -240,6 +237,7 @@ def _of_swath(source: Source) -> dict[str, Any]:
         "crs": "EPSG:4326",
         "bounds": _extent(swath["longitude"].values, swath["latitude"].values),
         "time": span if all(span) else None,
+        "resolution": float(swath.attrs.get("resolution", RESOLUTION)),
         "pixel_km": _pixel_km(swath["longitude"].values, swath["latitude"].values),
         "quality_threshold": swath.attrs.get("quality_threshold"),
         "screening": swath.attrs.get("screening"),

@@ -10,6 +10,7 @@ import numpy as np
 from no2sr.core.errors import MissingCRSError, No2srWarning, OversampledWarning, RepairWarning
 from no2sr.core.grid import crop
 from no2sr.core.image import crs_of
+from no2sr.core.units import CANONICAL
 from no2sr.steps.sampling import WINDOW, effective_resolution
 
 if TYPE_CHECKING:
@@ -17,12 +18,20 @@ if TYPE_CHECKING:
 
     from no2sr.steps.sampling import Resolution
 
-__all__ = ["doubt_negatives", "doubt_range", "doubt_resolution", "doubt_sample", "doubt_zeros"]
+__all__ = [
+    "doubt_negatives",
+    "doubt_range",
+    "doubt_resolution",
+    "doubt_sample",
+    "doubt_values",
+    "doubt_zeros",
+]
 
 REFINED = "no2sr: downscale"  # what `no2sr.downscaling.pipeline` notes in the history
 ZEROS = 0.01  # share of exact zeros above which they are no measurements
 SPIKE = 3  # zeros to one of the next most frequent value
 NEAR = 0.05  # of the median column: what counts as just above 0
+SAMPLED = 1000  # cells along an axis that are looked at of a grid whose values are unread
 FEW = 20  # such cells, below which their scatter is chance
 _TRACES = {
     "copies": "repeat pixels",
@@ -67,17 +76,21 @@ def doubt_resolution(image: xr.DataArray) -> Resolution | None:
 
 
 def doubt_sample(image: xr.DataArray) -> None:
-    """Warn if the middle of an image whose values are unread is oversampled.
+    """Warn of what the middle of an image shows whose values are unread.
 
     Warns
     -----
     OversampledWarning
+    RepairWarning, No2srWarning
+        As for `doubt_values`, of a coarse sample of the whole.
     """
     middle = [
         slice(max(0, (size - WINDOW) // 2), (size + WINDOW) // 2) for size in image.shape[-2:]
     ]
     layer = image.isel(time=0) if "time" in image.dims else image
     doubt_resolution(crop(layer, *middle).load())
+    stride = [slice(None, None, max(1, size // SAMPLED)) for size in layer.shape]
+    doubt_values(layer[tuple(stride)].load())
 
 
 def _unit_of(image: xr.DataArray) -> str:
@@ -125,6 +138,28 @@ def _limit(column: xr.DataArray, end: int) -> float:
     return float(stated * packed[0] + packed[1])
 
 
+def doubt_values(column: xr.DataArray) -> None:
+    """Warn if values of an NO2 column cannot all have been measured.
+
+    Parameters
+    ----------
+    column : DataArray
+        Nothing is said of another quantity, of values still unread, or of a grid that this package
+        refined.
+
+    Warns
+    -----
+    RepairWarning
+        If too many are exactly 0.
+    No2srWarning
+        If none of a noisy column is negative.
+    """
+    measured = column.attrs.get("units", CANONICAL) == CANONICAL
+    if measured and column.chunks is None and REFINED not in column.attrs.get("history", ""):
+        doubt_zeros(column)
+        doubt_negatives(column)
+
+
 def doubt_zeros(image: xr.DataArray) -> None:
     """Warn if many values are exactly 0, which a measured column hardly ever is.
 
@@ -140,10 +175,10 @@ def doubt_zeros(image: xr.DataArray) -> None:
     if share > ZEROS and zeros > SPIKE * others:
         warnings.warn(
             f"{share:.1%} of the values of {image.name} are exactly 0, expected next to none in a "
-            "measured column: they are probably masked or clipped pixels; mark them as missing in "
-            "the file",
+            "measured column: they are probably masked or clipped pixels; give nodata=0 to read "
+            "them as gaps",
             RepairWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -170,5 +205,5 @@ def doubt_negatives(image: xr.DataArray) -> None:
             "above 0 lie scattered among much larger ones, expected as many just below: they were "
             "probably removed, which raises every mean; use the file as it was before that",
             No2srWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

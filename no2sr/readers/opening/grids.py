@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,11 +26,10 @@ from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.files import check_room, readable
 from no2sr.readers.kit.fills import read_column
-from no2sr.readers.kit.time import select_time, with_time
+from no2sr.readers.kit.time import moment_in, select_time, with_time
 from no2sr.readers.kit.uncertainty import clean_layer
 from no2sr.readers.opening.cropping import crop_to_box
 from no2sr.readers.opening.doubts import doubt_range
-from no2sr.readers.opening.own import name_own
 from no2sr.readers.opening.source import is_swath
 from no2sr.readers.registry import load_reader
 
@@ -65,7 +65,7 @@ def scene_of(
         raise SettingsError(
             f"{source.path.name} is a swath but other files are grids; open them one kind at a time"
         )
-    options = name_own(source.path, options)
+    options = replace(options, variable=source.variable)
     with readable(source.path):
         dataset = select_time(with_time(source.dataset), time, source=source.path.name)
         name = _find_variable(dataset, options, source)
@@ -90,7 +90,19 @@ def scene_of(
     screening = source.dataset.attrs.get("screening")
     step = f"read {field.path} of {source.path.name} as {source.reader}"
     image = with_history(image, f"{step}, {screening}" if screening else step)
-    return assemble_scene(image, dict(zip(layers, others, strict=True)))
+    scene = assemble_scene(image, dict(zip(layers, others, strict=True)))
+    return scene if alone or "time" in scene.coords else _date_by_name(scene, source)
+
+
+def _date_by_name(scene: xr.Dataset, source: Source) -> xr.Dataset:
+    """Give a scene without a time the one that the name of its file says, if it says one."""
+    moment = moment_in(source.path.name)
+    if moment is None:
+        return scene
+    column = column_of(scene)
+    step = f"took the time {str(moment)[:16]} from the name of {source.path.name}"
+    dated = scene.assign({str(column.name): with_history(column, step)})
+    return dated.assign_coords(time=moment)
 
 
 def column_of(scene: xr.Dataset) -> xr.DataArray:

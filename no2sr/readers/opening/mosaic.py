@@ -58,7 +58,7 @@ def join_shards(shards: Sequence[Source]) -> Source:
     for shard in shards:
         closing.callback(shard.dataset.close)
     dataset.set_close(closing.close)
-    return Source(shards[0].path.with_name(whole), shards[0].reader, dataset)
+    return Source(shards[0].path.with_name(whole), shards[0].reader, dataset, shards[0].variable)
 
 
 def _join(

@@ -9,12 +9,13 @@ from no2sr.core.errors import SettingsError
 from no2sr.readers.port import ReadOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import xarray as xr
 
     from no2sr.core.earth import Box
     from no2sr.readers.kit.time import Moment
+    from no2sr.readers.opening.source import Source
     from no2sr.readers.port import Paths
 
 __all__ = ["grid_no2", "open_no2"]
@@ -41,9 +42,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     path_or_paths : str, Path, or iterable of them
         A folder stands for the files in it, a pattern such as ``"2023/*.nc"`` for those that match;
         either may hold one product only. Several swaths are merged on one grid by summed weights,
-        one at a time. Several grids must have equal axes and times of their own; they are stacked
-        along ``time``, one of nothing but gaps, too. Shards of one Earth Engine export are put
-        together.
+        one at a time. Several grids must have equal axes and times of their own, or a day each in
+        their names; they are stacked along ``time``, one of nothing but gaps, too. Shards of one
+        Earth Engine export are put together.
     reader : str, optional
         Name of a reader (see `available_readers`); by default the structure of the file decides.
     variable : str, optional
@@ -67,7 +68,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         Region in degrees, whatever the CRS; every cell that it touches is kept. West greater than
         east means across the antimeridian.
     resolution : float, optional
-        Cell size in degrees of the grid for swaths, by default 0.05.
+        Cell size in degrees of the grid for swaths, by default 0.05; for swaths and curvilinear
+        grids that are no product known here, the size of their pixels if that is another.
     time : str, datetime or datetime64, optional
         Take this step of a grid with several; a part such as ``"2023-10"`` takes all steps in it.
     chunks : optional
@@ -100,11 +102,14 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         If values were taken for fills that the file does not declare, infinite values were set
         missing, rows beyond a pole cut off, or an uncertainty left out because it cannot be that of
         the column: negative, missing, on another grid, in another unit, or larger than any column.
+        Also if more values are exactly 0 than can have been measured; they are kept.
     ManyGapsWarning
         If one of several files holds no pixels.
     OversampledWarning
         If the grid is finer than what it resolves; `no2sr.coarsen_to_native` averages it to that.
         Values that are left unread with `chunks` are not looked at.
+    No2srWarning
+        If a noisy column has no negative value.
 
     Notes
     -----
@@ -113,10 +118,9 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     """
     from no2sr.readers.opening.cropping import check_box
     from no2sr.readers.opening.doubts import doubt_resolution
-    from no2sr.readers.opening.grids import check_seen, column_of, scene_of
+    from no2sr.readers.opening.grids import column_of
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import refuse, sources
-    from no2sr.readers.opening.stacks import stack_scenes
 
     box = None if bbox is None else check_box(bbox)
     options = ReadOptions(
@@ -131,13 +135,30 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     first, rest = sources(path_or_paths, reader, options)
     if is_swath(first.dataset):
         # Compiles its kernel: no grid should wait for it.
-        from no2sr.readers.opening.swaths import merge_swaths
+        from no2sr.readers.opening.swaths import Gridding, merge_swaths
 
         refuse(time=time)
-        scene = merge_swaths(first, rest, options=options, bbox=bbox, resolution=resolution)
+        gridding = Gridding(bbox=bbox, resolution=resolution)
+        scene = merge_swaths(first, rest, options=options, gridding=gridding)
         doubt_resolution(column_of(scene))
         return scene
     refuse(resolution=resolution)
+    return _open_grids(first, rest, options, time=time, bbox=bbox)
+
+
+def _open_grids(
+    first: Source,
+    rest: Iterator[Source],
+    options: ReadOptions,
+    *,
+    time: Moment | None,
+    bbox: Box | None,
+) -> xr.Dataset:
+    """Open one grid, or stack several along time."""
+    from no2sr.readers.opening.doubts import doubt_resolution, doubt_values
+    from no2sr.readers.opening.grids import check_seen, column_of, scene_of
+    from no2sr.readers.opening.stacks import stack_scenes
+
     second = next(rest, None)
     alone = second is None
     found = chain([first], filter(None, [second]), rest)  # read when its turn comes
@@ -145,6 +166,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     scene = scenes[0] if alone else stack_scenes(scenes)
     check_seen(column_of(scene), first)
     doubt_resolution(column_of(scene))
+    doubt_values(column_of(scene))
     return scene
 
 
@@ -192,16 +214,21 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     """
     from no2sr.readers.opening.source import is_swath
     from no2sr.readers.opening.sources import sources
-    from no2sr.readers.opening.swaths import merge_swaths
+    from no2sr.readers.opening.swaths import Gridding, merge_swaths
+    from no2sr.swaths.sums import CORRELATION
 
     options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, nodata=nodata, limits=limits)
     first, rest = sources(path_or_paths, reader, options, progress=progress)
     if not is_swath(first.dataset):
         first.dataset.close()
         raise SettingsError(
-            f"{first.path.name} is a grid already, expected swaths; open it with open_no2"
+            f"{first.path.name} is a grid already, and only swaths are put on one; refine it with "
+            "no2sr downscale, or open it with no2sr.open_no2"
         )
-    stated = {} if correlation is None else {"correlation": correlation}
-    return merge_swaths(
-        first, rest, options=options, bbox=bbox, resolution=resolution, lazy=lazy, **stated
+    gridding = Gridding(
+        bbox=bbox,
+        resolution=resolution,
+        correlation=CORRELATION if correlation is None else correlation,
+        lazy=lazy,
     )
+    return merge_swaths(first, rest, options=options, gridding=gridding)

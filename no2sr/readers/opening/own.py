@@ -44,7 +44,7 @@ def name_own(path: Path, options: ReadOptions) -> ReadOptions:
     told, fields = _content(path)
     if not noted(told) or LAYER in told:
         return options
-    names: dict[Hashable, object] = {field.name: field for field in fields}
+    names: dict[Hashable, Field] = {field.name: field for field in fields}
     own = [f for f in fields if len(f.dims) > 1 and not is_companion(f.name, names)]
     if len(own) != 1 or (find_columns(own) and is_column(own[0].unit)):
         return options

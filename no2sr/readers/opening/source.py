@@ -9,7 +9,9 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["Source", "is_swath"]
+__all__ = ["RESOLUTION", "Source", "is_swath"]
+
+RESOLUTION = 0.05  # degrees: cells for swaths; the pixels of TROPOMI are 3.5 to 15 km wide
 
 
 class Source(NamedTuple):
@@ -18,6 +20,7 @@ class Source(NamedTuple):
     path: Path
     reader: str
     dataset: xr.Dataset
+    variable: str | None = None  # that the caller named, or an output of this package itself
 
 
 def is_swath(dataset: xr.Dataset) -> bool:

@@ -101,7 +101,7 @@ def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
         options = name_own(path, options)
         check_limits(chosen, options.limits)
         check_quality(chosen, options.qa_min)
-        return Source(path, chosen.name, chosen.read(path, options))
+        return Source(path, chosen.name, chosen.read(path, options), options.variable)
 
 
 def refuse(*, time: Moment | None = None, resolution: float | None = None) -> None:

@@ -77,7 +77,8 @@ def _with_time_dim(image: xr.DataArray) -> xr.DataArray:
         return image
     if "time" not in image.coords:
         raise DimensionError(
-            f"a file has no time ({image.attrs['source']}), expected one in each of several grids; "
-            "open the files one at a time, or merge them first"
+            f"{image.attrs['source']} has no time, and its name does not say a single day, so it "
+            "has no place among several grids; to work on each file alone, give a folder as OUT "
+            "(fine/), or open them one at a time"
         )
     return image.expand_dims("time")

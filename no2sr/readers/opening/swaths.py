@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
 from no2sr.readers.opening.cropping import check_box
+from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.grids import column_of
-from no2sr.readers.opening.source import is_swath
+from no2sr.readers.opening.source import RESOLUTION, is_swath
 from no2sr.readers.opening.sources import sources
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import load_reader
@@ -28,9 +30,23 @@ if TYPE_CHECKING:
     from no2sr.readers.opening.source import Source
     from no2sr.readers.port import Paths
 
-__all__ = ["merge_swaths", "open_swaths"]
+__all__ = ["Gridding", "merge_swaths", "open_swaths"]
 
-RESOLUTION = 0.05  # degrees; the pixels of TROPOMI are 3.5 to 15 km wide
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gridding:
+    """The grid that swaths are put on; see `no2sr.readers.opening.opener.grid_no2`.
+
+    Attributes
+    ----------
+    bbox, resolution, correlation, lazy
+        As for `no2sr.readers.opening.opener.grid_no2`.
+    """
+
+    bbox: Box | None = None
+    resolution: float | None = None
+    correlation: float = CORRELATION
+    lazy: bool = False
 
 
 class _Merge:
@@ -61,6 +77,8 @@ class _Merge:
                 f"{source.path.name} is in {unit!r} but {self.first.path.name} in "
                 f"{self.attrs['units']!r}, expected one unit; open them one at a time"
             )
+        if not self.names:  # what is to be said of one is to be said of all
+            doubt_values(column.rename(source.dataset.attrs.get("variable", "column")))
         self.attrs = self.attrs or {**attrs, "units": unit}
         self.names.append(source.path.name)
         self.versions.add(str(source.dataset.attrs.get("processor_version", "")))
@@ -75,10 +93,7 @@ def merge_swaths(
     rest: Iterator[Source],
     *,
     options: ReadOptions,
-    bbox: Box | None,
-    resolution: float | None,
-    correlation: float = CORRELATION,
-    lazy: bool = False,
+    gridding: Gridding,
 ) -> xr.Dataset:
     """Grid swaths, and say in ``history`` which files and which pixels went in.
 
@@ -89,11 +104,15 @@ def merge_swaths(
         comparable.
     """
     merge = _Merge(first, rest)
-    spacing = RESOLUTION if resolution is None else resolution
-    bounds = None if bbox is None else check_box(bbox)
+    usual = float(first.dataset.attrs.get("resolution", RESOLUTION))
+    resolution = usual if gridding.resolution is None else gridding.resolution
     try:
         scene = grid_swaths(
-            merge, bounds=bounds, resolution=spacing, correlation=correlation, lazy=lazy
+            merge,
+            bounds=None if gridding.bbox is None else check_box(gridding.bbox),
+            resolution=resolution,
+            correlation=gridding.correlation,
+            lazy=gridding.lazy,
         )
     except NoValidPixelsError as none:
         raise NoValidPixelsError(f"{_listed(merge.names)}: {none}") from none
