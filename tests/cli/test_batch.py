@@ -114,7 +114,7 @@ def test_a_fault_of_ours_stops_no_other_file(
     assert done.code == 1
     assert ("Traceback" in done.err) is debug
     (line,) = (line for line in done.errors if line.startswith("Error: "))
-    assert "KeyError while working on b.nc ('halo')" in line
+    assert "KeyError while processing b.nc ('halo')" in line
     assert "report" in line
     assert "1 failed" in done.out.splitlines()[-1]
     error = _entries(tmp_path / "out" / LOG)[1]["error"]
@@ -131,7 +131,7 @@ def test_memory_that_runs_out_is_said_so(no2sr_command, monkeypatch, tmp_path, g
         failed = no2sr_command("downscale", grid_file, out)
         assert failed.code == 1
         (line,) = failed.errors
-        assert "memory ran out while working on india.nc" in line
+        assert "memory ran out while processing india.nc" in line
         assert "fault" not in line
 
 
@@ -149,7 +149,7 @@ def test_an_interrupted_batch_says_how_far_it_went(no2sr_command, monkeypatch, t
         (tmp_path / name).write_bytes(grid_file.read_bytes())
     stopped = no2sr_command("downscale", *sorted(tmp_path.glob("*.nc")), f"{tmp_path}/out/")
     assert stopped.code == 130
-    assert stopped.out.splitlines()[-1].startswith("3 files: 1 done, 2 not begun")
+    assert stopped.out.splitlines()[-1].startswith("3 files: 1 done, 2 not started")
     assert [entry["result"] for entry in _entries(tmp_path / "out" / LOG)] == ["done"]
 
 
@@ -190,7 +190,7 @@ def test_a_log_that_cannot_be_written_is_refused_at_once(no2sr_command, grid_fil
         "downscale", grid_file, tmp_path / "fine.tif", "--log", tmp_path / "file" / "log"
     )
     assert refused.code == 1
-    assert "name another place with --log" in refused.errors[0]
+    assert "choose another file with --log" in refused.errors[0]
     assert not (tmp_path / "fine.tif").exists()
 
 
@@ -207,7 +207,7 @@ def test_a_log_never_lands_in_an_input_or_output(no2sr_command, grid_file, name)
 def test_a_log_that_breaks_off_stops_the_batch_in_words(monkeypatch, tmp_path):
     log = Log(tmp_path / "log.jsonl", {})
     monkeypatch.setattr(log, "path", tmp_path)
-    with pytest.raises(WriteError, match="name another place with --log"):
+    with pytest.raises(WriteError, match="choose another file with --log"):
         log.note(Outcome(job=Job(sources=(tmp_path,), out=tmp_path), result="done"))
 
 
@@ -229,7 +229,7 @@ def test_an_unexpected_error_of_any_command_is_one_line(no2sr_command, monkeypat
     monkeypatch.setattr(no2sr.networks.store, "available_models", fail)
     failed = no2sr_command("models")
     assert failed.code == 1
-    assert failed.err.startswith("Error: ZeroDivisionError while working on models (by nought)")
+    assert failed.err.startswith("Error: ZeroDivisionError while processing models (by nought)")
     assert failed.err.count("\n") == 1
     assert "Traceback" in no2sr_command("models", "--debug").err
 

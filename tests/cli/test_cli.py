@@ -173,8 +173,8 @@ def test_a_style_is_put_beside_a_geotiff_unless_it_is_not_wanted(
     no2sr_command, grid_file, tmp_path
 ):
     styled, bare = tmp_path / "styled.tif", tmp_path / "bare.tif"
-    assert no2sr_command("downscale", grid_file, styled, "--no-uncertainty").code == 0
-    assert no2sr_command("downscale", grid_file, bare, "--no-style", "--no-uncertainty").code == 0
+    assert no2sr_command("downscale", grid_file, styled).code == 0
+    assert no2sr_command("downscale", grid_file, bare, "--no-style").code == 0
     made = sorted(path.name for path in tmp_path.iterdir() if path.is_file())
     assert made == [
         "bare.tif",
@@ -277,7 +277,7 @@ def test_folder_of_the_output_is_made_only_on_success(no2sr_command, grid_file, 
     ("args", "advice"),
     [
         (["fine.png"], "choose one of .tif"),
-        (["file/fine.tif"], "no folder that can be written to"),
+        (["file/fine.tif"], "is not a folder in which fine.tif can be written"),
         (["fine.tif", "--scale", "7"], "weights for scale"),
         (["fine.tif", "--scale", "1"], "scale"),
         (["fine.tif", "--model", "nosuch"], "srcnn"),
@@ -466,7 +466,7 @@ def test_models_lists_every_card(no2sr_command):
     ],
 )
 def test_want_of_memory_is_told_whoever_meets_it(error):
-    assert str(foreign(error, "map.nc")).startswith("memory ran out while working on map.nc")
+    assert str(foreign(error, "map.nc")).startswith("memory ran out while processing map.nc")
 
 
 def _records() -> dict[str, type]:

@@ -107,7 +107,7 @@ def test_a_child_that_is_killed_speaks_of_memory():
     def killed(source):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with pytest.raises(FileUnreadableError, match=r"stopped from outside.*memory"):
+    with pytest.raises(FileUnreadableError, match=r"stopped by the system.*memory"):
         _guarded(killed)
 
 

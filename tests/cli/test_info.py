@@ -283,7 +283,7 @@ def test_a_folder_is_told_as_what_it_is_read_as(no2sr_command, samples, tmp_path
     for given in (tmp_path, tmp_path / "*.nc"):
         shown = no2sr_command("info", given)
         assert (shown.code, shown.err) == (0, "")
-        assert "2, read as one; the rest is of a.nc" in shown.out
+        assert "2, read as one; the other rows describe a.nc" in shown.out
         assert "Sentinel-5P TROPOMI level 2 swath" in shown.out
     assert "read as one" not in no2sr_command("info", swath).out
     assert no2sr_command("info", tmp_path / "*.tif").code == 1

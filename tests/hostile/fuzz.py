@@ -204,7 +204,10 @@ def _vague(text: str) -> list[str]:
 
 def _refusal(text: str) -> str:
     """Say in which way a file was refused."""
-    ways = {" crashed the library": "crash held", " did not foresee": "refused, unforeseen"}
+    ways = {
+        " crashed the library": "crash held",
+        "unexpected error in its reader": "refused, unforeseen",
+    }
     return next((way for phrase, way in ways.items() if phrase in text), "refused")
 
 

@@ -19,5 +19,5 @@ def test_what_was_found_once_is_one_line_now(path, tmp_path, no2sr_command):
         assert refused.code == 1
         assert len(refused.errors) == 1
         assert refused.errors[0].startswith("Error: ")
-        assert "did not foresee" not in refused.err
+        assert "unexpected error in its reader" not in refused.err
     assert list(tmp_path.iterdir()) == []

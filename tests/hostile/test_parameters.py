@@ -57,7 +57,7 @@ OPTIONS = [
     (["--model", "/"], 1, "card.json"),
     (["--model", ""], 1, "model"),
     (["--edges", "crop"], 2, "--edges"),
-    (["--edges", "shave"], 1, "cells, expected at least"),
+    (["--edges", "shave"], 1, "are needed along each axis"),
     (["--conserve", "none"], 2, "--conserve"),
     (["--engine", "abacus"], 2, "--engine"),
     (["--precision", "float8"], 2, "--precision"),
@@ -86,7 +86,7 @@ OUTPUTS = [
     (".tif", 1, "suffix"),
     ("grid.nc", 2, "also an input"),
     ("there.tif", 1, "already exists"),
-    ("there.tif/fine.tif", 1, "no folder"),
+    ("there.tif/fine.tif", 1, "is not a folder"),
     ("x" * 300 + ".tif", 1, "x"),
 ]
 
