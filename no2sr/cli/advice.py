@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from no2sr.core.earth import Box
     from no2sr.downscaling.settings import Reading
 
-__all__ = ["advise", "word_advice"]
+__all__ = ["advise", "describe_advice"]
 
 
 def advise(
@@ -27,7 +25,7 @@ def advise(
     ----------
     path : Path
     facts : dict
-        What `no2sr.readers.opening.describe.describe` says of the path.
+        The facts of `no2sr.readers.opening.describe.describe` about the path.
     reading : Reading
     bbox : (west, south, east, north) or None
         None counts the files without reading them.
@@ -36,8 +34,8 @@ def advise(
     -------
     dict or None
         ``files``, ``covering`` (those with a valid pixel in the box; None without a box),
-        ``command`` and ``reason``. None where the path does not stand for several swaths, unless a
-        box is given.
+        ``command`` and ``reason``. None if the path does not stand for several swaths and no box is
+        given.
     """
     from no2sr.downscaling.reconstruction.entry import FEW
 
@@ -57,8 +55,8 @@ def advise(
     return {"files": files, "covering": covering, "command": command, "reason": reason}
 
 
-def word_advice(advice: dict[str, Any] | None) -> str:
-    """Word the advice for the table."""
+def describe_advice(advice: dict[str, Any] | None) -> str:
+    """Describe the advice in the row of a table."""
     if advice is None:
         return ""
     if advice["covering"] is None:
@@ -95,4 +93,4 @@ def _covers(swath: xr.Dataset, bbox: Box) -> bool:
     west, south, east, north = bbox
     x, y = swath["longitude"].values, swath["latitude"].values
     inside = ((x - west) % 360 <= (east - west) % 360) & (y >= south) & (y <= north)
-    return bool((inside & np.isfinite(swath["column"].values)).any())
+    return bool((inside & swath["column"].notnull().values).any())

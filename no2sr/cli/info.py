@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from no2sr.cli import options
-from no2sr.cli.advice import advise, word_advice
+from no2sr.cli.advice import advise, describe_advice
 from no2sr.cli.display import print_table
 from no2sr.cli.guard import guarded
 from no2sr.cli.messages import report, spoken, wants_debug
@@ -56,8 +56,8 @@ def command(
     FILE may also be a folder or a quoted pattern. The product and the number of files are then
     shown, and the contents of the first file that is not empty. If a file cannot be read as NO2,
     the exit code is 1 and the reason is printed on stderr. With --json, one FILE gives an object,
-    several give a list. For several swaths it also says whether downscale or reconstruct suits their
-    number; --bbox counts those that cover a region, which reads them all.
+    several give a list. For several swaths the command also recommends downscale or reconstruct by
+    their number; --bbox counts those that cover a region, which reads them all.
 
     \b
     Examples:
@@ -180,7 +180,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
             f"{name}: {text}" for name, text in readable(facts["made_by"] or {})
         ),
         "downscale": _downscale(facts["downscale"], facts),
-        "overpasses": word_advice(facts["overpasses"]),
+        "overpasses": describe_advice(facts["overpasses"]),
         "warnings": "\n".join(map(spoken, facts["warnings"])),
     }
     return [(name, text) for name, text in rows.items() if text]
