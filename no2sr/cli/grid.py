@@ -104,6 +104,7 @@ def _grid(
         reader=reading.reader,
         variable=reading.variable,
         unit=reading.unit,
+        nodata=reading.nodata,
         qa_min=reading.qa_min,
         limits=reading.limits,
         bbox=reading.bbox,

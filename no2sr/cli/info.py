@@ -68,18 +68,18 @@ def command(
       no2sr info counts.tif --unit-in "umol m-2"
     """
     from no2sr.readers.opening.describe import describe
+    from no2sr.readers.port import ReadOptions
 
+    options = ReadOptions(
+        variable=reading.variable,
+        unit=reading.unit,
+        nodata=reading.nodata,
+        qa_min=reading.qa_min,
+        limits=reading.limits,
+    )
     all_facts = []
     for path in paths:
-        facts = guarded(
-            describe,
-            path,
-            reader=reading.reader,
-            variable=reading.variable,
-            unit=reading.unit,
-            qa_min=reading.qa_min,
-            limits=reading.limits,
-        )
+        facts = guarded(describe, path, reader=reading.reader, options=options)
         facts["downscale"] = _plan(facts)
         facts["overpasses"] = guarded(advise, path, facts=facts, reading=reading, bbox=bbox)
         all_facts.append(facts)

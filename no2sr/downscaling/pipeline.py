@@ -200,6 +200,8 @@ def plan_task(
         refining = replace(refining, uncertainty=False)
     choose_method(refining)  # what cannot be had is refused before the values are looked at
     image = enter(dataset, variable=variable)
+    if image.name is None:  # layers are named after the column
+        image = image.rename("column")
     earlier = doubt_refined(str(image.name), image.attrs, dataset.attrs)
     layers = enter_companions(dataset, image, UNCERTAINTIES)
     noise = choose_noise(refining.noise, image, layers)

@@ -20,7 +20,7 @@ from no2sr.readers import registry as readers
 from no2sr.readers.kit.files import readable
 from no2sr.readers.opening.describe import describe
 from no2sr.readers.opening.opener import grid_no2
-from no2sr.readers.port import Reader
+from no2sr.readers.port import Reader, ReadOptions
 from no2sr.readers.registry import available_readers, find_reader
 
 PRODUCTS = (
@@ -252,7 +252,7 @@ def test_limits_of_a_product_without_screens(make_s5p, make_grid, make_tiff, kin
     path = {"grid": make_grid, "raster": make_tiff, "swath": make_s5p}[kind]()
     with pytest.raises(no2sr.SettingsError, match=r"a limit of cloud was given for .*; leave it"):
         open_column(path, limits={"cloud": 0.5})
-    assert "limit of cloud" in describe(path, limits={"cloud": 0.5})["problem"]
+    assert "limit of cloud" in describe(path, options=ReadOptions(limits={"cloud": 0.5}))["problem"]
     assert open_column(path, limits={}).equals(open_column(path))
 
 
@@ -296,7 +296,7 @@ def test_a_grid_described(make_grid):
 def test_a_swath_described(make_s5p):
     qa = np.full((4, 6), 100)
     qa[0] = 50
-    facts = describe(make_s5p(qa=qa), qa_min=0.6)
+    facts = describe(make_s5p(qa=qa), options=ReadOptions(qa_min=0.6))
     assert json.loads(json.dumps(facts)) == facts
     assert facts["kind"] == "swath"
     assert facts["variable"] == "nitrogendioxide_tropospheric_column"

@@ -263,7 +263,7 @@ def test_limits_reach_every_way_of_opening(tempo):
     assert "eff_cloud_fraction <= 0.5" in open_column(path, limits=limits).attrs["history"]
     column = grid_no2([path], limits=limits)[NAME]
     assert "eff_cloud_fraction <= 0.5" in column.attrs["history"]
-    assert "<= 0.5" in describe(path, limits=limits)["screening"]
+    assert "<= 0.5" in describe(path, options=ReadOptions(limits=limits))["screening"]
     packed = path.with_suffix(".gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
     assert np.isfinite(open_column(packed, limits=limits)).all()

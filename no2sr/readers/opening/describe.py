@@ -1,4 +1,7 @@
-"""What a file holds and how it would be read, also where it cannot be."""
+"""What a file holds and how it would be read, also where it cannot be.
+
+The module is long because every fact that ``no2sr info`` shows is found here.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +48,7 @@ def describe(
     path: Path,
     *,
     reader: str | None = None,
-    variable: str | None = None,
-    unit: str | None = None,
-    nodata: float | None = None,
-    qa_min: float = 0.75,
-    limits: Mapping[str, float] | None = None,
+    options: ReadOptions | None = None,
 ) -> dict[str, Any]:
     """Say what a file holds and how it would be read; raise nothing over a bad file.
 
@@ -60,8 +59,9 @@ def describe(
     ----------
     path : Path
         A file, a Zarr store, a folder, or a pattern.
-    reader, variable, unit, nodata, qa_min, limits
+    reader : str, optional
         As for `no2sr.open_no2`.
+    options : ReadOptions, optional
 
     Returns
     -------
@@ -86,7 +86,7 @@ def describe(
     """
     facts: dict[str, Any] = dict.fromkeys(_FACTS.split())
     facts |= {"file": str(path), "warnings": []}
-    options = ReadOptions(variable=variable, unit=unit, nodata=nodata, qa_min=qa_min, limits=limits)
+    options = options or ReadOptions()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         paths = [path]
