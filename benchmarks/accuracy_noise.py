@@ -35,13 +35,8 @@ INSTRUMENT = (0.6, 0.2)
 MULTIPLES = (0, 0.25, 0.5, 1, 2)
 # The levels that aims are stated for.
 LEVELS = ((0.25, 0.05), INSTRUMENT, (1.0, 0.3))
-CLASSICAL = (
-    "bicubic",
-    "lanczos + correction",
-    "pycnophylactic",
-    "gaussian",
-    "optimal interpolation",
-)
+INTERPOLATION = ("bicubic", "lanczos + correction", "pycnophylactic")
+CLASSICAL = (*INTERPOLATION, "gaussian", "optimal interpolation")
 NETWORKS = (NETWORK, "edsr")
 PLAIN = f"{NETWORK}, noise not told"
 ORBIT = "sample orbit"
@@ -289,7 +284,7 @@ def word_misstated() -> str:
             worst = max(worst, ratio)
         rows.append([title, *found])
     head = ["case", "half", "as it is", "twice"]
-    verdict = "Never worse than bicubic." if worst <= 1 else "Not always better than bicubic."
+    verdict = f"{'Never' if worst <= 1 else 'Sometimes'} worse than bicubic."
     text = (
         "### Noise that is stated wrongly\n\nRMSE / bicubic of srcnn, told this much of the noise:"
     )
