@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 import no2sr
-
 from no2sr.downscaling.reconstruction.entry import Settings, reconstruct_swaths
 from no2sr.simulation.orbit import orbit_geometry, swath
 from no2sr.swaths.gridding import grid_swaths

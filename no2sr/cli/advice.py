@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -92,6 +90,8 @@ def _count_covering(path: Path, reading: Reading, bbox: Box) -> int:
 
 
 def _covers(swath: xr.Dataset, bbox: Box) -> bool:
+    import numpy as np
+
     west, south, east, north = bbox
     x, y = swath["longitude"].values, swath["latitude"].values
     inside = ((x - west) % 360 <= (east - west) % 360) & (y >= south) & (y <= north)
