@@ -71,6 +71,7 @@ benchmark: $(VENV)/.stamp-dev
 
 benchmark-accuracy: $(VENV)/.stamp-dev
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/reconstruct.py
 
 clean:
 	rm -rf $(VENV) out build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -215,7 +215,7 @@ def _measure(numbers: list[int], places: list[tuple[int, int]]) -> None:
     warnings.simplefilter("ignore")
     overpasses = [read(path) for path in sorted((DATA / "overpasses").glob("*.nc"))]
     many = [one for one in overpasses if one.column.size > FEWEST]
-    found: dict = {"date": f"{dt.date.today():%Y-%m-%d}", "edges": judge_edges(overpasses)}
+    found: dict = {"date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "edges": judge_edges(overpasses)}
     print(found["edges"], flush=True)
     found["places"] = {}
     for number in sorted(numbers, reverse=True):

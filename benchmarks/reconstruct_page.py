@@ -9,6 +9,11 @@ import numpy as np
 __all__ = ["write_section"]
 
 PAGE = Path(__file__).parents[1] / "docs/accuracy.md"
+HEAD = (
+    "| overpasses | average | average + network | reconstruct | reconstruct / average "
+    "| interval | explained | resolution | CPU |"
+)
+PICTURE = "![An average and a reconstruction, same data](images/accuracy/many_overpasses.png)"
 BEGIN, END = (f"<!-- {word} of benchmarks/reconstruct.py -->" for word in ("begin", "end"))
 
 
@@ -25,40 +30,38 @@ def describe(found: dict) -> str:
     """Write the section as Markdown."""
     rows = {int(number): rows for number, rows in found["places"].items()}
     edges = found["edges"]
+    count = found.get("count", len(next(iter(rows.values()))))
     lines = [
         "## Many overpasses",
         "",
         f"Measured on {found['date']} by `benchmarks/reconstruct.py`. A field of 1.1 km is seen",
-        f"through real Sentinel-5P footprints, with noise, in {len(next(iter(rows.values())))} "
-        "places of 1 x 1 degree that no",
-        "network was trained on. The map has cells of 0.01 degree. The smoothness is chosen from",
-        "held-out overpasses. Errors are root mean squares in umol m-2, geometric means of the",
+        f"through real Sentinel-5P footprints, with noise, in {count} places of 1 x 1 degree.",
+        "No network was trained on them. The map has cells of 0.01 degree. The smoothness is chosen",
+        "from held-out overpasses. Errors are root mean squares in umol m-2, geometric means of the",
         "places. *Average* is the area-weighted average on the same cells. *Average + network* is",
-        "the average on 0.04 degree made four times finer by the shipped network. *Interval* is the",
+        "the average on 0.04 degree, refined four times by the shipped network. *Interval* is the",
         "share of cells whose 90 % interval holds the truth. *Explained* is the share of the",
         "variance of held-out overpasses that the map explains. *CPU* is the time of one place.",
         "",
-        "| overpasses | average | average + network | reconstruct | reconstruct / average "
-        "| interval | explained | resolution | CPU |",
+        HEAD,
         "|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         *(_row(number, rows[number]) for number in sorted(rows)),
         "",
         "### From the edge of the swath to nadir",
         "",
-        f"Real pixels, 2019 and 2020, south-east Sicily. Pixels of {edges['wide']} overpasses with a",
-        "sensor zenith angle over 50 degrees predict the mean of the narrow pixels (below 30",
-        f"degrees) of {edges['near']} others. Both are compared after they are seen through the narrow",
-        "footprints, less the mean difference.",
+        f"Real pixels of 2019 and 2020, south-east Sicily. Those of {edges['wide']} overpasses",
+        "with a sensor zenith angle over 50 degrees predict the mean of the narrow pixels (below",
+        f"30 degrees) of {edges['near']} overpasses. Both are compared as the narrow footprints see",
+        "them. The mean difference is removed.",
         "",
         "| map made of the wide pixels | difference, umol m-2 | / average |",
         "|---|--:|--:|",
         f"| average | {edges['average']:.3f} | 1 |",
         f"| reconstruct | {edges['reconstruct']:.3f} | {edges['ratio']:.3f} |",
         "",
-        "![The average of 183 real overpasses and the map reconstructed from them]"
-        "(images/accuracy/many_overpasses.png)",
+        PICTURE,
         "",
-        "South-east Sicily and Malta, cells of 0.02 degree, every third file of the same data. The",
+        "South-east Sicily and Malta, cells of 0.02 degree, some files of the same data. The",
         "crosses are Catania, Augusta and Valletta.",
     ]
     return "\n".join(lines)

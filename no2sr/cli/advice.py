@@ -90,6 +90,7 @@ def _count_covering(path: Path, reading: Reading, bbox: Box) -> int:
 
 
 def _covers(swath: xr.Dataset, bbox: Box) -> bool:
+
     west, south, east, north = bbox
     x, y = swath["longitude"].values, swath["latitude"].values
     inside = ((x - west) % 360 <= (east - west) % 360) & (y >= south) & (y <= north)

@@ -111,7 +111,7 @@ class Correlated:
         return cls(seen, weights, _prior(shape) / departure**2, weights.size / squares)
 
     def share_passed(self, waves: Floats, area: float) -> Floats:
-        """Return, roughly, which share of the weights counts at each wave number.
+        """Estimate which share of the weights counts at each wave number.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ class Correlated:
         return np.asarray(1 / (1 + np.median(self.weights) / (self._cells * area) * power))
 
     def depart(self, residuals: Floats) -> Floats:
-        """Return what pixels see of the most likely departures, given their residuals."""
+        """Estimate the departures from residuals, as the pixels see them."""
         if self._seen is None:
             return np.zeros_like(residuals)
         pulled = (self._back @ (self.weights * residuals)).reshape(-1, self._nodes, 1)

@@ -1,8 +1,8 @@
 """A fine map straight from the footprints of many overpasses.
 
-An average of overpasses on a fine grid keeps the blur of the footprint. This package finds the field
-that explains what all pixels saw, each through its own footprint. It uses weighted least squares
-with a smoothness prior whose strength follows the local signal. Held-out overpasses decide the
+An average of overpasses on a fine grid keeps the blur of the footprint. This package finds the
+field that explains what all pixels saw, each through its own footprint. It uses weighted least
+squares with a smoothness prior whose strength follows the local signal. Held-out overpasses decide the
 smoothness, the noise and the width of the uncertainty. ``docs/many_overpasses.md`` says when it
 helps.
 """
@@ -232,8 +232,8 @@ def _warn_of_fine_cells(layers: Mapping[str, NDArray[np.float32]], whole: Grid) 
     if finest > FINEST * min(whole.steps):
         warnings.warn(
             f"the cells are {min(whole.steps):.2g} km wide, but the overpasses resolve "
-            f"{finest:.2g} km at best; choose a resolution of {finest / 4 / 111:.2g} degree, or use "
-            "more overpasses",
+            f"{finest:.2g} km at best; choose a resolution of {finest / 4 / 111:.2g} degree, or "
+            "use more overpasses",
             OversampledWarning,
             stacklevel=4,
         )

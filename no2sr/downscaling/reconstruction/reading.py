@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +61,8 @@ class Shelf:
     """
 
     def __init__(self, swaths: Iterable[xr.Dataset], bbox: Box | None, margin: float) -> None:
-        self._disk: tempfile.TemporaryDirectory[str] | None = None
+        self._disk: Path | None = None
+        self._stored = 0
         self.names: list[str] = []
         self.built = 0
         self.attrs: dict[Any, Any] = {}
@@ -88,16 +91,19 @@ class Shelf:
 
     def _store(self, pixels: Pixels) -> Pixels:
         """Move arrays to files that are read on demand."""
-        self._disk = self._disk or tempfile.TemporaryDirectory(prefix="no2sr-")
+        if self._disk is None:
+            self._disk = Path(tempfile.mkdtemp(prefix="no2sr-"))
+            weakref.finalize(self, shutil.rmtree, self._disk, ignore_errors=True)
         stored = []
         for array in pixels:
-            place = Path(self._disk.name) / f"{len(list(Path(self._disk.name).iterdir()))}.npy"
+            place = self._disk / f"{self._stored}.npy"
+            self._stored += 1
             np.save(place, array)
             stored.append(np.load(place, mmap_mode="r") if array.size else array)
         return Pixels(*stored)
 
     def near(self, box: Box) -> list[Overpass]:
-        """Return the overpasses with those of their pixels that touch a box."""
+        """Select the pixels that touch a box, by overpass."""
         chosen = []
         for one in self.overpasses:
             pixels, place = _near(one.pixels, box)
@@ -106,7 +112,7 @@ class Shelf:
         return chosen
 
     def envelope(self) -> Box:
-        """Return the box around all pixels; longitudes run on from those of the first."""
+        """Find the box around all pixels; longitudes continue from those of the first."""
         west, south, east, north = np.inf, np.inf, -np.inf, -np.inf
         start = float(self.overpasses[0].pixels.longitude[0, 0]) - 180
         for one in self.overpasses:
@@ -125,7 +131,7 @@ def _widen(box: Box | None, margin: float) -> Box | None:
 
 
 def _near(pixels: Pixels, box: Box | None) -> tuple[Pixels, NDArray[np.int64]]:
-    """Return the usable pixels that touch a box, and their places."""
+    """Select the usable pixels that touch a box, and their places."""
     x = np.asarray(pixels.longitude, np.float64)
     y = np.asarray(pixels.latitude)
     usable = np.isfinite(pixels.column) & np.isfinite(y).all(axis=1) & np.isfinite(x).all(axis=1)
@@ -143,7 +149,7 @@ def _near(pixels: Pixels, box: Box | None) -> tuple[Pixels, NDArray[np.int64]]:
 
 
 def lay_grid(box: Box, settings: Settings) -> Grid:
-    """Return the grid of a region, its lines at multiples of the resolution.
+    """Lay the grid of a region, its lines at multiples of the resolution.
 
     Raises
     ------
@@ -158,8 +164,8 @@ def lay_grid(box: Box, settings: Settings) -> Grid:
     shape = column.sizes["y"], row.sizes["x"]
     if min(shape) < FEWEST:
         raise SettingsError(
-            f"the region has {shape[0]} x {shape[1]} cells of {settings.resolution:g} degree, "
-            f"expected at least {FEWEST} along each side; choose a larger region or smaller cells"
+            f"the region has {shape[0]} x {shape[1]} cells of {settings.resolution:g} degree and needs "
+            f"at least {FEWEST} along each side; choose a larger region or smaller cells"
         )
     transform: Any = column.rio.transform()
     return Grid(

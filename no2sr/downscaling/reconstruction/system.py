@@ -137,7 +137,7 @@ class System:
         self._invert = roughness.preconditioner(density, smoothness, passed)
 
     def pull(self, residuals: Floats) -> Floats:
-        """Return what residuals of pixels ask of the cells: the right-hand side of the system."""
+        """Carry residuals of pixels back to the cells: the right-hand side of the system."""
         return np.asarray(self.observations.back @ self.errors.whiten(residuals))
 
     def apply(self, field: Floats) -> Floats:
@@ -172,8 +172,8 @@ class System:
         left = float(np.linalg.norm(rest - matrix @ step))
         if not left <= 2 * goal + 1e-300:
             raise ConvergenceError(
-                f"the equations did not converge: after {ITERATIONS} steps the relative residual is "
-                f"{left / (goal / within):.1e}, above the limit of {within:.0e}; choose a greater "
+                f"the equations did not converge: after {ITERATIONS} steps the relative residual "
+                f"is {left / (goal / within):.1e}, above the limit of {within:.0e}; choose a greater "
                 "smoothness, or a coarser resolution"
             )
         return np.asarray(step if start is None else start + step)

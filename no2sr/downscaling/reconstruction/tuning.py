@@ -214,7 +214,7 @@ def _misfit(folds: Sequence[Fold], measures: Sequence[Floats], fields: Sequence[
 
 
 def _weights(tuning: Tuning, fold: Fold, field: Floats | None = None) -> Floats:
-    """Return what the residual of each held-out pixel counts when maps are compared."""
+    """Weight the residual of each held-out pixel for the comparison of maps."""
     return errors_of(replace(tuning, departure=0.0), fold.held, field).weights
 
 

@@ -93,7 +93,7 @@ def spread_of(grid: Grid, members: Floats) -> Floats:
 
 
 def calibrate(system: System, held: Observations, weights: Floats) -> float:
-    """Return what the spread of the members is to be multiplied by, from held-out overpasses.
+    """Find the factor that calibrates the spread of the members on held-out overpasses.
 
     Parameters
     ----------

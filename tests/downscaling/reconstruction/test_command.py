@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import netCDF4
 import pytest
 import xarray as xr
@@ -10,7 +12,10 @@ from skies import BOX, fly_over
 
 import no2sr
 from no2sr.cli import main
+from no2sr.core.errors import MissingVariableError
+from no2sr.downscaling.reconstruction import system
 from no2sr.downscaling.reconstruction.layers import COLUMN
+from no2sr.views.charts import plot_smoothness
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +103,43 @@ def test_progress_counts_files_and_then_blocks(folder):
     assert steps[0] == (0, 10)
     assert steps[-2:] == [(0, 1), (1, 1)]
     assert scene[COLUMN].notnull().all()
+
+
+def test_nothing_is_written_without_convergence(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(system, "ITERATIONS", 1)
+    done = _run(folder, tmp_path / "map.nc")
+    assert done.exit_code == 1
+    assert "did not converge: after 1 steps the relative residual is" in done.output
+    assert not list(tmp_path.glob("map*"))
+
+
+@pytest.mark.parametrize("name", ["map.nc", "map.tif"])
+def test_the_smoothness_curve_is_drawn_from_the_file(folder, tmp_path, name):
+    _run(folder, tmp_path / name, "--no-uncertainty")
+    figure = plot_smoothness(no2sr.open_no2(tmp_path / name))
+    (axis,) = figure.axes
+    tried, misfit = axis.lines[0].get_data()
+    assert len(tried) > 3
+    assert misfit.min() == pytest.approx(1)
+    assert axis.lines[1].get_xdata()[0] > 0
+
+
+def test_an_image_without_a_curve_is_refused(grid):
+    with pytest.raises(MissingVariableError, match="no smoothness curve; give an output"):
+        plot_smoothness(grid)
+
+
+@pytest.mark.parametrize(("files", "command"), [(10, "reconstruct"), (9, "downscale")])
+def test_info_counts_the_overpasses_of_a_region(folder, tmp_path, files, command):
+    for path in sorted(folder.iterdir())[:files]:
+        (tmp_path / path.name).symlink_to(path)
+    box = [str(edge) for edge in BOX]
+    done = CliRunner().invoke(main, ["info", str(tmp_path), "--json", "--bbox", *box])
+    advice = json.loads(done.stdout)["overpasses"]
+    assert (advice["files"], advice["covering"], advice["command"]) == (files, files, command)
+
+
+def test_info_says_that_no_overpass_covers_a_region(folder):
+    done = CliRunner().invoke(main, ["info", str(folder), "--bbox", "80", "20", "81", "21"])
+    assert "0 of 10 cover the box" in done.stdout
+    assert "no overpass has a valid pixel in the box" in done.stdout
