@@ -2,8 +2,8 @@
 
 An average of overpasses on a fine grid keeps the blur of the footprint. This package finds the
 field that explains what all pixels saw, each through its own footprint. It uses weighted least
-squares with a smoothness prior whose strength follows the local signal. Held-out overpasses decide the
-smoothness, the noise and the width of the uncertainty. ``docs/many_overpasses.md`` says when it
+squares with a smoothness prior whose strength follows the local signal. Held-out overpasses decide
+the smoothness, the noise and the width of the uncertainty. ``docs/many_overpasses.md`` says when it
 helps.
 """
 

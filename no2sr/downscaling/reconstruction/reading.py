@@ -164,8 +164,8 @@ def lay_grid(box: Box, settings: Settings) -> Grid:
     shape = column.sizes["y"], row.sizes["x"]
     if min(shape) < FEWEST:
         raise SettingsError(
-            f"the region has {shape[0]} x {shape[1]} cells of {settings.resolution:g} degree and needs "
-            f"at least {FEWEST} along each side; choose a larger region or smaller cells"
+            f"the region has {shape[0]} x {shape[1]} cells of {settings.resolution:g} degree and "
+            f"needs at least {FEWEST} along each side; choose a larger region or smaller cells"
         )
     transform: Any = column.rio.transform()
     return Grid(

@@ -173,8 +173,8 @@ class System:
         if not left <= 2 * goal + 1e-300:
             raise ConvergenceError(
                 f"the equations did not converge: after {ITERATIONS} steps the relative residual "
-                f"is {left / (goal / within):.1e}, above the limit of {within:.0e}; choose a greater "
-                "smoothness, or a coarser resolution"
+                f"is {left / (goal / within):.1e}, above the limit of {within:.0e}; choose a "
+                "greater smoothness, or a coarser resolution"
             )
         return np.asarray(step if start is None else start + step)
 
