@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 
@@ -38,16 +39,17 @@ def describe(found: dict) -> str:
         f"through real Sentinel-5P footprints, with noise, in {count} places of 1 x 1 degree.",
         "No network was trained on them. The map has cells of 0.01 degree. The smoothness is",
         "chosen from held-out overpasses. Errors are root mean squares in umol m-2, geometric",
-        "means of the places. *Average* is the area-weighted average on the same cells.",
-        "*Average + network* is the average on 0.04 degree, refined four times by the shipped",
-        "network. *Interval* is the share of cells whose 90 % interval holds the truth.",
-        "*Explained* is the share of the",
-        "variance of held-out overpasses that the map explains. *CPU* is the time of one place.",
+        "means of the places. *Average* is the area-weighted average on the same cells. *Average +",
+        "network* is the average on 0.04 degree, refined four times by the shipped network.",
+        "*Interval* is the share of cells whose 90 % interval holds the truth. *Explained* is the",
+        "share of the variance of held-out overpasses that the map explains. *CPU* is the",
+        "time of one place.",
         "",
         HEAD,
         "|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
         *(_row(number, rows[number]) for number in sorted(rows)),
         "",
+        *([*wrap(found["note"], 96), ""] if "note" in found else []),
         "### From the edge of the swath to nadir",
         "",
         f"Real pixels of 2019 and 2020, south-east Sicily. Those of {edges['wide']} overpasses",
@@ -62,7 +64,7 @@ def describe(found: dict) -> str:
         "",
         PICTURE,
         "",
-        "South-east Sicily and Malta, cells of 0.02 degree, some files of the same data. The",
+        "South-east Sicily and Malta, cells of 0.02 degree, 61 files of the same data. The",
         "crosses are Catania, Augusta and Valletta.",
     ]
     return "\n".join(lines)
@@ -86,5 +88,6 @@ def _row(number: int, rows: list[dict]) -> str:
         text + unit if text not in {"-", "nan"} else "-"
         for text, unit in zip(means, ("", "", " km", " s"), strict=True)
     ]
-    cells = (f"{average:.1f}", f"{network:.1f}", f"{ours:.1f}", f"{ours / average:.3f}", *means)
+    ratio = rows[0].get("ratio", ours / average)
+    cells = (f"{average:.1f}", f"{network:.1f}", f"{ours:.1f}", f"{ratio:.3f}", *means)
     return f"| {number} | {' | '.join(cells)} |"

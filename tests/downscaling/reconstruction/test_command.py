@@ -122,6 +122,10 @@ def test_the_smoothness_curve_is_drawn_from_the_file(folder, tmp_path, name):
     assert len(tried) > 3
     assert misfit.min() == pytest.approx(1)
     assert axis.lines[1].get_xdata()[0] > 0
+    files = [str(tmp_path / name), str(tmp_path / "curve.png")]
+    done = CliRunner().invoke(main, ["plot", *files, "--kind", "smoothness"])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_an_image_without_a_curve_is_refused(grid):
