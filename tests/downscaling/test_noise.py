@@ -59,9 +59,12 @@ def test_the_noise_of_an_oversampled_grid_is_not_estimated(image):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda layer: layer[:-1], "on a grid of 59 x 70 cells and the column on one of 60 x 70"),
+        (
+            lambda layer: layer[:-1],
+            "on a grid of 59 x 70 cells and the column on another of 60 x 70",
+        ),
         (lambda layer: -layer, "negative values"),
-        (lambda layer: layer * np.float32(np.nan), "holds no value"),
+        (lambda layer: layer * np.float32(np.nan), "has no value"),
         (lambda layer: layer.assign_attrs(units="ug m-3"), "'ug m-3' and the column in 'mol m-2'"),
         (lambda layer: layer * 0 + 9999, "fill values"),
     ],

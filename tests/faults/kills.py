@@ -67,6 +67,7 @@ def left_by(case: Case) -> str:
         case.out.name,
         work.name,
         case.out.with_suffix(".qml").name,
+        *(f"{case.out.stem}_uncertainty{suffix}" for suffix in (".tif", ".qml")),
     }
     assert not stray, f"stray: {stray}"
     found = zygote.contents(case.out)

@@ -164,8 +164,8 @@ CASES = [
     ),
     Case(
         name="raster with control points only",
-        make=_control_points,
-        outcome=Refused(error=errors.MissingCRSError, says="CRS|place"),
+        make=_control_points,  # they form a regular grid
+        outcome=Map(bounds=(76, 22, 86, 30), values=column()),
     ),
     Case(
         name="axes in metres without CRS",
@@ -282,7 +282,7 @@ CASES = [
         make=lambda d: cf_grid(
             d / "g.nc", latitude=85 - 10.0 * np.arange(18), longitude=10.0 * np.arange(72)
         ),
-        outcome=Refused(error=errors.IrregularGridError, says="at most 360"),
+        outcome=Refused(error=errors.IrregularGridError, says="covers 720 degrees"),
     ),
     # latitudes
     Case(
@@ -389,7 +389,7 @@ CASES = [
     Case(
         name="three rows",
         make=lambda d: cf_grid(d / "g.nc", latitude=LATITUDE[:3]),
-        outcome=Refused(error=errors.TooSmallError, says="3 x 10 cells, expected at least 4"),
+        outcome=Refused(error=errors.TooSmallError, says="3 x 10 cells.* at least 4 are needed"),
     ),
     Case(
         name="uneven axis",

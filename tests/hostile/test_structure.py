@@ -340,7 +340,7 @@ CASES = [
     Case(
         name="two columns",
         make=_two_columns,
-        outcome=Refused(error=errors.AmbiguousVariableError, says="2 NO2 variables"),
+        outcome=Refused(error=errors.AmbiguousVariableError, says="2 candidates"),
     ),
     Case(
         name="the one of two that was named",

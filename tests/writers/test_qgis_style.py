@@ -153,7 +153,7 @@ def test_a_folder_in_the_place_of_the_style_is_left_alone(image, tmp_path):
 def test_a_raster_that_is_refused_leaves_no_style(image, tmp_path):
     path = tmp_path / "a.tif"
     path.write_text("precious")
-    with pytest.raises(err.OutputExistsError, match=r"a\.tif exists"):
+    with pytest.raises(err.OutputExistsError, match=r"a\.tif already exists"):
         write(image, path, style=True)
     with pytest.raises(err.WriteError, match=r"for a\.tif"):
         write(image, tmp_path / "nowhere" / "a.tif", style=True)

@@ -17,7 +17,16 @@ from rio_cogeo.cogeo import cog_validate
 import no2sr.core.errors as err
 from no2sr.core.grid import regular_grid
 from no2sr.core.image import COLUMN_ATTRS
-from no2sr.core.layers import COUNT, COVERAGE, LAYERS, RANDOM, SYSTEMATIC, TOTAL, assemble_scene
+from no2sr.core.layers import (
+    COUNT,
+    COVERAGE,
+    LAYERS,
+    RANDOM,
+    RESOLUTION,
+    SYSTEMATIC,
+    TOTAL,
+    assemble_scene,
+)
 from no2sr.writers.dispatch import write
 from no2sr.writers.layers import enter_layer, layer_path, layers_in, planned_outputs
 
@@ -47,6 +56,7 @@ def scene(column) -> xr.Dataset:
         TOTAL: like(numbers.uniform(5e-6, 1.2e-5, column.shape)),
         COVERAGE: like(numbers.uniform(0.5, 1, column.shape)),
         COUNT: like(numbers.integers(1, 9, column.shape)),
+        RESOLUTION: like(numbers.uniform(2, 6, column.shape)),
     }
     return assemble_scene(column, layers)
 
@@ -63,7 +73,7 @@ def read(path: Path, layer: str, column: str = "no2") -> tuple[np.ndarray, str]:
             return raster.read(1), raster.units[0]
     options = {"engine": "zarr"} if path.suffix == ".zarr" else {}
     with xr.open_dataset(path, **options) as file:
-        field = file[layer if layer in (COVERAGE, COUNT) else f"{column}_{layer}"]
+        field = file[layer if layer in (COVERAGE, COUNT, RESOLUTION) else f"{column}_{layer}"]
         return field.to_numpy(), field.attrs["units"]
 
 
@@ -75,8 +85,9 @@ def test_every_layer_is_written_in_its_unit(scene, suffix, lazy, tmp_path):
     assert path == tmp_path / f"a{suffix}"
     for layer in LAYERS:
         values, unit = read(path, layer)
-        plain = layer in (COVERAGE, COUNT)
-        assert unit == ("1" if plain else "umol m-2")
+        plain = layer in (COVERAGE, COUNT, RESOLUTION)
+        own = "km" if layer == RESOLUTION else "1"
+        assert unit == (own if plain else "umol m-2")
         wanted = enter_layer(scene, layer).values * (1 if plain else 1e6)
         if layer == COUNT and suffix != ".tif":
             wanted = np.nan_to_num(wanted)
@@ -99,7 +110,12 @@ def test_netcdf_describes_the_layers_as_cf_does(scene, tmp_path):
     path = write(scene, tmp_path / "a.nc")
     names = ["no2_uncertainty_random", "no2_uncertainty_systematic", "no2_uncertainty"]
     with netCDF4.Dataset(path) as file:
-        assert file["no2"].ancillary_variables.split() == [*names, "coverage", "count"]
+        assert file["no2"].ancillary_variables.split() == [
+            *names,
+            "coverage",
+            "count",
+            "resolution",
+        ]
         assert file["no2_uncertainty"].standard_name == (
             "troposphere_mole_content_of_nitrogen_dioxide standard_error"
         )
@@ -108,7 +124,9 @@ def test_netcdf_describes_the_layers_as_cf_does(scene, tmp_path):
         assert file["count"].dtype == np.int32
         assert "_FillValue" not in file["count"].ncattrs()
         assert file["count"].standard_name == "number_of_observations"
-        assert all(file[name].grid_mapping == "crs" for name in [*names, "coverage", "count"])
+        assert all(
+            file[name].grid_mapping == "crs" for name in [*names, "coverage", "count", "resolution"]
+        )
         assert file.no2sr_scale == 4
         assert "history" not in file["no2_uncertainty"].ncattrs()
 
@@ -137,6 +155,7 @@ def test_a_geotiff_says_which_layer_it_is(scene, tmp_path):
         "a_uncertainty_systematic.tif": "systematic uncertainty of NO2 troposphere [umol m-2]",
         "a_coverage.tif": "coverage [1]",
         "a_count.tif": "count of pixels [1]",
+        "a_resolution.tif": "local resolution [km]",
     }
     styles = {Path(name).with_suffix(".qml").name for name in described}
     assert {p.name for p in tmp_path.iterdir()} == {*described, *styles}

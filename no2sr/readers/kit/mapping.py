@@ -29,6 +29,8 @@ _TEXTS = ("proj4", "proj4_params", "proj4text", "proj4_string", "proj_string", "
 _CODES = ("epsg_code", "EPSG_code", "epsg", "EPSG", "spatial_epsg")
 _EXTENDED = re.compile(r"(\S+)\s*:((?:\s+[^\s:]+(?!\S*:))*)")
 
+_WGS84 = {"WGS 1984", "WGS 84", "World Geodetic System 1984", "World Geodetic System 1984 ensemble"}
+
 
 def settle_mapping(dataset: xr.Dataset, name: str) -> xr.Dataset:
     """Leave a dataset the one mapping of a variable, under the name that is looked for first.
@@ -81,17 +83,26 @@ def crs_in(attrs: Mapping[Any, Any]) -> CRS | None:
     for key in (*_WKT, *_TEXTS):
         if isinstance(attrs.get(key), str):
             with suppress(CRSError):
-                return CRS.from_user_input(attrs[key])
+                return _with_code(CRS.from_user_input(attrs[key]))
     plain = {str(key): value for key, value in attrs.items() if key not in _WKT}
     if "grid_mapping_name" in plain:
         with suppress(CRSError, KeyError, TypeError, ValueError):
-            return CRS.from_cf(plain)
+            return _with_code(CRS.from_cf(plain))
     for key in _CODES:
         digits = re.search(r"\d{4,6}$", str(attrs.get(key, "")).strip())
         if digits:
             with suppress(CRSError):
                 return CRS.from_epsg(int(digits[0]))
     return None
+
+
+def _with_code(crs: CRS) -> CRS:
+    """Return EPSG:4326 for degrees on WGS 84 that were spelt out, else the CRS as it is."""
+    plain = crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
+    datum = plain.datum
+    wgs84 = datum is not None and datum.name.replace("_", " ") in _WGS84
+    zero = plain.prime_meridian is None or plain.prime_meridian.longitude == 0
+    return CRS.from_epsg(4326) if plain.is_geographic and wgs84 and zero else crs
 
 
 def _mappings(dataset: xr.Dataset) -> list[str]:
