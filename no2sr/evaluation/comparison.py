@@ -144,10 +144,12 @@ def compare_observations(
     ----------
     observations : sequence of Observation
         Either all of them with noise, or none.
-    scale, methods, progress
+    scale, methods
         As for `compare`.
     judging : Judging, optional
         Whether uncertainties and block means at full scale are asked for.
+    progress
+        As for `compare`.
 
     Returns
     -------
