@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,7 @@ from no2sr.cli.guard import guarded
 from no2sr.cli.jobs import check_free
 from no2sr.cli.judged import show_table
 from no2sr.cli.messages import start_backend
-from no2sr.cli.parsing import BoxCommand
+from no2sr.cli.parsing import BoxCommand, parse_added_noise, parse_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,79 +25,155 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from no2sr.downscaling.settings import Reading
+    from no2sr.evaluation.adding import AddedNoise
+    from no2sr.evaluation.records import Judging
 
 __all__ = ["command"]
 
 
-def _names(
-    _ctx: click.Context, _option: click.Parameter, text: str | None
-) -> tuple[str, ...] | None:
-    """Split a list at its commas."""
-    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else None
+_CHOOSING = (
+    click.option(
+        "--scale",
+        "choosing_scale",
+        type=int,
+        default=4,
+        show_default=True,
+        help="Fine cells along a coarse one.",
+    ),
+    click.option(
+        "--methods",
+        "choosing_methods",
+        metavar="NAME,...",
+        callback=parse_names,
+        help="Baselines, shipped networks, folders of saved ones.  [default: all that are shipped]",
+    ),
+    click.option(
+        "--model",
+        "choosing_models",
+        metavar="NAME|FOLDER",
+        multiple=True,
+        help="A further method; repeatable.",
+    ),
+)
+_JUDGING = (
+    click.option(
+        "--psf",
+        "judging_psf",
+        nargs=2,
+        type=float,
+        metavar="Y X",
+        help="Blur first, by the sensor's transfer at Nyquist; TROPOMI: 0.74 0.44.",
+    ),
+    click.option(
+        "--noise",
+        "judging_noise",
+        metavar="S0[,K]",
+        callback=parse_added_noise,
+        help="Add noise of sqrt(S0^2 + (K c)^2) to the coarse columns c; S0 in umol m-2.",
+    ),
+    click.option(
+        "--seed", "judging_seed", type=int, default=0, show_default=True, help="Of the noise."
+    ),
+    click.option(
+        "--full-scale",
+        "judging_full_scale",
+        is_flag=True,
+        help="Make the input itself finer, too, and compare block means.",
+    ),
+)
+_TABLES = (
+    click.option("--csv", "tables_csv", type=options.PATH, help="Write the table as CSV."),
+    click.option(
+        "--json", "tables_json", type=options.PATH, help="Write the table and its settings as JSON."
+    ),
+    click.option(
+        "--figures",
+        "tables_figures",
+        type=options.PATH,
+        metavar="FOLDER",
+        help="Draw maps and spectra there.",
+    ),
+    click.option(
+        "--overwrite", "tables_overwrite", is_flag=True, help="Replace outputs that exist."
+    ),
+)
 
 
-def _parse_noise(
-    _ctx: click.Context, _option: click.Parameter, text: str | None
-) -> tuple[float, float] | None:
-    """Read one standard deviation, or the constant and the relative part of one."""
-    if text is None:
-        return None
-    try:
-        parts = [float(part) for part in text.split(",")]
-    except ValueError:
-        parts = []
-    if not (1 <= len(parts) <= 2 and all(math.isfinite(part) and part >= 0 for part in parts)):
-        raise click.BadParameter(
-            f"{text!r} is no noise; give one standard deviation, as 7, or its constant and its "
-            "relative part, as 7,0.15"
-        )
-    return parts[0], parts[1] if len(parts) == 2 else 0.0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choosing:
+    """Which methods are judged, and at which scale.
+
+    Attributes
+    ----------
+    scale : int
+    methods : tuple of str, optional
+        By default all that are shipped.
+    models : tuple of str
+        Further methods.
+    """
+
+    scale: int
+    methods: tuple[str, ...] | None
+    models: tuple[str, ...]
+
+
+def _choosing(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on which methods are judged; the command receives `choosing`."""
+    return options.add_record(command, "choosing", Choosing, _CHOOSING)
+
+
+def _judging(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on how methods are judged; the command receives `judging`."""
+
+    def build(**given: Any) -> object:
+        from no2sr.evaluation.records import Judging
+
+        return Judging(uncertainty=given["noise"] is not None, **given)
+
+    return options.add_record(command, "judging", build, _JUDGING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """Where the results of ``no2sr evaluate`` go.
+
+    Attributes
+    ----------
+    csv, json : Path, optional
+        Files for the table.
+    figures : Path, optional
+        Folder for maps and spectra.
+    overwrite : bool
+        Whether outputs that exist are replaced.
+    """
+
+    csv: Path | None
+    json: Path | None
+    figures: Path | None
+    overwrite: bool
+
+
+def _tables(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on where results go; the command receives `tables`."""
+    return options.add_record(command, "tables", Tables, _TABLES)
 
 
 @click.command("evaluate", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
 @options.reading
-@click.option(
-    "--scale", type=int, default=4, show_default=True, help="Fine cells along a coarse one."
-)
-@click.option(
-    "--methods",
-    metavar="NAME,...",
-    callback=_names,
-    help="Baselines, shipped networks, folders of saved ones.  [default: all that are shipped]",
-)
-@click.option(
-    "--model",
-    "models",
-    metavar="NAME|FOLDER",
-    multiple=True,
-    help="A further method; repeatable.",
-)
-@click.option(
-    "--psf",
-    nargs=2,
-    type=float,
-    metavar="Y X",
-    help="Blur first, by the sensor's transfer at Nyquist; TROPOMI: 0.74 0.44.",
-)
-@click.option(
-    "--noise",
-    metavar="S0[,K]",
-    callback=_parse_noise,
-    help="Add noise of sqrt(S0^2 + (K c)^2) to the coarse columns c; S0 in umol m-2.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the noise.")
-@click.option(
-    "--full-scale", is_flag=True, help="Make the input itself finer, too, and compare block means."
-)
-@click.option("--csv", type=options.PATH, help="Write the table as CSV.")
-@click.option("--json", type=options.PATH, help="Write the table and its settings as JSON.")
-@click.option("--figures", type=options.PATH, metavar="FOLDER", help="Draw maps and spectra there.")
-@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@_choosing
+@_judging
+@_tables
 @options.quiet
 @options.debug
 def command(
-    inputs: tuple[Path, ...], *, reading: Reading, quiet: bool, overwrite: bool, **settings: Any
+    inputs: tuple[Path, ...],
+    *,
+    reading: Reading,
+    choosing: Choosing,
+    judging: Judging,
+    tables: Tables,
+    quiet: bool,
 ) -> None:
     """Judge methods on fine images of your own.
 
@@ -116,77 +193,67 @@ def command(
     import no2sr
     from no2sr.core.door import choose_variable
     from no2sr.evaluation.comparison import compare, default_methods
-    from no2sr.evaluation.records import Judging
     from no2sr.evaluation.tables import choose_metrics, tabulate
 
-    models = settings.pop("models")
-    outputs = {name: settings.pop(name) for name in ("csv", "json", "figures")}
-    _check_outputs(outputs, overwrite=overwrite)
-    scale, methods = settings.pop("scale"), settings.pop("methods")
-    how = {name: settings.pop(name) for name in ("psf", "noise", "seed", "full_scale")}
-    noisy = how["noise"] is not None
-    methods = [*(methods or default_methods(scale, noisy=noisy)), *models]
+    _check_outputs(tables)
+    noisy = judging.noise is not None
+    scale, models = choosing.scale, choosing.models
+    methods = [*(choosing.methods or default_methods(scale, noisy=noisy)), *models]
     scenes = [guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
     images = [choose_variable(scene) for scene in scenes]
     start_backend(*models)
-    judging = Judging(uncertainty=noisy, **(how | {"noise": _in_unit(how["noise"], images[0])}))
+    judging = replace(judging, noise=_in_unit(judging.noise, images[0]))
     with progress_bar("evaluate", quiet=quiet) as progress:
         comparison = compare(
             images, scale=scale, methods=methods, judging=judging, progress=progress
         )
-    metrics = choose_metrics(noisy=noisy) + ("full_scale_closure",) * how["full_scale"]
+    metrics = choose_metrics(noisy=noisy) + ("full_scale_closure",) * judging.full_scale
     table = tabulate(comparison, metrics=metrics)
-    facts = {"files": [path.name for path in inputs], "psf": how["psf"]}
+    facts: dict[str, Any] = {"files": [path.name for path in inputs], "psf": judging.psf}
     if noisy:
         facts |= {"noise": judging.noise, "seed": judging.seed}
-    _write_tables(table, facts, outputs, overwrite=overwrite)
-    if outputs["figures"]:
+    _write_tables(table, facts, tables)
+    if tables.figures:
         from no2sr.views.figures import save_figures
 
-        save_figures(comparison, outputs["figures"], overwrite=overwrite)
+        save_figures(comparison, tables.figures, overwrite=tables.overwrite)
     if not quiet:
         show_table(table)
 
 
-def _write_tables(
-    table: pd.DataFrame,
-    facts: dict[str, Any],
-    outputs: dict[str, Path | None],
-    *,
-    overwrite: bool,
-) -> None:
+def _write_tables(table: pd.DataFrame, facts: dict[str, Any], tables: Tables) -> None:
     """Write the table as CSV and as JSON, where asked for."""
-    if outputs["csv"]:
-        _write(outputs["csv"], lambda path: _to_csv(table, path), overwrite=overwrite)
-    if outputs["json"]:
+    if tables.csv:
+        _write(tables.csv, lambda path: _to_csv(table, path), overwrite=tables.overwrite)
+    if tables.json:
         _write(
-            outputs["json"],
+            tables.json,
             lambda path: path.write_text(_to_json(table, facts), encoding="utf-8"),
-            overwrite=overwrite,
+            overwrite=tables.overwrite,
         )
 
 
-def _in_unit(noise: tuple[float, float] | None, image: xr.DataArray) -> tuple[float, float] | None:
+def _in_unit(noise: AddedNoise | None, image: xr.DataArray) -> AddedNoise | None:
     """Convert the constant part of a noise from umol m-2 to the unit of a column."""
     from no2sr.core.units import factor, is_column
 
     units = str(image.attrs.get("units", ""))
     if noise is None or not is_column(units):
         return noise
-    return noise[0] * factor("umol m-2", units), noise[1]
+    constant, share = noise if isinstance(noise, tuple) else (noise, 0.0)
+    return constant * factor("umol m-2", units), share
 
 
-def _check_outputs(outputs: dict[str, Path | None], *, overwrite: bool) -> None:
+def _check_outputs(tables: Tables) -> None:
     """Refuse outputs that could not be written before the long work."""
-    paths = [path for name, path in outputs.items() if path and name != "figures"]
-    folder = outputs["figures"]
-    if folder:
+    paths = [path for path in (tables.csv, tables.json) if path]
+    if tables.figures:
         from no2sr.views.figures import FIGURES, check_matplotlib
 
         check_matplotlib()
-        paths += [folder / name for name in FIGURES]
+        paths += [tables.figures / name for name in FIGURES]
     for path in paths:
-        check_free(path, overwrite=overwrite)
+        check_free(path, overwrite=tables.overwrite)
 
 
 def _write(path: Path, write: Callable[[Path], object], *, overwrite: bool) -> None:

@@ -10,7 +10,15 @@ import click
 if TYPE_CHECKING:
     from no2sr.core.earth import Box
 
-__all__ = ["BoxCommand", "check_box", "check_unit", "parse_limits", "parse_noise"]
+__all__ = [
+    "BoxCommand",
+    "check_box",
+    "check_unit",
+    "parse_added_noise",
+    "parse_limits",
+    "parse_names",
+    "parse_noise",
+]
 
 
 class BoxCommand(click.Command):
@@ -81,3 +89,28 @@ def check_unit(_ctx: click.Context, _option: click.Parameter, unit: str | None) 
     from no2sr.core.units import asked_unit
 
     return None if unit is None else asked_unit(unit)
+
+
+def parse_names(
+    _ctx: click.Context, _option: click.Parameter, text: str | None
+) -> tuple[str, ...] | None:
+    """Split a list at its commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else None
+
+
+def parse_added_noise(
+    _ctx: click.Context, _option: click.Parameter, text: str | None
+) -> tuple[float, float] | None:
+    """Read one standard deviation, or the constant and the relative part of one."""
+    if text is None:
+        return None
+    try:
+        parts = [float(part) for part in text.split(",")]
+    except ValueError:
+        parts = []
+    if not (1 <= len(parts) <= 2 and all(math.isfinite(part) and part >= 0 for part in parts)):
+        raise click.BadParameter(
+            f"{text!r} is no noise; give one standard deviation, as 7, or its constant and its "
+            "relative part, as 7,0.15"
+        )
+    return parts[0], parts[1] if len(parts) == 2 else 0.0

@@ -182,6 +182,7 @@ def _reconstruct(
         reader=reading.reader,
         variable=reading.variable,
         unit=reading.unit,
+        nodata=reading.nodata,
         qa_min=reading.qa_min,
         limits=reading.limits,
         work=work,

@@ -50,6 +50,7 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
     reader: str | None = None,
     variable: str | None = None,
     unit: str | None = None,
+    nodata: float | None = None,
     qa_min: float = 0.75,
     limits: Mapping[str, float] | None = None,
     block: float = 1.0,
@@ -73,7 +74,7 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
         Sensitivity within a pixel.
     uncertainty : bool
         Whether to add the uncertainty and the local resolution, which takes most of the time.
-    reader, variable, unit, qa_min, limits
+    reader, variable, unit, nodata, qa_min, limits
         As for `no2sr.open_no2`.
     block : float
         Side of the blocks in which a large region is solved, degrees. It bounds the memory, and
@@ -122,6 +123,7 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
         reader=reader,
         variable=variable,
         unit=unit,
+        nodata=nodata,
         qa_min=qa_min,
         limits=limits,
         bbox=bbox,
