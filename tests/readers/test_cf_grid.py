@@ -13,6 +13,7 @@ from pyproj import CRS
 
 import no2sr
 from no2sr.core.image import check_image
+from no2sr.readers.kit.mapping import crs_in
 
 NMOL = 1e-9  # make_grid writes nmol m-2
 
@@ -537,3 +538,31 @@ def test_temis_netcdf(make_grid, north_first):
     assert image.name == name
     assert image.rio.bounds() == pytest.approx((4, 50, 5, 50.75))
     np.testing.assert_allclose(image, _own(image), rtol=1e-6)
+
+
+_SPELT_OUT = (
+    'GEOGCS["plate",DATUM["WGS_1984",SPHEROID["WGS 84",6378137,298.257223563]],'
+    'PRIMEM["Greenwich",0],UNIT[{}]]'
+)
+
+
+@pytest.mark.parametrize(
+    ("attrs", "code"),
+    [
+        ({"proj4": "+proj=longlat +datum=WGS84 +no_defs"}, 4326),
+        ({"spatial_ref": _SPELT_OUT.format('"degree",0.0174532925199433')}, 4326),
+        ({"spatial_ref": _SPELT_OUT.format('"grad",0.015707963267949')}, None),
+        (
+            {
+                "grid_mapping_name": "rotated_latitude_longitude",
+                "grid_north_pole_latitude": 40.0,
+                "grid_north_pole_longitude": -170.0,
+            },
+            None,
+        ),
+    ],
+)
+def test_only_plain_degrees_on_wgs84_are_epsg_4326(attrs, code):
+    crs = crs_in(attrs)
+    assert crs is not None
+    assert crs.to_epsg() == code

@@ -216,7 +216,7 @@ def _divide(total: Floats, weight: Floats, name: str) -> NDArray[np.float32]:
 
 
 class Folder:
-    """Finished blocks on disk, so that a killed run can go on.
+    """Finished blocks on disk, so that a killed run can be continued.
 
     Parameters
     ----------

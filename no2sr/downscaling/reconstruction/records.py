@@ -23,7 +23,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the user decides.
+    """The options of a reconstruction.
 
     Attributes
     ----------

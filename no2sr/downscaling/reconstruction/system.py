@@ -63,7 +63,7 @@ class Observations:
         self.rows = [slice(a, b) for a, b in pairwise(ends)]
 
     def choose(self, which: Sequence[int]) -> Observations:
-        """Return those of some overpasses."""
+        """Select some of the overpasses."""
         return Observations(
             self.grid,
             [self.matrices[i] for i in which],
@@ -73,7 +73,7 @@ class Observations:
         )
 
     def keep(self, chosen: Sequence[NDArray[np.bool_]]) -> Observations:
-        """Return some pixels of every overpass, by a mask for each."""
+        """Select pixels of every overpass with one mask per overpass."""
         picked = [np.flatnonzero(mask) for mask in chosen]
         return Observations(
             self.grid,
@@ -84,14 +84,14 @@ class Observations:
         )
 
     def scale(self, unit: float, level: float = 0.0) -> Observations:
-        """Return the same with a level taken off all columns, and divided by a unit."""
+        """Subtract a level from all columns and divide them by a unit."""
         values = [(values - level) / unit for values in self.values]
         return Observations(
             self.grid, self.matrices, values, numbers=self.numbers, places=self.places
         )
 
     def split(self, values: Floats) -> list[Floats]:
-        """Part an array over all pixels by overpass."""
+        """Split an array over all pixels by overpass."""
         return [values[rows] for rows in self.rows]
 
 

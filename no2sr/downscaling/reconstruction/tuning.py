@@ -44,7 +44,7 @@ GAIN = 0.01  # by which share the misfit must fall for departures to be kept: th
 
 
 class Fold(NamedTuple):
-    """Overpasses that make a map, and those that it is to predict."""
+    """The overpasses that make a map, and those that the map must predict."""
 
     train: Observations
     held: Observations
@@ -95,7 +95,7 @@ def _widen(tuning: Tuning, fold: Fold) -> float:
 
 
 def _choose(tuning: Tuning, folds: Sequence[Fold]) -> Tuning:
-    """Choose the smoothness of both passes, and what else held-out overpasses decide."""
+    """Choose smoothness, and whether to use the second pass, by held-out overpasses."""
     plain = [_weights(tuning, fold) for fold in folds]
 
     def first_of(given: Tuning, i: int, value: float) -> System:
@@ -154,7 +154,7 @@ def _steepness(sample: Observations) -> float:
 
 
 def _part(sample: Observations) -> list[Fold]:
-    """Part the overpasses of a sample; a single overpass is parted by pixels."""
+    """Split the overpasses of a sample; a single overpass is split by pixels."""
     count = len(sample.numbers)
     folds = min(FOLDS, count) if count > 1 else FOLDS
     parts: list[Fold] = []

@@ -61,7 +61,7 @@ def _keys_of_pixels(system: System) -> NDArray[np.uint64]:
 
 
 def draw_members(system: System, count: int = MEMBERS) -> Floats:
-    """Draw fields that differ from the map as the truth may.
+    """Draw fields that differ from the map as much as the truth may.
 
     Parameters
     ----------

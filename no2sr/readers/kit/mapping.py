@@ -102,7 +102,9 @@ def _with_code(crs: CRS) -> CRS:
     datum = plain.datum
     wgs84 = datum is not None and datum.name.replace("_", " ") in _WGS84
     zero = plain.prime_meridian is None or plain.prime_meridian.longitude == 0
-    return CRS.from_epsg(4326) if plain.is_geographic and wgs84 and zero else crs
+    ordinary = plain.is_geographic and not plain.is_derived  # a rotated pole is derived
+    degrees = all(axis.unit_name == "degree" for axis in plain.axis_info[:2])
+    return CRS.from_epsg(4326) if ordinary and degrees and wgs84 and zero else crs
 
 
 def _mappings(dataset: xr.Dataset) -> list[str]:
