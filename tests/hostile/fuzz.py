@@ -49,6 +49,7 @@ SUFFIXES = {".nc", ".nc4", ".h5", ".he5", ".tif"}
 NUMBERS = (0, 1, -1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 1 << 24, (1 << 31) - 1, 1 << 31, -(1 << 31))
 HEAD = 4096  # most of what a library must understand stands in the beginning
 TEXT = {".asc", ".grd"}
+RESULT = ["fine.qml", "fine.tif", "fine_uncertainty.qml", "fine_uncertainty.tif"]
 
 
 def seeds(folder: Path) -> list[Path]:
@@ -189,7 +190,7 @@ def judged(path: Path, folder: Path) -> tuple[str, str, list[str]]:
         end = "read" if code == 0 else _refusal(text)
         vague += [f"{args[0]}: {line}" for line in _vague(text)]
     there = sorted(p.name for p in out.parent.iterdir())
-    if there != (["fine.qml", "fine.tif"] if end == "read" else []):
+    if there != (RESULT if end == "read" else []):
         return f"downscale {end} and left {there}", "failed", []
     return "", end, vague
 
