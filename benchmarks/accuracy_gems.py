@@ -99,7 +99,7 @@ def judge_gems() -> Iterator[str]:
 
 
 def word_overview(comparison: Comparison, table: pd.DataFrame) -> list[list[str]]:
-    """Word the rows of the overview: the best classical method and the networks."""
+    """Format the rows of the overview: the best classical method and the networks."""
     best = table.attrs["best_classical"]
     scale = str(comparison.scale)
     row = table.loc[best]
@@ -115,7 +115,7 @@ def word_overview(comparison: Comparison, table: pd.DataFrame) -> list[list[str]
 
 
 def judge_aims(rows: list[list[str]]) -> str:
-    """Word which aims are reached; the best network counts where none is named."""
+    """Describe which aims are reached; the best network counts where none is named."""
     lines = []
     for scale, network, aim in AIMS:
         found = [
@@ -131,7 +131,7 @@ def judge_aims(rows: list[list[str]]) -> str:
 
 
 def judge_blurred(images: list[xr.DataArray], scale: int) -> str:
-    """Word the same with the sensor's blur before the mean."""
+    """Describe the same with the sensor's blur before the mean."""
     table = tabulate(compare(images, scale=scale, judging=Judging(psf=PSF)), metrics=["rmse"])
     rows = [
         [
@@ -146,7 +146,7 @@ def judge_blurred(images: list[xr.DataArray], scale: int) -> str:
 
 
 def judge_full_scale(scenes: list[xr.DataArray], scale: int) -> str:
-    """Word how far block means deviate when the field itself is made finer."""
+    """Describe how far block means deviate when the field itself is made finer."""
     comparison = compare(scenes, scale=scale, judging=Judging(full_scale=True))
     table = tabulate(comparison, metrics=["closure", "full_scale_closure"])
     spread = float(np.sqrt(np.mean([np.nanvar(scene.reference) for scene in comparison.scenes])))

@@ -143,7 +143,7 @@ def compare_all(
 
 
 def word_level(level: tuple[float, float]) -> str:
-    """Word a noise, as ``0.6, 20 %``."""
+    """Format a noise, as ``0.6, 20 %``."""
     return f"{level[0]:g}, {100 * level[1]:g} %" if any(level) else "none"
 
 
@@ -216,12 +216,12 @@ def _errors(comparisons: Sequence[Comparison], label: str) -> np.ndarray:
 
 
 def word_ratio(ratio: Ratio) -> str:
-    """Word a ratio with its interval."""
+    """Format a ratio with its interval."""
     return f"{ratio.value:.3f} ({word_span(ratio.low, ratio.high)})"
 
 
 def word_results(results: Sequence[Result]) -> str:
-    """Word the table of one group of cases."""
+    """Format the table of one group of cases."""
     shown = (PLAIN, "pycnophylactic", "gaussian", "optimal interpolation")
     rows = [
         [
@@ -238,7 +238,7 @@ def word_results(results: Sequence[Result]) -> str:
 
 
 def word_aims(results: Sequence[Result]) -> str:
-    """Word which aims are reached, by the default network and by the best one."""
+    """Describe which aims are reached, by the default network and by the best one."""
     rows = []
     for result in results:
         aim = AIMS.get((result.scale, result.title))
@@ -263,7 +263,7 @@ def word_aims(results: Sequence[Result]) -> str:
 
 
 def word_misstated() -> str:
-    """Word what happens when the noise is stated too small or too large."""
+    """Describe what happens when the noise is stated too small or too large."""
     cases = [
         (f"x{scale}, {word_level(level)}", observe_gems(scale, level), scale)
         for scale in (4, 2)

@@ -106,7 +106,7 @@ def judge_others() -> Iterator[str]:
 
 
 def judge_pictures() -> str:
-    """Word the test on Set5: our bicubic, the authors' weights, our networks for pictures."""
+    """Describe the test on Set5: our bicubic, the authors' weights, our networks for pictures."""
     rows = []
     for scale in SCALES:
         authors = no2sr.load_model(gems.DATA / "weights" / f"srcnn_955_x{scale}.mat", scale=scale)
@@ -125,7 +125,7 @@ def judge_pictures() -> str:
 
 
 def judge_foreign(images: list[xr.DataArray]) -> str:
-    """Word what networks for pictures make of columns."""
+    """Describe what networks for pictures make of columns."""
     rows = []
     for scale in SCALES:
         authors = no2sr.load_model(gems.DATA / "weights" / f"srcnn_955_x{scale}.mat", scale=scale)
@@ -141,7 +141,7 @@ def judge_foreign(images: list[xr.DataArray]) -> str:
 
 
 def judge_cards() -> str:
-    """Word what the cards say, which must be the same figures."""
+    """List the figures of the cards, which must be the same as these."""
     rows = [
         [
             card.name,

@@ -64,12 +64,12 @@ def word_calibration(results: Sequence[Result]) -> Iterator[str]:
 
 
 def word_share(share: float) -> str:
-    """Word a coverage; a dash where it is unknown."""
+    """Format a coverage; a dash where it is unknown."""
     return "-" if math.isnan(share) else f"{share:.3f}"
 
 
 def count_within(shares: Sequence[float], aim: tuple[float, float]) -> str:
-    """Word how many of the known coverages lie within an aim."""
+    """Describe how many of the known coverages lie within an aim."""
     known = [share for share in shares if not math.isnan(share)]
     within = sum(aim[0] <= share <= aim[1] for share in known)
     return f"{within} of {len(known)} ({aim[0]}..{aim[1]})"

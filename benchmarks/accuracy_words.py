@@ -1,4 +1,4 @@
-"""Word the tables of the accuracy page."""
+"""Format the tables of the accuracy page."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ def stack_hours(scenes: list[xr.DataArray]) -> list[xr.DataArray]:
 
 
 def word_ratio(row: pd.Series, name: str) -> tuple[str, str]:
-    """Word a ratio and its interval."""
+    """Format a ratio and its interval."""
     return f"{row[name]:.3f}", word_span(row[f"{name} low"], row[f"{name} high"])
 
 
 def word_span(low: float, high: float) -> str:
-    """Word an interval; a method against itself has none."""
+    """Format an interval; a method against itself has none."""
     return "-" if math.isnan(low) or low == high else f"{low:.3f}..{high:.3f}"
 
 
 def word_above_noise(row: pd.Series) -> str:
-    """Word the ratio above little noise and above much."""
+    """Format the ratios at little and at much noise."""
     little, much = row["above noise / bicubic"], row["above most noise / bicubic"]
     return f"{little:.3f}" if math.isnan(much) else f"{little:.3f}..{much:.3f}"
 
 
 def word_table(head: list[str], rows: list[list[str]]) -> str:
-    """Word a table, names to the left and numbers to the right."""
+    """Format a table: names on the left, numbers on the right."""
     rule = ["---" if name in LEFT else "--:" for name in head]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
 def word_errors(table: pd.DataFrame) -> str:
-    """Word the errors of a table in Markdown."""
+    """Format the errors of a table in Markdown."""
     factor, unit = shown_unit(table.attrs["unit"])
     head = [f"RMSE {unit}", "/ bicubic", "95 %", "/ best classical", "95 %", "above noise"]
     rows = [
@@ -77,7 +77,7 @@ def word_errors(table: pd.DataFrame) -> str:
 
 
 def word_structure(table: pd.DataFrame) -> str:
-    """Word the structure of a table in Markdown."""
+    """Format the structure of a table in Markdown."""
     edge = table["gap_edge_rmse"] / table.loc["bicubic", "gap_edge_rmse"]
     head = ["peak", "plume mass", "resolution", "found", "missed", "made up", "gap edge"]
     rows = [
@@ -95,7 +95,7 @@ def word_structure(table: pd.DataFrame) -> str:
 
 
 def word_facts(table: pd.DataFrame) -> str:
-    """Say what a table is made of."""
+    """Describe the data behind a table."""
     factor, unit = shown_unit(table.attrs["unit"])
     noise, most, floor = (
         f"{factor * table.attrs[name]:.3g}" for name in ("noise_level", "most_noise", "noise_floor")

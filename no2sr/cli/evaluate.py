@@ -270,7 +270,7 @@ def _to_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def _to_json(table: pd.DataFrame, facts: dict[str, Any]) -> str:
-    """Word the table as JSON, which has neither NaN nor infinity: they become null."""
+    """Format the table as JSON, which has neither NaN nor infinity: they become null."""
     rows = {
         str(label): {column: _finite(value) for column, value in row.items()}
         for label, row in table.iterrows()

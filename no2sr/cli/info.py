@@ -231,7 +231,7 @@ _KINDS = {
 
 
 def _noise(facts: dict[str, Any]) -> Iterator[str]:
-    """Word the uncertainties that are known, and where they come from; or that none is."""
+    """Format the known uncertainties and where they come from."""
     if not facts["range"]:
         return
     known = facts["noise"] or {}

@@ -103,14 +103,14 @@ _SHARES = {"peak_error", "plume_mass_error", "improvement", "omission", "halluci
 
 
 def _ratio(row: pd.Series, name: str) -> tuple[str, str]:
-    """Word a ratio and its interval."""
+    """Format a ratio and its interval."""
     if math.isnan(row[f"{name} low"]):
         return f"{row[name]:.3f}", "-"
     return f"{row[name]:.3f}", f"{row[f'{name} low']:.3f}-{row[f'{name} high']:.3f}"
 
 
 def _number(name: str, value: float, factor: float) -> str:
-    """Word one number of the table."""
+    """Format one number of the table."""
     if math.isnan(value):
         return "-"
     if name in ("bias", "closure", "full_scale_closure"):

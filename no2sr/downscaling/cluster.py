@@ -157,7 +157,7 @@ def _check_answers(scheduler: Any) -> None:
 
 @contextmanager
 def _told(distributed: Any) -> Iterator[None]:
-    """Say in our words what happened to workers or scheduler."""
+    """Describe what happened to the workers or the scheduler."""
     try:
         yield
     except distributed.KilledWorker as error:

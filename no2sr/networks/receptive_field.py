@@ -82,7 +82,7 @@ def _pair(numbers: Any) -> tuple[int, ...]:
 
 
 def _unknown(network: keras.Model, reason: str) -> ModelError:
-    """Word the refusal."""
+    """Return the message of the refusal."""
     return ModelError(
         f"cannot derive how far network {network.name} sees ({reason}); state RADIUS and SHRINK, "
         "or a function reach, beside its build function, or radius and shrink on its card"

@@ -40,7 +40,7 @@ def check_closed(path: Path) -> None:
 
 @lru_cache(maxsize=256)  # each reader that is asked opens the file anew
 def _fault(path: str, *_state: int) -> str:
-    """Say what is wrong with a file in a certain state, or nothing."""
+    """Describe what is wrong with a file in a certain state; empty if nothing is."""
     import h5py
 
     try:

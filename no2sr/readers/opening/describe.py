@@ -50,7 +50,7 @@ def describe(
     reader: str | None = None,
     options: ReadOptions | None = None,
 ) -> dict[str, Any]:
-    """Say what a file holds and how it would be read; raise nothing over a bad file.
+    """Describe what a file holds and how it would be read; raise nothing over a bad file.
 
     Of a folder or a pattern, say what `no2sr.open_no2` takes it for, and what the first file holds
     that is not empty.
@@ -219,7 +219,7 @@ def _without_values(paths: list[Path], options: ReadOptions) -> dict[str, Any]:
 
 
 def _resolved(found: Resolution | None) -> dict[str, Any]:
-    """Word what an image resolves, x before y as in the spacing."""
+    """Format the resolution of an image, x before y as in the spacing."""
     if found is None:
         return {}
     there = {"factor": found.factor, "evidence": found.evidence} if found.factor > 1 else None
@@ -273,14 +273,14 @@ def _pixel_km(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | 
 
 
 def _judge_own(facts: dict[str, Any]) -> None:
-    """Say of a grid that was refined here that only its blocks were observed."""
+    """Note that only the blocks of a refined grid were observed."""
     scale = doubt_refined(str(facts["variable"]), facts["made_by"] or {})
     if scale > 1 and facts["spacing"] is not None:
         facts["effective_resolution"] = [scale * step for step in facts["spacing"]]
 
 
 def _unseen(facts: dict[str, Any]) -> str | None:
-    """Say why nothing is left of a swath."""
+    """Explain why nothing is left of a swath."""
     if facts["range"] is not None:
         return None
     pixels = " x ".join(map(str, facts["shape"]))

@@ -102,7 +102,7 @@ def _unit_of(image: xr.DataArray) -> str:
 
 
 def _by(sizes: tuple[float, ...] | list[float]) -> str:
-    """Word sizes along y and x, x first as users have it."""
+    """Format sizes along y and x, x first as users have it."""
     return " x ".join(f"{size:.2g}" for size in reversed(sizes))
 
 
