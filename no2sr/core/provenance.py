@@ -49,6 +49,9 @@ _LABELS = {
     "departure_rms": "departure from the observation, root mean square",
     "departure_max": "departure from the observation, largest",
     "gap_share": "share of gaps",
+    "time_coverage_start": "first overpass",
+    "time_coverage_end": "last overpass",
+    "overpass_times": "times of the overpasses",
     "version": "no2sr version",
 }
 _FORMATS = {

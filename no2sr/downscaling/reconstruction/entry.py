@@ -167,7 +167,7 @@ def reconstruct_swaths(
     whole = lay_grid(box or shelf.envelope(), settings)
     _warn_of_few(len(shelf.overpasses))
     tuning = _tune(shelf, whole, settings)
-    told = describe_run([one.name for one in shelf.overpasses], settings, tuning, _told(shelf))
+    told = describe_run(shelf.overpasses, settings, tuning, _told(shelf))
     folder = None if work is None else Folder(work, {"told": told, "grid": whole, "s": settings})
     layers = solve_region(shelf.near, whole, settings, tuning, folder=folder, progress=progress)
     _warn_of_fine_cells(layers, whole)

@@ -9,7 +9,7 @@ import xarray as xr
 
 from no2sr.core.grid import regular_grid
 from no2sr.core.image import COLUMN_ATTRS, STANDARD_NAME, with_history
-from no2sr.core.provenance import PREFIX
+from no2sr.core.provenance import PREFIX, UNSTATED
 from no2sr.core.units import CANONICAL
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from no2sr.downscaling.reconstruction.records import Grid, Settings, Tuning
+    from no2sr.downscaling.reconstruction.records import Grid, Overpass, Settings, Tuning
 
 __all__ = ["COLUMN", "LAYERS", "as_dataset", "describe_run"]
 
@@ -81,14 +81,14 @@ def _attrs_of(layer: str) -> dict[str, Any]:
 
 
 def describe_run(
-    names: Sequence[str], settings: Settings, tuning: Tuning, reading: Mapping[str, Any]
+    overpasses: Sequence[Overpass], settings: Settings, tuning: Tuning, reading: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the attributes that say how the map was made.
 
     Parameters
     ----------
-    names : sequence of str
-        Of all files.
+    overpasses : sequence of Overpass
+        All that were used.
     settings : Settings
     tuning : Tuning
     reading : mapping
@@ -98,6 +98,7 @@ def describe_run(
     -------
     dict
     """
+    names = [one.name for one in overpasses]
     held = "by held-out overpasses" if len(names) > 1 else "by held-out pixels"
     chosen = held if settings.smoothness == "auto" else "as stated"
     attrs: dict[str, Any] = dict(reading)
@@ -105,6 +106,7 @@ def describe_run(
     facts = {
         "method": "reconstruct",
         "overpasses": len(names),
+        **_tell_times(overpasses),
         "response": settings.response,
         "smoothness_km2": tuning.smoothness,
         "smoothness_chosen": chosen,
@@ -124,3 +126,15 @@ def describe_run(
     )
     carrier = xr.DataArray(0.0, attrs=attrs)
     return dict(with_history(carrier, step).attrs)
+
+
+def _tell_times(overpasses: Sequence[Overpass]) -> dict[str, str]:
+    """Return when the overpasses were, in the order of ``source``; ISO 8601 sorts as text."""
+    spans = [one.seen for one in overpasses if one.seen is not None]
+    if not spans:
+        return {}
+    return {
+        "time_coverage_start": min(first for first, _ in spans),
+        "time_coverage_end": max(last for _, last in spans),
+        "overpass_times": "; ".join(one.seen[0] if one.seen else UNSTATED for one in overpasses),
+    }

@@ -13,6 +13,7 @@ import numpy as np
 
 from no2sr.core.errors import NoValidPixelsError, SettingsError
 from no2sr.downscaling.reconstruction.records import Grid, Overpass, Settings
+from no2sr.readers.kit.time import coverage_of
 from no2sr.swaths.gridding import CORNERS, pixels_of
 from no2sr.swaths.overlap import Frame, Pixels
 
@@ -67,7 +68,7 @@ class Shelf:
         self.built = 0
         self.attrs: dict[Any, Any] = {}
         size = 0.0
-        found: list[tuple[str, Pixels, NDArray[np.int64]]] = []
+        found: list[Overpass] = []
         for swath in swaths:
             name = str(swath.attrs.get("source", f"swath {len(self.names) + 1}"))
             self.names.append(name)
@@ -76,18 +77,16 @@ class Shelf:
             pixels, place = _near(pixels_of(swath), _widen(bbox, margin))
             if place.size:
                 size += sum(array.nbytes for array in pixels)
-                found.append((name, self._store(pixels) if size > ROOM else pixels, place))
+                stored = self._store(pixels) if size > ROOM else pixels
+                found.append(Overpass(name, 0, stored, place, coverage_of(swath.attrs, name)))
         if not found:
             where = "" if bbox is None else f" within {bbox}"
             raise NoValidPixelsError(
                 f"of {len(self.names)} overpass(es), none has a valid pixel{where}; choose another "
                 "region, or lower the quality threshold"
             )
-        found.sort(key=lambda item: (item[0], item[1].column.tobytes()))
-        self.overpasses = [
-            Overpass(name, number, pixels, place)
-            for number, (name, pixels, place) in enumerate(found)
-        ]
+        found.sort(key=lambda one: (one.name, one.pixels.column.tobytes()))
+        self.overpasses = [one._replace(number=number) for number, one in enumerate(found)]
 
     def _store(self, pixels: Pixels) -> Pixels:
         """Move arrays to files that are read on demand."""
@@ -108,7 +107,7 @@ class Shelf:
         for one in self.overpasses:
             pixels, place = _near(one.pixels, box)
             if place.size:
-                chosen.append(Overpass(one.name, one.number, pixels, one.place[place]))
+                chosen.append(one._replace(pixels=pixels, place=one.place[place]))
         return chosen
 
     def envelope(self) -> Box:

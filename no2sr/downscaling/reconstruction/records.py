@@ -76,6 +76,7 @@ class Overpass(NamedTuple):
     number: int  # its place among all overpasses, in the order of their names
     pixels: Pixels
     place: NDArray[np.int64]  # (n,), the place of each pixel in the file
+    seen: tuple[str, str] | None = None  # the first and the last moment, ISO 8601
 
 
 class Grid(NamedTuple):

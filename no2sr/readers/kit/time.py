@@ -14,17 +14,32 @@ import xarray as xr
 from no2sr.core.errors import SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
 
     from no2sr.core.columns import Field
 
-__all__ = ["Moment", "by_time", "layers_of", "moment_in", "month_in", "select_time", "with_time"]
+__all__ = [
+    "TIME_COVERAGE",
+    "Moment",
+    "by_time",
+    "coverage_of",
+    "decode_times",
+    "layers_of",
+    "moment_in",
+    "month_in",
+    "select_time",
+    "with_time",
+]
 
 log = logging.getLogger("no2sr")
 
 Moment: TypeAlias = "str | datetime | np.datetime64"
+
+# Attributes of a swath, as the Attribute Convention for Data Discovery names them.
+TIME_COVERAGE = ("time_coverage_start", "time_coverage_end")
 
 _NAMES = ("time", "valid_time", "t")  # CAMS says valid_time since 2024-09, openEO t
 _STEPS = {*_NAMES, "forecast_period", "forecast_reference_time"}
@@ -94,6 +109,32 @@ def moment_in(name: str) -> np.datetime64 | None:
     return np.datetime64(f"{year}-{month}-01", "ns") if year else None
 
 
+def coverage_of(attrs: Mapping[Any, Any], name: str) -> tuple[str, str] | None:
+    """Return the first and the last moment of a swath: ISO 8601, UTC, as 2019-01-03T11:08:28Z.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of the swath. Its `TIME_COVERAGE` counts first, if both are dates.
+    name : str
+        Of the file. It counts otherwise, as `moment_in` reads it; both moments are then the same.
+
+    Returns
+    -------
+    (str, str) or None
+        None if neither says it.
+    """
+    told = [str(attrs.get(key)) for key in TIME_COVERAGE]
+    stated: list[Any] = [pd.to_datetime(text, errors="coerce", utc=True) for text in told]
+    if any(pd.isna(moment) for moment in stated):
+        found = moment_in(name)
+        if found is None:
+            return None
+        stated = [pd.Timestamp(found, tz="UTC")] * 2
+    first, last = (str(moment.tz_localize(None).isoformat(timespec="seconds")) for moment in stated)
+    return f"{first}Z", f"{last}Z"
+
+
 def _moment(match: re.Match[str]) -> np.datetime64 | None:
     """Return the moment that digits say, None where there is no such day."""
     clock = f"T{match['hour']}:{match['minute']}" if match["hour"] else ""
@@ -115,13 +156,20 @@ def with_time(dataset: xr.Dataset) -> xr.Dataset:
     if "time" not in dataset.variables or dataset["time"].dims not in ((), ("time",)):
         return dataset
     try:
-        return dataset.assign_coords(time=_decoded(dataset["time"]))
+        return dataset.assign_coords(time=decode_times(dataset["time"]))
     except (ValueError, OverflowError, TypeError) as problem:
         log.warning("the times stay undecoded: %s", problem)
         return dataset
 
 
-def _decoded(time: xr.DataArray) -> xr.DataArray:
+def decode_times(time: xr.DataArray) -> xr.DataArray:
+    """Decode numbers of CF units, or days that CDO writes as numbers.
+
+    Raises
+    ------
+    ValueError, OverflowError, TypeError
+        If they cannot be decoded.
+    """
     units = str(time.attrs.get("units", ""))
     if units.startswith(
         "day as %Y%m%d"

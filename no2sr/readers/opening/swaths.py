@@ -11,6 +11,7 @@ from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
 from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
 from no2sr.core.units import CANONICAL
+from no2sr.readers.kit.time import TIME_COVERAGE, coverage_of
 from no2sr.readers.opening.cropping import check_box
 from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.grids import column_of
@@ -156,8 +157,9 @@ def open_swaths(
     Yields
     ------
     Dataset, (scanline, ground_pixel)
-        As `no2sr.swaths.gridding.grid_swaths` takes them; the attribute ``source`` is the name of
-        the file.
+        As `no2sr.swaths.gridding.grid_swaths` takes them. The attribute ``source`` is the name of
+        the file; ``time_coverage_start`` and ``time_coverage_end`` are there if the file or its
+        name says when the pixels were seen.
 
     Raises
     ------
@@ -174,6 +176,8 @@ def open_swaths(
                 f"{source.path.name} is a grid already, expected swaths; open it with open_no2"
             )
         told = {"product": load_reader(source.reader).product, "source": source.path.name}
+        seen = coverage_of(source.dataset.attrs, source.path.name)
+        told |= dict(zip(TIME_COVERAGE, seen, strict=True)) if seen else {}
         yield source.dataset.assign_attrs({**source.dataset.attrs, **told})
 
 

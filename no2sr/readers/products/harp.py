@@ -24,6 +24,7 @@ from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, opened
 from no2sr.readers.kit.screens import QA_MIN
+from no2sr.readers.kit.time import TIME_COVERAGE, decode_times
 from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
 
 if TYPE_CHECKING:
@@ -92,11 +93,27 @@ def _swath(dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path) 
     swath = xr.Dataset(
         {"column": (PIXEL, np.where(valid, column.values, np.nan)[:, None], column.attrs)},
         coords={name: (PIXEL, dataset[name].values[:, None]) for name in ("latitude", "longitude")},
-        attrs={**dataset.attrs, **screening, "variable": field.name},
+        attrs={**dataset.attrs, **screening, **_coverage(dataset), "variable": field.name},
     )
     for name in ("latitude_bounds", "longitude_bounds"):
         swath[name] = ((*PIXEL, "corner"), dataset[name].values[:, None, :])
     return add_uncertainties(swath, _stated(dataset, field, found), label=path.name)
+
+
+def _coverage(dataset: xr.Dataset) -> dict[str, str]:
+    """Return when the first and the last pixel were seen, if that is stated."""
+    times = [
+        dataset[name]
+        for name in ("datetime_start", "datetime", "datetime_stop")
+        if name in dataset and dataset[name].dims == ("time",)
+    ]
+    if not times:
+        return {}
+    try:
+        first, last = decode_times(times[0]).min(), decode_times(times[-1]).max()
+    except (ValueError, OverflowError, TypeError):  # no CF unit: the pixels are none the worse
+        return {}
+    return dict(zip(TIME_COVERAGE, (str(first.values), str(last.values)), strict=True))
 
 
 def _stated(dataset: xr.Dataset, field: Field, found: str) -> Stated:

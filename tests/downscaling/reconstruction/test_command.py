@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import netCDF4
+import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from click.testing import CliRunner
 from skies import BOX, fly_over
@@ -16,6 +18,7 @@ from no2sr.core.errors import MissingVariableError
 from no2sr.downscaling.reconstruction import system
 from no2sr.downscaling.reconstruction.layers import COLUMN
 from no2sr.views.charts import plot_smoothness
+from no2sr.writers.layers import column_name
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,9 @@ def folder(tmp_path_factory):
             file.Conventions = "HARP-1.0"
             file.createDimension("time", swath["column"].size)
             file.createDimension("independent_4", 4)
+            time = file.createVariable("datetime_start", "f8", ("time",))
+            time.units = "seconds since 2020-01-01"
+            time[:] = 86400 * seed + 39600 + np.arange(swath["column"].size) / 100
             column = file.createVariable(COLUMN, "f4", ("time",))
             column[:], column.units = swath["column"].values.ravel(), "mol/m^2"
             for axis, unit in (("latitude", "degree_north"), ("longitude", "degree_east")):
@@ -68,6 +74,24 @@ def test_rasters_are_one_file_a_layer(folder, tmp_path):
     done = _run(folder, tmp_path / "map.tif", "--no-style", "--no-uncertainty")
     assert done.exit_code == 0, done.output
     assert {path.name for path in tmp_path.iterdir()} == {"map.tif", "map_count.tif"}
+
+
+@pytest.mark.parametrize("name", ["map.nc", "map.tif", "map.zarr"])
+def test_the_record_names_the_files_and_their_times(folder, tmp_path, name):
+    assert _run(folder, tmp_path / name, "--no-uncertainty").exit_code == 0
+    if name.endswith(".tif"):
+        with rasterio.open(tmp_path / name) as file:
+            told = file.tags()
+    else:
+        with xr.open_dataset(tmp_path / name) as file:
+            told = file.attrs
+    assert told["source"] == "; ".join(f"overpass-{seed:03}.nc" for seed in range(10))
+    days = told["no2sr_overpass_times"].split("; ")
+    assert days == [f"2020-01-{day:02}T11:00:00Z" for day in range(1, 11)]
+    assert told["no2sr_time_coverage_start"] == days[0]
+    assert days[-1] < told["no2sr_time_coverage_end"] < "2020-01-10T12"
+    scene = no2sr.open_no2(tmp_path / name)
+    assert scene[column_name(scene)].attrs["no2sr_time_coverage_start"] == days[0]
 
 
 def test_what_exists_is_not_replaced(folder, tmp_path):
