@@ -25,7 +25,7 @@ from accuracy_others import judge_cards, judge_foreign, judge_others, judge_pict
 from accuracy_words import stack_hours
 
 import no2sr
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     only = parser.parse_args().only
     text = make_page(only, PAGE.read_text(encoding="utf-8") if PAGE.exists() else "")
-    with replacing(PAGE, overwrite=True) as temporary:
+    with replace_atomically(PAGE, overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(PAGE)
 

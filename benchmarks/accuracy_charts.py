@@ -9,7 +9,7 @@ import numpy as np
 from accuracy_results import NETWORK, SHARES
 from matplotlib.figure import Figure
 
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,5 +69,5 @@ def draw_reliability(results: Sequence[Result]) -> None:
 def _save(figure: Figure, name: str) -> None:
     """Write a figure."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with replacing(PICTURES / name, overwrite=True) as temporary:
+    with replace_atomically(PICTURES / name, overwrite=True) as temporary:
         figure.savefig(temporary, dpi=DOTS_PER_INCH, format="png")

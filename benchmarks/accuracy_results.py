@@ -13,7 +13,7 @@ from no2sr.downscaling.smoothing import look_around
 from no2sr.evaluation.bootstrap import ratio_interval
 from no2sr.evaluation.calibration import measure_crps
 from no2sr.evaluation.measures import squared_errors
-from no2sr.evaluation.metrics import PLUME_PERCENTILE, beside_gaps
+from no2sr.evaluation.metrics import PLUME_PERCENTILE, mark_beside_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,7 +201,7 @@ def _strata(
         name: (fine_ratio >= low) & (fine_ratio < high)
         for name, low, high in zip(STRATA, EDGES, EDGES[1:], strict=False)
     }
-    strata |= {"top 5 %": top, "rest": ~top, "gap edges": beside_gaps(scene.coarse, scale)}
+    strata |= {"top 5 %": top, "rest": ~top, "gap edges": mark_beside_gaps(scene.coarse, scale)}
     fields = (error, scene.uncertainties[NETWORK], scene.interpolated - reference, noise)
     kept = tuple(np.asarray(field[seen], np.float64) for field in fields)
     return kept, {name: mask[seen] for name, mask in strata.items()}  # type: ignore[return-value]

@@ -25,7 +25,7 @@ import xarray as xr
 
 from no2sr.swaths.gridding import grid_swaths
 from no2sr.swaths.overlap import Pixels, Sums, accumulate
-from no2sr.swaths.sums import no_sums
+from no2sr.swaths.sums import make_empty_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ def time_gridding(orbit: xr.Dataset, repeats: int) -> dict[str, list[float]]:
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats + 1):
         for name, call in calls.items():
-            sums = no_sums(GLOBE, RESOLUTION, random=True, systematic=True)
+            sums = make_empty_sums(GLOBE, RESOLUTION, random=True, systematic=True)
             start = time.perf_counter()
             call(sums)
             seconds[name].append(time.perf_counter() - start)

@@ -26,7 +26,7 @@ from no2sr.simulation.orbit import orbit_geometry
 from no2sr.simulation.scenes import scene
 from no2sr.steps.tiles import trim
 from no2sr.swaths.overlap import Pixels, accumulate
-from no2sr.swaths.sums import no_sums
+from no2sr.swaths.sums import make_empty_sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -236,7 +236,7 @@ def see_overpasses(
 ) -> tuple[Array, Array]:
     """Return the column and the noise that gridding makes of some overpasses."""
     number, cell, spacing = draw_number(rng), draw_cell(rng), 0.04  # degrees: only overlaps matter
-    sums = no_sums((0.0, 0.0, CELLS * spacing, CELLS * spacing), spacing, random=True)
+    sums = make_empty_sums((0.0, 0.0, CELLS * spacing, CELLS * spacing), spacing, random=True)
     told_truly = rng.random() < 0.4
     for _ in range(number):
         x, y = (a / cell + CELLS / 2 for a in footprints.draw((CELLS / 2 + MARGIN) * cell))

@@ -23,7 +23,7 @@ from processes import Run, fresh, in_turn, no2sr, run
 import no2sr as package
 from no2sr.downscaling import kernel
 from no2sr.networks.engines.make import make_engine
-from no2sr.networks.engines.port import in_multiples
+from no2sr.networks.engines.port import pad_to_multiples
 from no2sr.networks.store import ONNX_FILE, load_model
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _plain_onnx(model: Model) -> dict[str, Any]:
 
     session = onnxruntime.InferenceSession((model.folder or Path()) / ONNX_FILE)
     return {
-        "plain onnxruntime": in_multiples(
+        "plain onnxruntime": pad_to_multiples(
             model.card, lambda batch: session.run(None, {"image": batch})[0]
         )
     }

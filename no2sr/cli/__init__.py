@@ -29,7 +29,7 @@ from no2sr.cli import (
     train,
 )
 from no2sr.cli import report as report_page
-from no2sr.cli.messages import foreign, one_line_messages, report, wants_debug
+from no2sr.cli.messages import convert_foreign, report, shorten_messages, wants_debug
 from no2sr.core.errors import No2srError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class _Main(click.Group):
     """A group that turns the package's errors into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with one_line_messages(ctx), _handle_termination():
+        with shorten_messages(ctx), _handle_termination():
             try:
                 return super().invoke(ctx)
             except No2srError as error:
@@ -57,7 +57,7 @@ class _Main(click.Group):
             except (click.ClickException, click.exceptions.Exit, click.Abort):
                 raise
             except Exception as error:  # noqa: BLE001 - nobody should have to read a traceback
-                report(foreign(error, str(ctx.invoked_subcommand)), debug=wants_debug(ctx))
+                report(convert_foreign(error, str(ctx.invoked_subcommand)), debug=wants_debug(ctx))
                 ctx.exit(1)
             except Terminated:
                 click.echo("Terminated.", err=True)

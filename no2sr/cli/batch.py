@@ -21,9 +21,9 @@ import click
 
 import no2sr
 from no2sr.cli.display import print_table
-from no2sr.cli.messages import foreign, keeping_warnings, report, spoken
+from no2sr.cli.messages import convert_foreign, keep_warnings, report, reword
 from no2sr.core.errors import No2srError, WriteError
-from no2sr.core.names import printable
+from no2sr.core.names import make_printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,7 +108,7 @@ class Log:
 def _describe_error(error: No2srError) -> dict[str, Any]:
     """Return an error in the form of the log, with its traceback if it is a bug."""
     cause = error.__cause__
-    entry = {"kind": type(error).__name__, "message": spoken(error)}
+    entry = {"kind": type(error).__name__, "message": reword(error)}
     if cause is not None and type(error) is No2srError:
         entry |= {"kind": type(cause).__name__}
         entry |= {"traceback": "".join(traceback.format_exception(cause))}
@@ -146,14 +146,14 @@ def attempt(job: Job, work: Work, *, skip: bool = False, alone: bool = True) -> 
     if skip and os.path.exists(job.out):  # noqa: PTH110 - accepts impossible names
         return Outcome(job=job, result="skipped")
     began = clock.perf_counter()
-    name = printable(job.sources[0].name)
-    with keeping_warnings("" if alone else name) as kept:
+    name = make_printable(job.sources[0].name)
+    with keep_warnings("" if alone else name) as kept:
         try:
             facts, error = work(job), None
         except No2srError as refused:
             facts, error = {}, refused
         except Exception as broken:  # noqa: BLE001 - a bug must not stop the others
-            facts, error = {}, foreign(broken, name)
+            facts, error = {}, convert_foreign(broken, name)
     return Outcome(
         job=job,
         result="done" if error is None else "failed",
@@ -194,7 +194,7 @@ def run_batch(
             outcome = attempt(job, work, skip=skip, alone=False)
             outcomes.append(outcome)
             if outcome.error is not None:
-                report(outcome.error, debug=debug, about=printable(job.sources[0].name))
+                report(outcome.error, debug=debug, about=make_printable(job.sources[0].name))
             elif not quiet:
                 click.echo(job.out)
             log.note(outcome)
@@ -209,7 +209,7 @@ def _summarise(outcomes: list[Outcome], *, of: int, log: Path | None) -> None:
     """Print one line per file and the totals; the reasons of failures were printed before."""
     rows = [
         (
-            printable(outcome.job.sources[0].name),
+            make_printable(outcome.job.sources[0].name),
             outcome.result,
             outcome.facts.get("grid_out")
             or (_describe_error(outcome.error)["kind"] if outcome.error else ""),

@@ -13,7 +13,7 @@ import click
 from no2sr.cli import options
 from no2sr.cli.batch import LOG, Log, Outcome, attempt, run_batch
 from no2sr.cli.display import describe_grid, print_table, progress_bar
-from no2sr.cli.guard import guarded
+from no2sr.cli.guard import call_guarded
 from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
 from no2sr.cli.messages import start_backend, wants_debug
 from no2sr.cli.parsing import BoxCommand
@@ -37,10 +37,10 @@ __all__ = ["command"]
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT")
 @options.native
-@options.reading
-@options.refining
-@options.working
-@options.writing
+@options.add_reading
+@options.add_refining
+@options.add_working
+@options.add_writing
 @options.progress
 @options.debug
 def command(
@@ -127,7 +127,7 @@ def _run(
 ) -> dict[str, Any]:
     """Do one job and return the facts for the summary and the log."""
     from no2sr.core.door import choose_variable
-    from no2sr.core.provenance import noted
+    from no2sr.core.provenance import select_own
     from no2sr.downscaling.inputs import open_input
     from no2sr.downscaling.to_file import refine_input
     from no2sr.writers.dispatch import check_suffix
@@ -137,7 +137,7 @@ def _run(
         check_name(path, FileUnreadableError)
     check_out(job.out, overwrite=writing.overwrite)
     with progress_bar(job.out.name, quiet=quiet) as progress:
-        given = open_input(job.sources, reading, call=guarded)
+        given = open_input(job.sources, reading, call=call_guarded)
         column = choose_variable(given.scene)
         check_suffix(job.out, times=column.sizes.get("time", 1))
         unit = unit_to_write(column, job.out, asked=writing.unit)
@@ -152,7 +152,7 @@ def _run(
             progress=progress,
         )
     grids = {"grid_in": describe_grid(coarse), "grid_out": describe_grid(fine)}
-    return {**grids, "source": fine.attrs.get("source"), **noted(fine.attrs)}
+    return {**grids, "source": fine.attrs.get("source"), **select_own(fine.attrs)}
 
 
 def _describe_noise(facts: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from no2sr.cli import options
-from no2sr.cli.guard import guarded
+from no2sr.cli.guard import call_guarded
 from no2sr.cli.messages import start_backend
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ __all__ = ["command"]
     help="Keep the full extent, or cut the rim that padding affects.",
 )
 @options.guard
-@options.saving
+@options.add_saving
 @options.debug
 def command(path: Path, out: Path, *, scale: int, model: str, edges: Edges, saving: Saving) -> None:
     """Enlarge a map that exists only as a picture, with SRCNN as it was published.
@@ -63,7 +63,7 @@ def command(path: Path, out: Path, *, scale: int, model: str, edges: Edges, savi
     check_picture_suffix(out)
     check_free(out, overwrite=saving.overwrite)
     check_no_input([out], [path])
-    picture = guarded(open_picture, path)
+    picture = call_guarded(open_picture, path)
     start_backend(model)
     larger = no2sr.enhance(picture, scale=scale, model=model, edges=edges)
     out.parent.mkdir(parents=True, exist_ok=True)

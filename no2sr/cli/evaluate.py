@@ -11,7 +11,7 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.display import progress_bar
-from no2sr.cli.guard import guarded
+from no2sr.cli.guard import call_guarded
 from no2sr.cli.jobs import check_free
 from no2sr.cli.judged import show_table
 from no2sr.cli.messages import start_backend
@@ -117,12 +117,12 @@ class Choosing:
     models: tuple[str, ...]
 
 
-def _choosing(command: Callable[..., None]) -> Callable[..., None]:
+def _add_choosing(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on which methods are judged; the command receives `choosing`."""
     return options.add_record(command, "choosing", Choosing, _CHOOSING)
 
 
-def _judging(command: Callable[..., None]) -> Callable[..., None]:
+def _add_judging(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on how methods are judged; the command receives `judging`."""
 
     def build(**given: Any) -> object:
@@ -153,17 +153,17 @@ class Tables:
     overwrite: bool
 
 
-def _tables(command: Callable[..., None]) -> Callable[..., None]:
+def _add_tables(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on where results go; the command receives `tables`."""
     return options.add_record(command, "tables", Tables, _TABLES)
 
 
 @click.command("evaluate", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
-@options.reading
-@_choosing
-@_judging
-@_tables
+@options.add_reading
+@_add_choosing
+@_add_judging
+@_add_tables
 @options.quiet
 @options.debug
 def command(
@@ -199,10 +199,10 @@ def command(
     noisy = judging.noise is not None
     scale, models = choosing.scale, choosing.models
     methods = [*(choosing.methods or default_methods(scale, noisy=noisy)), *models]
-    scenes = [guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
+    scenes = [call_guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
     images = [choose_variable(scene) for scene in scenes]
     start_backend(*models)
-    judging = replace(judging, noise=_in_unit(judging.noise, images[0]))
+    judging = replace(judging, noise=_convert_noise(judging.noise, images[0]))
     with progress_bar("evaluate", quiet=quiet) as progress:
         comparison = compare(
             images, scale=scale, methods=methods, judging=judging, progress=progress
@@ -233,7 +233,7 @@ def _write_tables(table: pd.DataFrame, facts: dict[str, Any], tables: Tables) ->
         )
 
 
-def _in_unit(noise: AddedNoise | None, image: xr.DataArray) -> AddedNoise | None:
+def _convert_noise(noise: AddedNoise | None, image: xr.DataArray) -> AddedNoise | None:
     """Convert the constant part of a noise from umol m-2 to the unit of a column."""
     from no2sr.core.units import factor, is_column
 
@@ -258,10 +258,10 @@ def _check_outputs(tables: Tables) -> None:
 
 def _write(path: Path, write: Callable[[Path], object], *, overwrite: bool) -> None:
     """Write a file that appears when it is complete."""
-    from no2sr.core.atomic import replacing
+    from no2sr.core.atomic import replace_atomically
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, overwrite=overwrite) as temporary:
+    with replace_atomically(path, overwrite=overwrite) as temporary:
         write(temporary)
 
 
@@ -272,12 +272,12 @@ def _to_csv(table: pd.DataFrame, path: Path) -> None:
 def _to_json(table: pd.DataFrame, facts: dict[str, Any]) -> str:
     """Format the table as JSON, which has neither NaN nor infinity: they become null."""
     rows = {
-        str(label): {column: _finite(value) for column, value in row.items()}
+        str(label): {column: _replace_infinite(value) for column, value in row.items()}
         for label, row in table.iterrows()
     }
-    known = {name: _finite(value) for name, value in table.attrs.items()}
+    known = {name: _replace_infinite(value) for name, value in table.attrs.items()}
     return json.dumps({**facts, **known, "methods": rows}, indent=2) + "\n"
 
 
-def _finite(value: Any) -> Any:
+def _replace_infinite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value

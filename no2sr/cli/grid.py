@@ -10,7 +10,7 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
-from no2sr.cli.guard import guarded
+from no2sr.cli.guard import call_guarded
 from no2sr.cli.jobs import check_no_input, check_out, unit_to_write
 from no2sr.cli.parsing import BoxCommand
 
@@ -28,8 +28,8 @@ __all__ = ["command"]
 @click.command("grid", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT", type=options.PATH)
-@options.reading_swaths
-@options.writing
+@options.add_reading_of_swaths
+@options.add_writing
 @options.progress
 @options.quiet
 @options.debug
@@ -55,16 +55,16 @@ def command(
       no2sr grid granules/ l3.tif --resolution 0.1 --qa 0.5 --unit Pmolec
     """
     from no2sr.core.atomic import scratch_beside
-    from no2sr.writers.layers import planned_outputs
+    from no2sr.writers.layers import list_outputs
 
-    places = planned_outputs(out)  # refuse what can be refused before the long work
+    places = list_outputs(out)  # refuse what can be refused before the long work
     for path in places:
         check_out(path, overwrite=writing.overwrite)
     check_no_input(places, inputs)
     began = clock.perf_counter()
     source = inputs if len(inputs) > 1 else inputs[0]
     with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
-        rows, written = guarded(
+        rows, written = call_guarded(
             _grid,
             source,
             out=out,
@@ -95,7 +95,7 @@ def _grid(
     from no2sr.cli.limits import lift_limit
     from no2sr.core.atomic import scratch_in
     from no2sr.readers.opening.opener import grid_no2
-    from no2sr.writers.layers import column_name, layers_in, planned_outputs
+    from no2sr.writers.layers import column_name, layers_in, list_outputs
 
     # On another core, while the first file is unpacked.
     Thread(target=_load_kernel).start()
@@ -117,7 +117,7 @@ def _grid(
     unit = unit_to_write(column, out, asked=writing.unit)
     with scratch_in(scratch):
         no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.style)
-    return _summarise(column, scene["count"]), planned_outputs(out, layers_in(scene))
+    return _summarise(column, scene["count"]), list_outputs(out, layers_in(scene))
 
 
 def _load_kernel() -> None:

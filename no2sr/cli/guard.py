@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-__all__ = ["guarded", "set_guard"]
+__all__ = ["call_guarded", "set_guard"]
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ def set_guard(ctx: click.Context, _option: click.Parameter, value: bool | None) 
     ctx.meta[_GUARD] = _FORKS if value is None else value
 
 
-def guarded(
+def call_guarded(
     function: Callable[Concatenate[Any, Given], Result],
     source: Any,
     *args: Given.args,

@@ -10,11 +10,11 @@ import click
 from no2sr.cli import options
 from no2sr.cli.advice import advise, describe_advice
 from no2sr.cli.display import print_table
-from no2sr.cli.guard import guarded
-from no2sr.cli.messages import report, spoken, wants_debug
+from no2sr.cli.guard import call_guarded
+from no2sr.cli.messages import report, reword, wants_debug
 from no2sr.cli.parsing import BoxCommand, check_box
 from no2sr.core.errors import No2srError, ReadError
-from no2sr.core.provenance import readable, refined
+from no2sr.core.provenance import list_labelled, refinement_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ _SHOWN = 12  # variables in the table; level 2 files have two hundred
 
 @click.command("info", cls=BoxCommand, no_args_is_help=True)
 @click.argument("paths", metavar="FILE...", nargs=-1, required=True, type=options.PATH)
-@options.reading_values
+@options.add_reading_of_values
 @click.option(
     "--bbox",
     nargs=4,
@@ -79,15 +79,15 @@ def command(
     )
     all_facts = []
     for path in paths:
-        facts = guarded(describe, path, reader=reading.reader, options=options)
+        facts = call_guarded(describe, path, reader=reading.reader, options=options)
         facts["downscale"] = _plan(facts)
-        facts["overpasses"] = guarded(advise, path, facts=facts, reading=reading, bbox=bbox)
+        facts["overpasses"] = call_guarded(advise, path, facts=facts, reading=reading, bbox=bbox)
         all_facts.append(facts)
         if not as_json and facts["reader"]:
             print_table(_rows(facts))
     if as_json:
         click.echo(json.dumps(all_facts if len(paths) > 1 else all_facts[0], indent=2))
-    mixed = _mixed(all_facts)
+    mixed = _warn_of_mixture(all_facts)
     if mixed:
         click.echo(f"Warning: {mixed}", err=True)
     problems = [ReadError(facts["problem"]) for facts in all_facts if facts["problem"]]
@@ -142,7 +142,7 @@ def _missing_weights() -> str | None:
     return None
 
 
-def _mixed(all_facts: list[dict[str, Any]]) -> str:
+def _warn_of_mixture(all_facts: list[dict[str, Any]]) -> str:
     """Return a warning if the files come from processors whose columns differ."""
     versions = {str(facts["processor_version"] or "") for facts in all_facts} - {""}
     series = sorted({".".join(version.split(".")[:2]) for version in versions})
@@ -162,7 +162,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "product": facts["product"],
         "source": facts["source"],
         "variables": "\n".join(_variables(facts["variables"] or [])),
-        "read as": _known("{kind} of {variable}", facts, "kind"),
+        "read as": _fill_in("{kind} of {variable}", facts, "kind"),
         "unit": facts["unit"],
         "processor": facts["processor_version"],
         "size": " x ".join(map(str, facts["shape"] or [])),
@@ -172,16 +172,16 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "resolves": _resolution(facts),
         "pixels": f"{_numbers(facts['pixel_km'], ' x ', 3)} km" if facts["pixel_km"] else "",
         "time": " to ".join(dict.fromkeys(facts["time"] or [])),
-        "gaps": _known("{gap_share:.1%}", facts, "gap_share"),
-        "quality": _known("{screening}", facts, "screening"),
+        "gaps": _fill_in("{gap_share:.1%}", facts, "gap_share"),
+        "quality": _fill_in("{screening}", facts, "screening"),
         "values": _values(facts),
         "noise": "\n".join(_noise(facts)),
         "noted by no2sr": "\n".join(
-            f"{name}: {text}" for name, text in readable(facts["made_by"] or {})
+            f"{name}: {text}" for name, text in list_labelled(facts["made_by"] or {})
         ),
         "downscale": _downscale(facts["downscale"], facts),
         "overpasses": describe_advice(facts["overpasses"]),
-        "warnings": "\n".join(map(spoken, facts["warnings"])),
+        "warnings": "\n".join(map(reword, facts["warnings"])),
     }
     return [(name, text) for name, text in rows.items() if text]
 
@@ -196,7 +196,7 @@ def _files(facts: dict[str, Any]) -> str:
     )
 
 
-def _known(text: str, facts: dict[str, Any], name: str) -> str:
+def _fill_in(text: str, facts: dict[str, Any], name: str) -> str:
     return text.format(**facts) if facts[name] is not None else ""
 
 
@@ -211,7 +211,7 @@ def _resolution(facts: dict[str, Any]) -> str:
     there, trace = _numbers(facts["effective_resolution"], " x ", 3), facts["oversampling"]
     if trace:
         return f"about {there} ({trace['evidence']})"
-    if refined(facts["made_by"] or {}) > 1:
+    if refinement_of(facts["made_by"] or {}) > 1:
         return f"{there} (before refining)"
     return f"{there} (no trace of a coarser one)"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from no2sr.cli.guard import guarded
+from no2sr.cli.guard import call_guarded
 from no2sr.core.errors import OutputExistsError, WriteError
 from no2sr.core.names import check_name
 
@@ -75,7 +75,7 @@ def _separate(path: Path) -> list[tuple[Path, ...]]:
     from no2sr.readers.opening.paths import separate
 
     several = os.path.isdir(path) or (glob.has_magic(str(path)) and not os.path.exists(path))  # noqa: PTH110, PTH112 - take names that cannot be
-    return guarded(separate, path) if several else [(path,)]
+    return call_guarded(separate, path) if several else [(path,)]
 
 
 def _fine_name(group: tuple[Path, ...], scale: int) -> str:

@@ -21,22 +21,22 @@ _OPENING, _READING, _READING_MB = 3, 120, 1
 
 def reading_time(source: Any) -> float:
     """Return the largest number of seconds of computing that reading all sources may take."""
-    from no2sr.readers.opening.paths import found
+    from no2sr.readers.opening.paths import find_files
 
-    files = (file for path in found(source) for file in _inside(path))
+    files = (file for path in find_files(source) for file in _list_files(path))
     return _READING + _READING_MB * sum(file.stat().st_size for file in files) / 1e6
 
 
 def try_to_open(source: Any) -> None:
     """Open the NetCDF files among the sources once, each under a tight limit."""
     from no2sr.core.errors import ReadError
-    from no2sr.readers.kit.netcdf import is_netcdf, opened
-    from no2sr.readers.opening.paths import found
+    from no2sr.readers.kit.netcdf import is_netcdf, open_netcdf
+    from no2sr.readers.opening.paths import find_files
 
-    for path in filter(Path.is_file, found(source)):
+    for path in filter(Path.is_file, find_files(source)):
         if is_netcdf(path):
             limit(_OPENING)
-            with suppress(ReadError), opened(path):  # the error will occur again
+            with suppress(ReadError), open_netcdf(path):  # the error will occur again
                 pass
 
 
@@ -59,7 +59,7 @@ def limit(seconds: float) -> None:
     setrlimit(RLIMIT_CPU, (until if most == RLIM_INFINITY else min(until, most), most))
 
 
-def _inside(path: Path) -> Iterator[Path]:
+def _list_files(path: Path) -> Iterator[Path]:
     """Yield the file itself, or those of a Zarr store."""
     from no2sr.readers.formats.zarr_store import READER
 

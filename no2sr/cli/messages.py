@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "foreign",
-    "keeping_warnings",
-    "one_line_messages",
+    "convert_foreign",
+    "keep_warnings",
     "report",
+    "reword",
     "set_debug",
-    "spoken",
+    "shorten_messages",
     "start_backend",
     "wants_debug",
 ]
@@ -82,10 +82,10 @@ def report(error: Exception, *, debug: bool, about: str = "") -> None:
     """
     if debug:
         traceback.print_exception(error)
-    click.echo(f"Error: {_about(about, spoken(error))}", err=True)
+    click.echo(f"Error: {_add_name(about, reword(error))}", err=True)
 
 
-def foreign(error: Exception, name: str) -> No2srError:
+def convert_foreign(error: Exception, name: str) -> No2srError:
     """Convert an error that the package did not raise on purpose to one that can be reported.
 
     Parameters
@@ -108,7 +108,7 @@ def foreign(error: Exception, name: str) -> No2srError:
 
 
 @contextmanager
-def keeping_warnings(about: str) -> Iterator[list[str]]:
+def keep_warnings(about: str) -> Iterator[list[str]]:
     """Show the warnings of the block and keep them, also those that were shown before.
 
     Parameters
@@ -126,8 +126,8 @@ def keeping_warnings(about: str) -> Iterator[list[str]]:
 
     def keep(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
         if issubclass(category, No2srWarning):
-            kept.append(spoken(message))
-            message = _about(about, kept[-1])
+            kept.append(reword(message))
+            message = _add_name(about, kept[-1])
         show(message, category, *where, **more)
 
     with warnings.catch_warnings():
@@ -136,7 +136,7 @@ def keeping_warnings(about: str) -> Iterator[list[str]]:
         yield kept
 
 
-def _about(name: str, text: str) -> str:
+def _add_name(name: str, text: str) -> str:
     return text if name in text else f"{name}: {text}"
 
 
@@ -163,7 +163,7 @@ def start_backend(*models: Any, engine: str = "") -> None:
 
 
 @contextmanager
-def one_line_messages(ctx: click.Context) -> Iterator[None]:
+def shorten_messages(ctx: click.Context) -> Iterator[None]:
     """Show each warning of no2sr on one line, and those of other packages only with ``--debug``."""
 
     def show(  # noqa: PLR0917 - the signature of warnings.showwarning
@@ -175,7 +175,7 @@ def one_line_messages(ctx: click.Context) -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if issubclass(category, No2srWarning):
-            click.echo(f"Warning: {spoken(message)}", err=True)
+            click.echo(f"Warning: {reword(message)}", err=True)
         elif wants_debug(ctx):
             text = warnings.formatwarning(message, category, filename, lineno, line)
             click.echo(text, err=True, nl=False)
@@ -189,7 +189,7 @@ def one_line_messages(ctx: click.Context) -> Iterator[None]:
         yield
 
 
-def spoken(message: object) -> str:
+def reword(message: object) -> str:
     """Put a message on one line, and replace Python arguments by command-line options."""
     text = _ARGUMENT.sub(
         lambda match: " ".join(filter(None, (_OPTIONS[match[1]], match[2] or match[3]))),

@@ -29,20 +29,20 @@ __all__ = [
     "PATH",
     "RAMPS",
     "SCALE",
+    "add_colouring",
+    "add_reading",
+    "add_reading_of_swaths",
+    "add_reading_of_values",
     "add_record",
-    "colouring",
+    "add_refining",
+    "add_saving",
+    "add_working",
+    "add_writing",
     "debug",
     "guard",
     "native",
     "progress",
     "quiet",
-    "reading",
-    "reading_swaths",
-    "reading_values",
-    "refining",
-    "saving",
-    "working",
-    "writing",
 ]
 
 PATH = click.Path(path_type=Path)
@@ -304,22 +304,22 @@ _BATCH = (
 )
 
 
-def reading(command: Command) -> Command:
+def add_reading(command: Command) -> Command:
     """Add the options on how files are opened; the command receives `reading`."""
     return add_record(command, "reading", _build_reading, _READING)
 
 
-def reading_swaths(command: Command) -> Command:
+def add_reading_of_swaths(command: Command) -> Command:
     """Add the options of `reading` that apply to swaths."""
     return add_record(command, "reading", _build_reading, _SWATHS)
 
 
-def reading_values(command: Command) -> Command:
+def add_reading_of_values(command: Command) -> Command:
     """Add the options of `reading` that say what the values of a file are."""
     return add_record(command, "reading", _build_reading, _VALUES)
 
 
-def refining(command: Command) -> Command:
+def add_refining(command: Command) -> Command:
     """Add the options on how a scene is made finer; the command receives `refining`."""
 
     def build(**given: Any) -> object:
@@ -330,7 +330,7 @@ def refining(command: Command) -> Command:
     return add_record(command, "refining", build, _REFINING)
 
 
-def writing(command: Command) -> Command:
+def add_writing(command: Command) -> Command:
     """Add the options on how a map is written; the command receives `writing`."""
 
     def build(**given: Any) -> object:
@@ -341,17 +341,17 @@ def writing(command: Command) -> Command:
     return add_record(command, "writing", build, _WRITING)
 
 
-def saving(command: Command) -> Command:
+def add_saving(command: Command) -> Command:
     """Add ``--overwrite`` and ``--quiet``; the command receives `saving`."""
     return add_record(command, "saving", Saving, _SAVING)
 
 
-def colouring(command: Command) -> Command:
+def add_colouring(command: Command) -> Command:
     """Add the options on how values are coloured; the command receives `colouring`."""
     return add_record(command, "colouring", Colouring, _COLOURING)
 
 
-def working(command: Command) -> Command:
+def add_working(command: Command) -> Command:
     """Add the options on how a batch is worked through; the command receives `working`."""
     return add_record(command, "working", Working, (*_RUNNING, *_BATCH))
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from no2sr.cli.guard import guarded
+from no2sr.cli.guard import call_guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,15 +42,15 @@ def open_pair(
     from no2sr.writers.layers import enter_layer
 
     if fine is None:
-        return [guarded(no2sr.open_no2, path, **reading.arguments())]
-    with _quiet():
-        second = guarded(no2sr.open_no2, fine)
+        return [call_guarded(no2sr.open_no2, path, **reading.arguments())]
+    with _silence_refined():
+        second = call_guarded(no2sr.open_no2, fine)
         if second.sizes.get("time", 1) > 1 and reading.time is not None:
-            second = guarded(no2sr.open_no2, fine, time=reading.time)
+            second = call_guarded(no2sr.open_no2, fine, time=reading.time)
         column = enter_layer(second)
         if reading.bbox is None and is_geographic(column):
             reading = replace(reading, bbox=bounds_of(column))
-        return [guarded(no2sr.open_no2, path, **reading.arguments()), second]
+        return [call_guarded(no2sr.open_no2, path, **reading.arguments()), second]
 
 
 def add_uncertainty(
@@ -89,15 +89,15 @@ def add_uncertainty(
         beside, chosen["variable"] = path, layer_name(column.name, TOTAL)
     if not beside.exists():
         return scene
-    with _quiet(), suppress(MissingVariableError):
-        sigma = enter_layer(guarded(no2sr.open_no2, beside, **chosen))
+    with _silence_refined(), suppress(MissingVariableError):
+        sigma = enter_layer(call_guarded(no2sr.open_no2, beside, **chosen))
         bare = sigma.copy(data=sigma.values).drop_attrs(deep=False)
         return assemble_scene(column, {TOTAL: bare.assign_attrs(units=sigma.attrs["units"])})
     return scene
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _silence_refined() -> Iterator[None]:
     """Leave out the warnings about refined grids: these are the grids to look at."""
     from no2sr.core.errors import OversampledWarning, RefinedInputWarning
 

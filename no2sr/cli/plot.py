@@ -50,7 +50,7 @@ class Drawing:
     dpi: int
 
 
-def _drawing(command: Callable[..., None]) -> Callable[..., None]:
+def _add_drawing(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on what is drawn; the command receives `drawing`."""
     chosen = (
         click.option(
@@ -83,10 +83,10 @@ def _drawing(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("plot", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IN [FINE]", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT", type=options.PATH)
-@_drawing
-@options.colouring
-@options.reading
-@options.saving
+@_add_drawing
+@options.add_colouring
+@options.add_reading
+@options.add_saving
 @options.debug
 def command(
     inputs: tuple[Path, ...],
@@ -115,7 +115,7 @@ def command(
     """
     from no2sr.cli.jobs import check_free, check_no_input
     from no2sr.cli.pairs import add_uncertainty, open_pair
-    from no2sr.core.atomic import replacing
+    from no2sr.core.atomic import replace_atomically
     from no2sr.views.figures import check_matplotlib
 
     kind = _choose_kind(drawing, len(inputs))
@@ -129,7 +129,7 @@ def command(
         scenes[-1] = add_uncertainty(scenes[-1], inputs[-1], time=reading.time)
     figure = _draw(kind, scenes, drawing=drawing, colouring=colouring)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(out, overwrite=saving.overwrite) as temporary:
+    with replace_atomically(out, overwrite=saving.overwrite) as temporary:
         figure.savefig(temporary, dpi=drawing.dpi)
     if not saving.quiet:
         click.echo(out)

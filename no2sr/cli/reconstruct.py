@@ -9,7 +9,7 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
-from no2sr.cli.guard import guarded
+from no2sr.cli.guard import call_guarded
 from no2sr.cli.jobs import check_no_input, check_out, unit_to_write
 from no2sr.cli.parsing import BoxCommand, check_box
 from no2sr.cli.records import Solving
@@ -91,7 +91,7 @@ _SOLVING = (
 )
 
 
-def _solving(command: Callable[..., None]) -> Callable[..., None]:
+def _add_solving(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on how overpasses are solved; the command receives `solving`."""
     return options.add_record(command, "solving", Solving, _SOLVING)
 
@@ -99,9 +99,9 @@ def _solving(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("reconstruct", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT", type=options.PATH)
-@options.reading_values
-@_solving
-@options.writing
+@options.add_reading_of_values
+@_add_solving
+@options.add_writing
 @options.progress
 @options.quiet
 @options.debug
@@ -130,16 +130,16 @@ def command(
       no2sr reconstruct S5P_*.nc map.tif --resolution 0.02 --no-uncertainty
     """
     from no2sr.core.atomic import scratch_beside
-    from no2sr.writers.layers import planned_outputs
+    from no2sr.writers.layers import list_outputs
 
-    outs = planned_outputs(out, LAYERS)
+    outs = list_outputs(out, LAYERS)
     for path in outs:  # what can be refused at once is refused before the long work
         check_out(path, overwrite=writing.overwrite)
     check_no_input(outs, inputs)
     began = clock.perf_counter()
     source = inputs if len(inputs) > 1 else inputs[0]
     with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
-        rows, written = guarded(
+        rows, written = call_guarded(
             _reconstruct,
             source,
             out=out,
@@ -166,7 +166,7 @@ def _reconstruct(
     import no2sr
     from no2sr.core.atomic import scratch_in
     from no2sr.downscaling.workfolder import folder_of
-    from no2sr.writers.layers import column_name, layers_in, planned_outputs
+    from no2sr.writers.layers import column_name, layers_in, list_outputs
 
     reading, solving, writing = records
     work = folder_of(out)
@@ -186,17 +186,17 @@ def _reconstruct(
         qa_min=reading.qa_min,
         limits=reading.limits,
         work=work,
-        progress=_lifting(progress),
+        progress=_lift_after_reading(progress),
     )
     column = scene[column_name(scene)]
     unit = unit_to_write(column, out, asked=writing.unit)
     with scratch_in(scratch):
         no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.style)
     rmtree(work, ignore_errors=True)
-    return _summary(scene, column), planned_outputs(out, layers_in(scene))
+    return _summarise(scene, column), list_outputs(out, layers_in(scene))
 
 
-def _lifting(
+def _lift_after_reading(
     progress: Callable[[int, int], None] | None,
 ) -> Callable[[int, int], None]:
     """Lift the limit to the computing of the process once all files are read."""
@@ -211,7 +211,7 @@ def _lifting(
     return step
 
 
-def _summary(scene: xr.Dataset, column: xr.DataArray) -> list[tuple[str, str]]:
+def _summarise(scene: xr.Dataset, column: xr.DataArray) -> list[tuple[str, str]]:
     """Build the rows of the final table."""
     from no2sr.cli.display import describe_grid
 

@@ -36,7 +36,7 @@ class Picture:
     legend: bool
 
 
-def _picture(command: Callable[..., None]) -> Callable[..., None]:
+def _add_picture(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on what the picture is like; the command receives `picture`."""
     chosen = (
         click.option(
@@ -61,10 +61,10 @@ def _picture(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("render", cls=BoxCommand, no_args_is_help=True)
 @click.argument("path", metavar="IN", type=options.PATH)
 @click.argument("out", metavar="OUT", type=options.PATH)
-@options.colouring
-@_picture
-@options.reading
-@options.saving
+@options.add_colouring
+@_add_picture
+@options.add_reading
+@options.add_saving
 @options.debug
 def command(
     path: Path,

@@ -39,7 +39,7 @@ class Page:
     model: str | None
 
 
-def _page(command: Callable[..., None]) -> Callable[..., None]:
+def _add_page(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on the page; the command receives `page`."""
     chosen = (
         click.option(
@@ -64,9 +64,9 @@ def _page(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("report", cls=BoxCommand, no_args_is_help=True)
 @click.argument("path", metavar="IN", type=options.PATH)
 @click.argument("fine", metavar="FINE", type=options.PATH)
-@_page
-@options.reading
-@options.saving
+@_add_page
+@options.add_reading
+@options.add_saving
 @options.debug
 def command(path: Path, fine: Path, *, page: Page, reading: Reading, saving: Saving) -> None:
     """Report on the FINE map that was made of IN: one HTML file that opens without network.

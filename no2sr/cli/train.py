@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
-from no2sr.cli.guard import guarded
+from no2sr.cli.guard import call_guarded
 from no2sr.cli.jobs import check_free
 from no2sr.cli.messages import start_backend
 from no2sr.cli.parsing import BoxCommand
@@ -107,7 +107,7 @@ class Choice:
     start: str | None
 
 
-def _choice(command: Callable[..., None]) -> Callable[..., None]:
+def _add_choice(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options on the network; the command receives `choice`."""
     chosen = (
         click.option(
@@ -135,7 +135,7 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
     return options.add_record(command, "choice", Choice, chosen)
 
 
-def _settings(command: Callable[..., None]) -> Callable[..., None]:
+def _add_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for every setting of training; the command receives `settings`."""
     numbers = (
         click.option(
@@ -189,10 +189,10 @@ def _build_settings(**given: Any) -> TrainSettings:
     metavar="FOLDER",
     help="Folder of the model to make.",
 )
-@_choice
-@options.reading
-@_settings
-@options.saving
+@_add_choice
+@options.add_reading
+@_add_settings
+@options.add_saving
 @options.debug
 def command(
     inputs: tuple[Path, ...],
@@ -253,11 +253,11 @@ def command(
 def _save(model: Model, output: Path, *, overwrite: bool) -> None:
     """Write the model and its loss curve, and delete the checkpoint."""
     import no2sr
-    from no2sr.core.atomic import replacing
+    from no2sr.core.atomic import replace_atomically
     from no2sr.views.figures import save_loss_curve
 
     no2sr.save_model(model, output, overwrite=overwrite)
-    with replacing(output / _CURVE, overwrite=True) as path:
+    with replace_atomically(output / _CURVE, overwrite=True) as path:
         save_loss_curve(model.card.training["curve"], path)
     _checkpoint_of(output).unlink(missing_ok=True)
 
@@ -290,8 +290,8 @@ def _open_images(inputs: tuple[Path, ...], reading: Reading) -> tuple[Domain, li
             f"{pictures[0].name} is a picture and other files are data; train on one kind at a time"
         )
     if pictures:
-        return "luminance", [guarded(read_pixels, path) for path in inputs]
-    scenes = [guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
+        return "luminance", [call_guarded(read_pixels, path) for path in inputs]
+    scenes = [call_guarded(no2sr.open_no2, path, **reading.arguments()) for path in inputs]
     return "column", [choose_variable(scene) for scene in scenes]
 
 

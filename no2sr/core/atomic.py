@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from no2sr.core.errors import No2srError, OutputExistsError, WriteError
-from no2sr.core.names import LONGEST_NAME, check_name, shortened
+from no2sr.core.names import LONGEST_NAME, check_name, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["check_free", "refusals", "replacing", "scratch_beside", "scratch_in"]
+__all__ = ["check_free", "explain_refusals", "replace_atomically", "scratch_beside", "scratch_in"]
 
 # Files that GDAL keeps beside a raster. After an overwrite they would describe the old one.
 _SIDECARS = (".aux.xml", ".ovr", ".msk")
@@ -30,7 +30,7 @@ _SCRATCH: ContextVar[Path | None] = ContextVar("scratch", default=None)
 
 
 @contextmanager
-def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
+def replace_atomically(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     """Lend a temporary path, and rename it to the final one if the block succeeds.
 
     Parameters
@@ -56,7 +56,7 @@ def replacing(path: str | Path, *, overwrite: bool) -> Iterator[Path]:
     check_free(final, overwrite=overwrite)
     temporary = (_SCRATCH.get() or final.parent) / f"{_partial(final)}{final.suffix}"
     try:
-        with refusals(final):
+        with explain_refusals(final):
             yield temporary
             check_free(final, overwrite=overwrite)
             _move(temporary, final, overwrite=overwrite)
@@ -86,7 +86,7 @@ def scratch_beside(final: Path) -> Iterator[Path]:
         with its content, as are folders that were made and stayed empty.
     """
     made = [folder for folder in final.absolute().parents if not folder.exists()]
-    with refusals(final):
+    with explain_refusals(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         folder = final.with_name(_partial(final))
         folder.mkdir()
@@ -101,11 +101,11 @@ def scratch_beside(final: Path) -> Iterator[Path]:
 
 def _partial(final: Path) -> str:
     """Return the beginning of a temporary name."""
-    return f".{shortened(final.stem, _STEM)}.{uuid.uuid4().hex[:8]}.partial"
+    return f".{shorten(final.stem, _STEM)}.{uuid.uuid4().hex[:8]}.partial"
 
 
 @contextmanager
-def refusals(final: Path) -> Iterator[None]:
+def explain_refusals(final: Path) -> Iterator[None]:
     """Explain why the system refused to write.
 
     Raises

@@ -24,7 +24,7 @@ __all__ = [
     "find_quantities",
     "is_total",
     "is_tropospheric",
-    "listing",
+    "list_fields",
     "mentions_no2",
     "speaks_of_another",
 ]
@@ -137,7 +137,7 @@ def choose(
         if named:
             return named[0]
         raise MissingVariableError(
-            f"{source} has no variable {variable!r}, only {listing(fields)}; "
+            f"{source} has no variable {variable!r}, only {list_fields(fields)}; "
             "set variable= to one of these names"
         )
     best = find_columns(fields) or (find_quantities(fields) if lone else [])
@@ -145,11 +145,11 @@ def choose(
         return best[0]
     if not best:
         raise MissingVariableError(
-            f"{source} has no tropospheric NO2 column, only {listing(fields)}; "
+            f"{source} has no tropospheric NO2 column, only {list_fields(fields)}; "
             "to use one of these, name it with variable="
         )
     raise AmbiguousVariableError(
-        f"{source} has {len(best)} candidates: {listing(best)}; choose one with variable="
+        f"{source} has {len(best)} candidates: {list_fields(best)}; choose one with variable="
     )
 
 
@@ -164,7 +164,7 @@ def find_columns(fields: Sequence[Field]) -> list[Field]:
     ----------
     fields : sequence of Field
     """
-    candidates = [field for field in _alone(fields) if _is_candidate(field)]
+    candidates = [field for field in _drop_companions(fields) if _is_candidate(field)]
     fitting = [f for f in candidates if not f.unit or is_column(f.unit)] or candidates
     return [f for f in fitting if is_tropospheric(f.name, f.text)] or fitting
 
@@ -178,12 +178,12 @@ def find_quantities(fields: Sequence[Field]) -> list[Field]:
     ----------
     fields : sequence of Field
     """
-    alone = _alone(fields)
+    alone = _drop_companions(fields)
     own = [f for f in alone if not (_ANCILLARY_NAME.search(f.name) or _ERROR.search(f.name))]
     return alone if len(alone) == 1 else own
 
 
-def _alone(fields: Sequence[Field]) -> list[Field]:
+def _drop_companions(fields: Sequence[Field]) -> list[Field]:
     """Return the fields that accompany no other field."""
     names: dict[Hashable, Field] = {field.name: field for field in fields}
     return [field for field in fields if not is_companion(field.name, names)]
@@ -196,7 +196,7 @@ def _rank(field: Field) -> tuple[bool, bool, bool, bool]:
     return not mentions_no2(*texts), not is_tropospheric(*texts), not column, len(field.dims) < 2
 
 
-def listing(fields: Sequence[Field]) -> str:
+def list_fields(fields: Sequence[Field]) -> str:
     """List up to a dozen fields with their units and shapes, the likeliest first."""
     first = sorted(fields, key=_rank)
     shown = ", ".join(map(str, first[:_LISTED])) or "no variables"

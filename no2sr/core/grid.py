@@ -22,7 +22,7 @@ from pyproj import CRS
 
 from no2sr.core.errors import SettingsError, TooSmallError
 from no2sr.core.image import crs_of, is_geographic, regular_axis
-from no2sr.core.provenance import coarsened
+from no2sr.core.provenance import coarsen_attrs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +33,7 @@ __all__ = [
     "check_scale",
     "coarsen",
     "crop",
+    "drop_beyond_poles",
     "georeference",
     "modcrop",
     "refine",
@@ -40,7 +41,6 @@ __all__ = [
     "shave",
     "spans_globe",
     "transform_of",
-    "within_poles",
 ]
 
 
@@ -244,7 +244,7 @@ def coarsen(image: xr.DataArray, scale: int, *, least_valid: float = 1.0) -> xr.
         Affine(t.a * scale, 0, t.c, 0, t.e * scale, t.f),
         crs_of(image),
     )
-    coarse.attrs = coarsened(image.attrs, scale)
+    coarse.attrs = coarsen_attrs(image.attrs, scale)
     return coarse
 
 
@@ -295,7 +295,7 @@ def shave(image: xr.DataArray, pixels: int) -> xr.DataArray:
     return crop(image, slice(pixels, ny - pixels), slice(pixels, nx - pixels))
 
 
-def within_poles(image: xr.DataArray) -> xr.DataArray:
+def drop_beyond_poles(image: xr.DataArray) -> xr.DataArray:
     """Drop the rows of a longitude/latitude grid whose centres lie beyond a pole.
 
     They arise when a row centred on a pole is refined: half of that row does not exist.

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "COLUMN_ATTRS",
     "STANDARD_NAME",
+    "add_history",
     "check_image",
     "crs_of",
     "is_geographic",
     "regular_axis",
-    "with_history",
 ]
 
 STANDARD_NAME = "troposphere_mole_content_of_nitrogen_dioxide"
@@ -124,7 +124,7 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
         )
     places = np.arange(n)
     finite = np.isfinite(values)
-    resolved = _resolved(values)
+    resolved = _float_resolution(values)
     first, step = _fit(values, exact=not resolved)
     misfit = np.abs(values - (first + step * places)).max() if finite.all() else np.nan
     tolerance = max(AXIS_TOLERANCE * abs(step), _rounding(resolved, step))
@@ -152,7 +152,7 @@ def regular_axis(centres: ArrayLike, name: str = "axis") -> tuple[float, float]:
     for short in [*decimals[:6], reciprocal, *decimals[6:]]:
         if short == 0 or abs(short - step) * (n - 1) > 2 * noise:
             continue
-        start = _shortest(float(np.median(values - short * places)), short / 2, noise)
+        start = _shorten(float(np.median(values - short * places)), short / 2, noise)
         if np.abs(values - (start + short * places)).max() <= 2 * noise:
             return start, short
     return first, step
@@ -169,7 +169,7 @@ def _fit(values: NDArray[np.float64], *, exact: bool) -> tuple[float, float]:
     return float(values.mean() - step * places.mean()), step
 
 
-def _resolved(values: NDArray[np.float64]) -> float:
+def _float_resolution(values: NDArray[np.float64]) -> float:
     """Return the resolution of float32 at the largest value; 0 for values in another type."""
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
@@ -182,7 +182,7 @@ def _rounding(resolved: float, step: float) -> float:
     return resolved if resolved <= ROUNDING_LIMIT * abs(step) else 0.0
 
 
-def _shortest(value: float, half: float, tolerance: float) -> float:
+def _shorten(value: float, half: float, tolerance: float) -> float:
     """Round to a multiple of half a cell, else to the fewest decimals within the tolerance."""
     per_unit = round(1 / half)
     exact = abs(per_unit * half - 1) < 1e-12  # dividing by 40 keeps what multiplying by 0.025 loses
@@ -220,7 +220,7 @@ def is_geographic(image: xr.DataArray) -> bool:
     return crs_of(image).is_geographic
 
 
-def with_history(image: xr.DataArray, step: str) -> xr.DataArray:
+def add_history(image: xr.DataArray, step: str) -> xr.DataArray:
     """Add a line to the CF ``history`` of an image, newest first.
 
     The line has no time stamp, so that equal runs write equal bytes.

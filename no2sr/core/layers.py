@@ -126,12 +126,12 @@ def assemble_scene(column: xr.DataArray, layers: Mapping[str, xr.DataArray]) -> 
         column = column.assign_attrs(ancillary_variables=" ".join(names.values()))
     scene = column.to_dataset()
     for layer, name in names.items():
-        attrs = {**_described(column, layer), **layers[layer].attrs}
+        attrs = {**_describe(column, layer), **layers[layer].attrs}
         scene[name] = layers[layer].assign_attrs(attrs)
     return scene
 
 
-def _described(column: xr.DataArray, layer: str) -> dict[str, str]:
+def _describe(column: xr.DataArray, layer: str) -> dict[str, str]:
     """Return the attributes of a companion that follow from its column."""
     if layer == COVERAGE:
         return {"long_name": "share of the cell that was observed", "units": "1"}

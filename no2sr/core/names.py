@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from no2sr.core.errors import No2srError
 
-__all__ = ["LONGEST_NAME", "LONGEST_PATH", "check_name", "printable", "shortened"]
+__all__ = ["LONGEST_NAME", "LONGEST_PATH", "check_name", "make_printable", "shorten"]
 
 # In bytes, on the file systems of Linux and macOS; shorter limits show when a file is made.
 LONGEST_NAME, LONGEST_PATH = 255, 4095
@@ -48,8 +48,8 @@ def check_name(path: str | Path, error: type[No2srError]) -> None:
             f"the path of {_cut(parts[-1])} is too long: {_length(whole)} bytes, of at most "
             f"{LONGEST_PATH}; choose a shorter one"
         )
-    if printable(whole) != whole:
-        bad = next(part for part in parts if printable(part) != part)
+    if make_printable(whole) != whole:
+        bad = next(part for part in parts if make_printable(part) != part)
         raise error(
             f"{_cut(bad)}{'' if bad == parts[-1] else f' in the path of {_cut(parts[-1])}'} is not "
             "a name in UTF-8, which the libraries that read and write maps need; rename it, or "
@@ -57,12 +57,12 @@ def check_name(path: str | Path, error: type[No2srError]) -> None:
         )
 
 
-def printable(path: str | Path) -> str:
+def make_printable(path: str | Path) -> str:
     r"""Return a path that any terminal can show: bytes that are not UTF-8 become ``\xe9``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def shortened(stem: str, length: int) -> str:
+def shorten(stem: str, length: int) -> str:
     """Shorten a name to at most `length` bytes."""
     return os.fsencode(stem)[:length].decode("utf-8", "ignore")
 
@@ -73,5 +73,5 @@ def _length(name: str) -> int:
 
 def _cut(path: str | Path) -> str:
     """Shorten a long name for a message by leaving out its middle."""
-    text = printable(path)
+    text = make_printable(path)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 20]}...{text[-17:]}"

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 __all__ = [
     "PREFIX",
     "UNSTATED",
-    "coarsened",
+    "coarsen_attrs",
     "doubt_refined",
-    "noted",
+    "list_labelled",
     "origin",
-    "readable",
-    "refined",
+    "refinement_of",
+    "select_own",
 ]
 
 PREFIX = "no2sr_"
@@ -83,16 +83,16 @@ def origin(product: str, attrs: Mapping[Any, Any]) -> dict[str, Any]:
         f"{PREFIX}processor_version": attrs.get("processor_version") or UNSTATED,
         f"{PREFIX}quality_threshold": attrs.get("quality_threshold", "none applied"),
         f"{PREFIX}screening": attrs.get("screening") or "all, as the input gives them",
-        **noted(attrs),
+        **select_own(attrs),
     }
 
 
-def noted(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+def select_own(attrs: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the attributes that this package wrote."""
     return {str(key): value for key, value in attrs.items() if str(key).startswith(PREFIX)}
 
 
-def refined(*sources: Mapping[Any, Any]) -> int:
+def refinement_of(*sources: Mapping[Any, Any]) -> int:
     """Return how many times finer than observed a grid is; 1 if it was not refined.
 
     Parameters
@@ -118,7 +118,7 @@ def doubt_refined(name: str, *sources: Mapping[Any, Any]) -> int:
     RefinedInputWarning
         If it was refined: only the means over blocks of such a grid were observed.
     """
-    scale = refined(*sources)
+    scale = refinement_of(*sources)
     if scale > 1:
         warnings.warn(
             f"{name} was made {scale} times finer by no2sr: only the means over "
@@ -129,12 +129,12 @@ def doubt_refined(name: str, *sources: Mapping[Any, Any]) -> int:
     return scale
 
 
-def coarsened(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
+def coarsen_attrs(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
     """Return the attributes that still hold after blocks of `scale` cells were averaged.
 
     If each block holds one or several cells that were refined, the means were observed.
     """
-    before = refined(attrs)
+    before = refinement_of(attrs)
     if before > 1 and scale % before == 0:
         keep = {f"{PREFIX}{name}" for name in _OF_INPUT}
         return {k: v for k, v in attrs.items() if k in keep or not str(k).startswith(PREFIX)}
@@ -143,9 +143,9 @@ def coarsened(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
     return dict(attrs)
 
 
-def readable(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
+def list_labelled(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
     """Return the labels and values of what this package wrote, in a fixed order."""
-    there = {name.removeprefix(PREFIX): value for name, value in noted(attrs).items()}
+    there = {name.removeprefix(PREFIX): value for name, value in select_own(attrs).items()}
     known = [name for name in _LABELS if name in there]
     return [
         (_LABELS.get(name, name.replace("_", " ")), _format_value(name, there[name]))

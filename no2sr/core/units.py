@@ -87,7 +87,7 @@ def canonical_unit(text: str) -> str:
     >>> canonical_unit("10^15molec/cm2")
     '1e15 molecules cm-2'
     """
-    plain = _plain(text)
+    plain = _reduce(text)
     name = _ALIASES.get(plain, plain)
     for known in _FACTORS:
         if name.lower() == known.lower():
@@ -121,10 +121,10 @@ def asked_unit(text: str) -> str:
     >>> asked_unit("Pmolec")
     '1e15 molecules cm-2'
     """
-    return canonical_unit(_SHORT.get(_plain(text), text))
+    return canonical_unit(_SHORT.get(_reduce(text), text))
 
 
-def _plain(text: str) -> str:
+def _reduce(text: str) -> str:
     """Reduce a spelling to ``[power ]amount area-2`` in lower case."""
     s = str(text).strip().translate(_SUPERSCRIPTS).lower()
     s = re.sub(r"\*\*|[\^(){}]", "", s)

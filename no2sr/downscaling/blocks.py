@@ -178,9 +178,9 @@ def cut_window(
     ny, nx = (size - 2 * halo for size in window["values"].shape)
     side = max(ny, nx) if method.halo is None else block_side(scale)
     for tile in cut_tiles((ny, nx), side):
-        around = tile.moved(halo).grown(halo).window
+        around = tile.shift(halo).grow(halo).window
         fields = {name: field[around].copy() for name, field in window.items()}
-        yield tile, Block(areas=areas[tile.refined(scale).rows], **fields)
+        yield tile, Block(areas=areas[tile.refine(scale).rows], **fields)
 
 
 def reader_of(layers: Any) -> Callable[[int, int, int], NDArray[np.floating]]:

@@ -73,7 +73,7 @@ def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iter
             stack.callback(_close, address)
         client = stack.enter_context(_client(distributed, address))
         threads = sum(client.nthreads().values())
-        with _told(distributed):
+        with _explain_losses(distributed):
             yield Workers(_Submitter(client), threads)
 
 
@@ -156,7 +156,7 @@ def _check_answers(scheduler: Any) -> None:
 
 
 @contextmanager
-def _told(distributed: Any) -> Iterator[None]:
+def _explain_losses(distributed: Any) -> Iterator[None]:
     """Describe what happened to the workers or the scheduler."""
     try:
         yield

@@ -100,7 +100,7 @@ def _open(sources: tuple[Path, ...], reading: Reading, call: Callable[..., Any])
     if reading.coarsen_to_native:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OversampledWarning)  # it is being acted upon
-            fine: xr.Dataset = call(open_no2, _one_or_all(sources), **settings)
+            fine: xr.Dataset = call(open_no2, _unwrap_single(sources), **settings)
             return coarsen_to_native(fine)
     scene: xr.Dataset | None = call(_read, sources, **settings)
     if scene is not None:
@@ -110,7 +110,7 @@ def _open(sources: tuple[Path, ...], reading: Reading, call: Callable[..., Any])
         return _open_by_window(sources, **settings)
 
 
-def _one_or_all(sources: tuple[Path, ...]) -> Path | tuple[Path, ...]:
+def _unwrap_single(sources: tuple[Path, ...]) -> Path | tuple[Path, ...]:
     return sources[0] if len(sources) == 1 else sources
 
 
@@ -121,7 +121,7 @@ def _read(sources: tuple[Path, ...], **settings: Any) -> xr.Dataset | None:
     from no2sr.readers.opening.opener import open_no2
 
     if cells_in(sources) <= _MANY_CELLS:
-        return open_no2(_one_or_all(sources), **settings)
+        return open_no2(_unwrap_single(sources), **settings)
     scene = _open_by_window(sources, **settings)
     column = choose_variable(scene)
     if column.chunks is None:  # its reader knows no windows
@@ -137,17 +137,17 @@ def _open_by_window(sources: tuple[Path, ...], **settings: Any) -> xr.Dataset:
     from no2sr.readers.opening.opener import open_no2
 
     with dask.config.set({"array.chunk-size": _CHUNK}):
-        return open_no2(_one_or_all(sources), chunks="auto", **settings)
+        return open_no2(_unwrap_single(sources), chunks="auto", **settings)
 
 
 def seal_all(sources: tuple[Path, ...]) -> list[list[dict[str, Any]]]:
     """Seal the files of each source; a pipe has no seal."""
-    from no2sr.readers.opening.paths import found
+    from no2sr.readers.opening.paths import find_files
 
     seals: list[list[dict[str, Any]]] = [[] for _ in sources]
     for path, sealed in zip(sources, seals, strict=True):
         with suppress(OSError):  # reading will say what may not be read
-            sealed += [seal(file) for file in found(path)]
+            sealed += [seal(file) for file in find_files(path)]
     return seals
 
 

@@ -137,7 +137,7 @@ class NetworkMethod:
         whole = conserve(estimate, target, block.areas, kind=kind)
         residual = float(np.abs(closure(whole, target, block.areas)[valid]).max())
         noise = None if block.noise is None else trim(block.noise, self.halo)
-        tally = Tally.of(coarse, residual=residual).departing(target - coarse, noise)
+        tally = Tally.of(coarse, residual=residual).add_departures(target - coarse, noise)
         if self.judge is None:
             return Estimate(_restore(whole, valid), None, tally)
         total = self._judge(block, self.judge)

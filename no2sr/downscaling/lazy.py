@@ -105,7 +105,7 @@ def _refine_window(
     fine = np.full((2, ny, nx), np.nan, dtype=np.float32)
     for place, block in cut_window(window, areas, method):
         estimate = method(block)
-        fine[0][place.refined(method.scale).window] = estimate.values
+        fine[0][place.refine(method.scale).window] = estimate.values
         if estimate.uncertainty is not None:
-            fine[1][place.refined(method.scale).window] = estimate.uncertainty
+            fine[1][place.refine(method.scale).window] = estimate.uncertainty
     return fine

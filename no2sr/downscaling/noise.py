@@ -56,13 +56,15 @@ def choose_noise(
             raise SettingsError(
                 f"noise is {noise!r}; choose 'auto', 'estimate', None, a number or a DataArray"
             )
-        return layers.get(RANDOM) if noise == "auto" else _constant(image, estimate_noise(image))
+        return (
+            layers.get(RANDOM) if noise == "auto" else _make_constant(image, estimate_noise(image))
+        )
     if isinstance(noise, xr.DataArray):
         given = (
             noise if noise.attrs.get("units") else noise.assign_attrs(units=image.attrs["units"])
         )
         return enter_uncertainty(given, image)
-    return _constant(image, _check_number(noise))
+    return _make_constant(image, _check_number(noise))
 
 
 def _check_number(noise: object) -> float:
@@ -75,7 +77,7 @@ def _check_number(noise: object) -> float:
     return float(noise)  # type: ignore[arg-type]
 
 
-def _constant(image: xr.DataArray, noise: float) -> xr.DataArray:
+def _make_constant(image: xr.DataArray, noise: float) -> xr.DataArray:
     """Return the same noise in every cell; a dask-backed image stays lazy."""
     return xr.full_like(image, np.float32(noise))
 

@@ -15,8 +15,8 @@ import xarray as xr
 from no2sr.core.door import enter, leave
 from no2sr.core.door.companions import enter_companions
 from no2sr.core.errors import TooSmallError
-from no2sr.core.grid import refine, shave, within_poles
-from no2sr.core.image import with_history
+from no2sr.core.grid import drop_beyond_poles, refine, shave
+from no2sr.core.image import add_history
 from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, UNCERTAINTIES, assemble_scene
 from no2sr.core.provenance import doubt_refined
 from no2sr.core.version import __version__
@@ -259,7 +259,7 @@ def describe_fine(task: Task, values: Any, uncertainty: Any = None, **facts: flo
     if refining.edges == "shave":
         rim = method.reach * method.scale
         scene = scene.map(shave, keep_attrs=True, args=(rim,))
-    return scene.map(within_poles, keep_attrs=True)
+    return scene.map(drop_beyond_poles, keep_attrs=True)
 
 
 def _describe(fine: xr.DataArray, task: Task, **facts: float) -> xr.DataArray:
@@ -273,7 +273,7 @@ def _describe(fine: xr.DataArray, task: Task, **facts: float) -> xr.DataArray:
         **facts,
     }
     conserving = f" conserve={told['conserve']}" if "conserve" in told else ""
-    fine = with_history(
+    fine = add_history(
         fine,
         f"downscale scale={method.scale} model={method.name} edges={edges}{conserving} "
         f"(version {__version__})",

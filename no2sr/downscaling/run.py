@@ -126,12 +126,12 @@ def collect(
     tally, done = Tally(), 0
     with lend_workers(None) as workers:
         for layer, place, estimate in run(strips, workers):
-            window = place.refined(method.scale).window
+            window = place.refine(method.scale).window
             fine[layer][window] = estimate.values
             if estimate.uncertainty is not None:
                 spread = np.empty_like(fine) if spread is None else spread
                 spread[layer][window] = estimate.uncertainty
-            tally = tally.merged(estimate.tally)
+            tally = tally.merge(estimate.tally)
             done += estimate.values.size
             if progress is not None:
                 progress(done, fine.size)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from no2sr.networks.engines.make import make_engine
-from no2sr.networks.store import found_here
+from no2sr.networks.store import find_here
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -69,7 +69,7 @@ class Runner:
             if self.identity not in _ENGINES:
                 while len(_ENGINES) >= _MOST_ENGINES:
                     del _ENGINES[next(iter(_ENGINES))]
-                model = found_here(self.model)
+                model = find_here(self.model)
                 made = make_engine(model, name=self.engine, precision=self.precision)
                 _ENGINES[self.identity] = made
             return _ENGINES[self.identity]

@@ -164,7 +164,7 @@ def krige(
     variance = _estimate_variance(values, spread, power)
     table = correlate_blocks(SIDE + 2 * RIM, length)
     for tile in cut_tiles(values.shape, SIDE):
-        around = _within(tile.grown(RIM), values.shape)
+        around = _clip_tile(tile.grow(RIM), values.shape)
         solved = _solve(values[around], mean[around], variance[around], power[around], table=table)
         top, left = (
             wanted.start - got.start for wanted, got in zip(tile.window, around, strict=True)
@@ -226,7 +226,7 @@ def _solve(
     return found
 
 
-def _within(tile: Tile, shape: tuple[int, ...]) -> tuple[slice, slice]:
+def _clip_tile(tile: Tile, shape: tuple[int, ...]) -> tuple[slice, slice]:
     """Cut a tile at the edges of an array."""
     rows, columns = (
         slice(max(part.start, 0), min(part.stop, size))

@@ -56,7 +56,7 @@ class Tally(NamedTuple):
         squares = float(((known - mean) ** 2).sum())
         return cls(coarse.size, known.size, mean, squares, residual)
 
-    def departing(
+    def add_departures(
         self, departures: NDArray[np.floating], noise: NDArray[np.floating] | None
     ) -> Tally:
         """Return the tally with departures from the observation.
@@ -79,7 +79,7 @@ class Tally(NamedTuple):
             departure=float(np.abs(ratios).max()),
         )
 
-    def merged(self, other: Tally) -> Tally:
+    def merge(self, other: Tally) -> Tally:
         """Return the tally of both parts together."""
         valid = self.valid + other.valid
         share = other.valid / valid if valid else 0.0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from no2sr.core.atomic import check_free, refusals, scratch_in
+from no2sr.core.atomic import check_free, explain_refusals, scratch_in
 from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import transform_of
 from no2sr.core.image import crs_of
@@ -148,16 +148,16 @@ def refine_input(
     strips = Strips(task.canvas, task.method)
     check_fits(out, strips.shape)
     check_unit(task.image, writing.unit)
-    with refusals(out):
+    with explain_refusals(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     check_free(out, overwrite=writing.overwrite)
     record = _record(task, origin=given.origin)
     fields = ("values", "uncertainty") if task.method.states_uncertainty else ("values",)
     work = WorkFolder(out, record, strips.shape, fields=fields, resume=running.resume)
-    with refusals(out), work as folder:
+    with explain_refusals(out), work as folder:
         _compute(strips, folder, running=running, progress=progress)
         if given.recheck is not None:
-            with folder.forgetting():
+            with folder.forget_on_failure():
                 given.recheck()
         fine = describe_fine(task, *map(folder.read, fields), **folder.tally.facts())
         with scratch_in(folder.path):
@@ -186,7 +186,7 @@ def _compute(
             parts[0].append(estimate.values)
             if estimate.uncertainty is not None:
                 parts[1].append(estimate.uncertainty)
-            tally = tally.merged(estimate.tally)
+            tally = tally.merge(estimate.tally)
             if place.columns.stop * strips.method.scale == strips.shape[2]:
                 folder.append([np.concatenate(part, axis=1) for part in parts], tally)
                 for part in parts:
@@ -195,7 +195,7 @@ def _compute(
             if progress is not None:
                 progress(done, total)
     if not tally.valid:
-        with folder.forgetting():
+        with folder.forget_on_failure():
             raise NoValidPixelsError(
                 f"all {tally.cells} cells are gaps; choose another region or time"
             )

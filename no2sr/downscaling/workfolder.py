@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from no2sr.core.errors import No2srWarning, WriteError
-from no2sr.core.names import LONGEST_NAME, shortened
+from no2sr.core.names import LONGEST_NAME, shorten
 from no2sr.downscaling.tally import Tally
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def folder_of(out: Path) -> Path:
     name = f".{out.name}.no2sr-work"
     if len(os.fsencode(name)) > LONGEST_NAME:
         number = zlib.crc32(os.fsencode(out.name))
-        name = f".{shortened(out.name, 128)}-{number:08x}.no2sr-work"
+        name = f".{shorten(out.name, 128)}-{number:08x}.no2sr-work"
     return out.with_name(name)
 
 
@@ -90,15 +90,15 @@ class WorkFolder:
 
     def __enter__(self) -> Self:
         self.path.mkdir(exist_ok=True)
-        self._lock = _locked(self.path)
+        self._lock = _lock(self.path)
         self._files = ExitStack()
         worthless = False
         try:
-            if not self._goes_on():
+            if not self._is_same_task():
                 worthless = True
                 self._start()
-            self._values = [self._opened(_file_of(field)) for field in self.fields]
-            self._record = self._opened(_FINISHED)
+            self._values = [self._open(_file_of(field)) for field in self.fields]
+            self._record = self._open(_FINISHED)
             self._recall()
             worthless = not self.finished
             self._check_room()
@@ -124,7 +124,7 @@ class WorkFolder:
         self._lock.close()
 
     @contextmanager
-    def forgetting(self) -> Iterator[None]:
+    def forget_on_failure(self) -> Iterator[None]:
         """Take what is finished for worthless if the block fails."""
         try:
             yield
@@ -132,7 +132,7 @@ class WorkFolder:
             self.finished = 0
             raise
 
-    def _opened(self, name: str) -> Any:
+    def _open(self, name: str) -> Any:
         return self._files.enter_context((self.path / name).open("r+b", buffering=0))
 
     @property
@@ -171,7 +171,7 @@ class WorkFolder:
         rows = _Rows(self.path / _file_of(field), self.shape)
         return da.from_array(rows, chunks=chunks, name=f"fine-{id(rows)}", meta=_EMPTY)
 
-    def _goes_on(self) -> bool:
+    def _is_same_task(self) -> bool:
         """Tell whether the folder holds this very task."""
         try:
             there = (self.path / _TASK).read_text(encoding="utf-8")
@@ -249,7 +249,7 @@ class _Rows:
         return np.array(np.memmap(self.path, self.dtype, mode="r", shape=self.shape)[key])
 
 
-def _locked(folder: Path) -> Any:
+def _lock(folder: Path) -> Any:
     """Hold the folder until the file is closed, or the process has gone.
 
     Raises

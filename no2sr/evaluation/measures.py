@@ -9,12 +9,12 @@ import numpy as np
 
 from no2sr.evaluation.calibration import LEVELS, measure_coverage, measure_crps
 from no2sr.evaluation.detail import judge_detail
-from no2sr.evaluation.metrics import METRICS, beside_gaps, peak_error, plume_mass_error
+from no2sr.evaluation.metrics import METRICS, mark_beside_gaps, peak_error, plume_mass_error
 from no2sr.evaluation.spectra import (
+    cut_whole_windows,
     effective_resolution,
     power_spectrum,
     ring_frequencies,
-    whole_windows,
 )
 from no2sr.steps.conserve import closure
 
@@ -116,7 +116,7 @@ def _mean_power(
     spectra = [
         power_spectrum(window)
         for scene in comparison.scenes
-        for window, _ in whole_windows(choose(scene), scene.interpolated, side=SPECTRUM_SIDE)
+        for window, _ in cut_whole_windows(choose(scene), scene.interpolated, side=SPECTRUM_SIDE)
     ]
     return np.mean(spectra, axis=0) if spectra else np.full(SPECTRUM_SIDE // 2, np.nan)
 
@@ -134,7 +134,7 @@ def _error_power(comparison: Comparison, label: str) -> NDArray[np.float64]:
     return _mean_power(comparison, lambda scene: scene.estimates[label] - scene.reference)
 
 
-def _pooled(comparison: Comparison, label: str, *, metric: str) -> float:
+def _pool(comparison: Comparison, label: str, *, metric: str) -> float:
     """Take a metric of cells over all scenes together."""
     return METRICS[metric](
         np.concatenate([scene.estimates[label].ravel() for scene in comparison.scenes]),
@@ -217,7 +217,9 @@ def _crps(comparison: Comparison, label: str) -> float:
 def _gap_edge_rmse(comparison: Comparison, label: str) -> float:
     errors = np.concatenate(
         [
-            (scene.estimates[label] - scene.reference)[beside_gaps(scene.coarse, comparison.scale)]
+            (scene.estimates[label] - scene.reference)[
+                mark_beside_gaps(scene.coarse, comparison.scale)
+            ]
             for scene in comparison.scenes
         ]
     )
@@ -230,7 +232,7 @@ _SCENE_MEASURES: dict[str, Callable[[Scene, NDArray[np.float32]], float]] = {
     "plume_mass_error": lambda scene, found: plume_mass_error(found, scene.reference, scene.areas),
 }
 MEASURES: dict[str, Measure] = {
-    **{name: partial(_pooled, metric=name) for name in METRICS},
+    **{name: partial(_pool, metric=name) for name in METRICS},
     **{name: partial(_mean, measure=measure) for name, measure in _SCENE_MEASURES.items()},
     **{
         share: partial(_detail, share=share)

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METRICS",
-    "beside_gaps",
     "bias",
     "correlation",
     "mae",
+    "mark_beside_gaps",
     "mse",
     "peak_error",
     "plume_mass_error",
@@ -167,7 +167,7 @@ def plume_mass_error(
     return missing / mass if mass > 0 else float("nan")
 
 
-def beside_gaps(coarse: NDArray[np.floating], scale: int) -> NDArray[np.bool_]:
+def mark_beside_gaps(coarse: NDArray[np.floating], scale: int) -> NDArray[np.bool_]:
     """Tell which fine cells lie in an observed coarse cell that touches a gap, or its corner.
 
     Parameters

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["effective_resolution", "power_spectrum", "ring_frequencies", "whole_windows"]
+__all__ = ["cut_whole_windows", "effective_resolution", "power_spectrum", "ring_frequencies"]
 
 # Share of the reference's power that the error holds at the effective resolution.
 HALF = 0.5
 
 
-def whole_windows(
+def cut_whole_windows(
     *images: NDArray[np.floating], side: int
 ) -> Iterator[tuple[NDArray[np.floating], ...]]:
     """Cut disjoint windows without any gap out of images of one shape.

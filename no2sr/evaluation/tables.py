@@ -190,12 +190,12 @@ class _Judged:
         }
         self.best_classical = min(classical, key=lambda label: classical[label].sum())
         self.best = classical[self.best_classical]
-        self.cells = sum(int(_seen(scene).sum()) for scene in scenes)
+        self.cells = sum(int(_mark_seen(scene).sum()) for scene in scenes)
         self.noise = _noise(comparison)
         self.most_noise = math.sqrt(reference_power(comparison)[-1])
 
 
-def _seen(scene: Scene) -> NDArray[np.bool_]:
+def _mark_seen(scene: Scene) -> NDArray[np.bool_]:
     """Mark the cells that errors are computed for."""
     return np.isfinite(scene.interpolated) & np.isfinite(scene.reference)
 
@@ -203,7 +203,7 @@ def _seen(scene: Scene) -> NDArray[np.bool_]:
 def _noise(comparison: Comparison) -> float:
     """Average the noise of the references in squares, each weighted by its cells."""
     levels = np.array([noise_level(scene.reference) for scene in comparison.scenes])
-    cells = np.array([_seen(scene).sum() for scene in comparison.scenes])
+    cells = np.array([_mark_seen(scene).sum() for scene in comparison.scenes])
     known = np.isfinite(levels) & (cells > 0)
     if not known.any():
         return math.nan

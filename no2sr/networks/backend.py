@@ -19,7 +19,7 @@ def start_quietly() -> None:
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent():
+    with _silence():
         import keras
         import tensorflow as tf
 
@@ -28,7 +28,7 @@ def start_quietly() -> None:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def _silence() -> Iterator[None]:
     """Redirect file descriptor 2 to the null device."""
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -9,13 +9,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MOST_NOISE", "limit_noise", "mean_of_nine", "over_spread"]
+__all__ = ["MOST_NOISE", "divide_by_spread", "limit_noise", "mean_of_nine"]
 
 # Noise over spread is cut off here: a network knows nothing of more.
 MOST_NOISE = 3.0
 
 
-def over_spread(noise: NDArray[np.float32], spread: NDArray[np.float32]) -> NDArray[np.float32]:
+def divide_by_spread(
+    noise: NDArray[np.float32], spread: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Divide noise by the local spread and cut it off at `MOST_NOISE`.
 
     Parameters

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Layers = Mapping[str, NDArray[np.floating]]
 
-__all__ = ["TILE", "corrected", "super_resolve"]
+__all__ = ["TILE", "run_network", "super_resolve"]
 
 # Fine pixels along a tile. On the fine grid the speed does not depend on it from 128 up, but the
 # memory does. On the coarse grid a tile has few cells, and its rim would be most of it.
@@ -78,7 +78,7 @@ def super_resolve(
     shape = (coarse.shape[0] - 2 * halo, coarse.shape[1] - 2 * halo)
     fine = np.empty((shape[0] * scale, shape[1] * scale), dtype=np.float32)
     for part in cut_tiles(shape, max(1, (tile or TILE[card.grid]) // scale)):
-        fine[part.refined(scale).window] = _estimate(prepared, part.moved(halo), engine)
+        fine[part.refine(scale).window] = _estimate(prepared, part.shift(halo), engine)
     return fine
 
 
@@ -89,13 +89,13 @@ def _estimate(prepared: Prepared, tile: Tile, engine: Engine) -> NDArray[np.floa
     spread is 0 the upsampled value stands.
     """
     card = prepared.card
-    correction = trim(corrected(prepared.network_input(tile), card, engine), card.rim)
+    correction = trim(run_network(prepared.network_input(tile), card, engine), card.rim)
     estimate: NDArray[np.float32] = correction * prepared.fine_spread(tile)
-    estimate += prepared.upsampled(tile)
+    estimate += prepared.upsample_image(tile)
     return estimate
 
 
-def corrected(image: NDArray[np.float32], card: ModelCard, engine: Engine) -> NDArray[np.float32]:
+def run_network(image: NDArray[np.float32], card: ModelCard, engine: Engine) -> NDArray[np.float32]:
     """Run a network on a normalised image; a network for pictures sees it around grey.
 
     Parameters

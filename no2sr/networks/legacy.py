@@ -92,13 +92,13 @@ def _keras_layers(path: Path) -> Layers:
     import h5py
 
     with h5py.File(path, "r") as file:
-        root = _own(file, "model_weights") if "model_weights" in set(file) else file
+        root = _read_own(file, "model_weights") if "model_weights" in set(file) else file
         layers = []
         for layer in root.attrs["layer_names"]:
-            group = _own(root, _text(layer))
+            group = _read_own(root, _text(layer))
             names = [_text(name) for name in group.attrs["weight_names"]]
             if names:  # an activation layer has none
-                kernel, bias = (_numbers(_own(group, name)) for name in names)
+                kernel, bias = (_numbers(_read_own(group, name)) for name in names)
                 layers.append((kernel, bias))
     return layers
 
@@ -130,7 +130,7 @@ def _square(kernel: NDArray[Any]) -> NDArray[np.float32]:
     return kernel.reshape(side, side, *kernel.shape[1:], order="F").astype(np.float32)
 
 
-def _own(group: Any, name: str) -> Any:
+def _read_own(group: Any, name: str) -> Any:
     """Read a member that the group holds itself; a link could lead to any other file."""
     import h5py
 

@@ -126,7 +126,7 @@ def estimate_uncertainty(
     noise = trim(block.layer("noise"), halo).astype(np.float64)
     spread = trim(block.statistics.spread, halo).astype(np.float64)
     found = np.empty((*noise.shape, len(card.outputs)))
-    for part, outputs in _tiles(block.seen_by(card), engine, tile):
+    for part, outputs in _tiles(block.prepare_for(card), engine, tile):
         found[part.window] = outputs
     by_name = dict(zip(card.outputs, np.moveaxis(found, -1, 0), strict=True))
     ratio = np.divide(noise, spread, out=np.full_like(noise, 1e6), where=spread > 0) ** 2
@@ -164,7 +164,7 @@ def _tiles(
     halo = block.halo
     ny, nx = (size - 2 * halo for size in block.filled.shape)
     for part in cut_tiles((ny, nx), side):
-        yield part, trim(engine(block.network_input(part.moved(halo))), block.card.rim)
+        yield part, trim(engine(block.network_input(part.shift(halo))), block.card.rim)
 
 
 def _share(

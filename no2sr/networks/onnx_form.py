@@ -78,10 +78,10 @@ def to_onnx(network: keras.Model) -> bytes:
     written = [graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])]
     for number, (layer, inputs) in enumerate(steps, start=1):
         last = foldable and number == len(steps)
-        written.append(_layer(graph, layer, [written[k] for k in inputs], last=last))
+        written.append(_write_layer(graph, layer, [written[k] for k in inputs], last=last))
     final = written[-1]
     graph.add("Transpose", [final], output="correction", perm=[0, 2, 3, 1])
-    return graph.serialised(network.inputs[0].shape[-1], network.outputs[0].shape[-1])
+    return graph.serialise(network.inputs[0].shape[-1], network.outputs[0].shape[-1])
 
 
 class _Graph:
@@ -98,12 +98,12 @@ class _Graph:
         self.nodes.append(self.onnx.helper.make_node(kind, inputs, [name], **attributes))
         return name
 
-    def constant(self, name: str, values: NDArray[Any]) -> str:
+    def store_constant(self, name: str, values: NDArray[Any]) -> str:
         """Store an array and return its name."""
         self.constants.append(self.onnx.numpy_helper.from_array(values, name))
         return name
 
-    def serialised(self, channels: int, outputs: int) -> bytes:
+    def serialise(self, channels: int, outputs: int) -> bytes:
         """Check the graph and return its bytes."""
         helper = self.onnx.helper
         ends = [
@@ -118,16 +118,18 @@ class _Graph:
         return bytes(model.SerializeToString())
 
 
-def _layer(graph: _Graph, layer: Any, inputs: list[str], *, last: bool) -> str:
+def _write_layer(graph: _Graph, layer: Any, inputs: list[str], *, last: bool) -> str:
     """Write one layer and return the name of its output."""
     kind = type(layer).__name__
     name = None
     if kind == "Conv2D" and _is_plain(layer):
         folded = last and layer.filters == 1 and layer.padding == "valid" and layer.use_bias
-        write = _folded if folded and tuple(layer.dilation_rate) == (1, 1) else _convolution
-        name = _activation(graph, layer, write(graph, layer, inputs[0]))
+        write = (
+            _write_folded if folded and tuple(layer.dilation_rate) == (1, 1) else _write_convolution
+        )
+        name = _write_activation(graph, layer, write(graph, layer, inputs[0]))
     elif kind == "Activation":
-        name = _activation(graph, layer, inputs[0])
+        name = _write_activation(graph, layer, inputs[0])
     elif kind in _WRITERS:
         name = _WRITERS[kind](graph, layer, inputs)
     if name is None:
@@ -135,50 +137,50 @@ def _layer(graph: _Graph, layer: Any, inputs: list[str], *, last: bool) -> str:
     return name
 
 
-def _rectified(graph: _Graph, layer: Any, inputs: list[str]) -> str | None:
+def _write_rectifier(graph: _Graph, layer: Any, inputs: list[str]) -> str | None:
     """Write a rectifier without limit, slope or threshold."""
     plain = layer.max_value is None and not (layer.negative_slope or layer.threshold)
     return graph.add("Relu", inputs) if plain else None
 
 
-def _sum(graph: _Graph, _layer: Any, inputs: list[str]) -> str:
+def _write_sum(graph: _Graph, _layer: Any, inputs: list[str]) -> str:
     """Write a sum."""
     return graph.add("Add" if len(inputs) == 2 else "Sum", inputs)
 
 
-def _joined(graph: _Graph, layer: Any, inputs: list[str]) -> str | None:
+def _write_concatenation(graph: _Graph, layer: Any, inputs: list[str]) -> str | None:
     """Write channels side by side."""
     return graph.add("Concat", inputs, axis=1) if layer.axis in (-1, 3) else None
 
 
-def _centred(graph: _Graph, _layer: Any, inputs: list[str]) -> str:
+def _write_centring(graph: _Graph, _layer: Any, inputs: list[str]) -> str:
     """Write what takes the mean of the channels off."""
     mean = graph.add("ReduceMean", inputs, axes=[1], keepdims=1)
     return graph.add("Sub", [*inputs, mean])
 
 
-def _spread_out(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _write_depth_to_space(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     """Write what turns channels into finer cells."""
     return graph.add("DepthToSpace", inputs, blocksize=layer.scale, mode="DCR")
 
 
-def _trimmed(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+def _write_trim(graph: _Graph, layer: Any, inputs: list[str]) -> str:
     """Write what cuts a rim."""
     ends = {"starts": [layer.rim] * 2, "ends": [-layer.rim] * 2, "axes": [2, 3]}
     given = [
-        graph.constant(f"{layer.name}_{name}", np.array(values, dtype=np.int64))
+        graph.store_constant(f"{layer.name}_{name}", np.array(values, dtype=np.int64))
         for name, values in ends.items()
     ]
     return graph.add("Slice", [*inputs, *given])
 
 
 _WRITERS: dict[str, Callable[[_Graph, Any, list[str]], str | None]] = {
-    "Add": _sum,
-    "Concatenate": _joined,
-    "DepthToSpace": _spread_out,
-    "ReLU": _rectified,
-    "Trim": _trimmed,
-    "ZeroMean": _centred,
+    "Add": _write_sum,
+    "Concatenate": _write_concatenation,
+    "DepthToSpace": _write_depth_to_space,
+    "ReLU": _write_rectifier,
+    "Trim": _write_trim,
+    "ZeroMean": _write_centring,
 }
 
 
@@ -192,16 +194,16 @@ def _is_plain(layer: Any) -> bool:
     )
 
 
-def _weights(graph: _Graph, layer: Any) -> list[str]:
+def _store_weights(graph: _Graph, layer: Any) -> list[str]:
     """Store kernel, in ONNX' order (out, in, y, x), and bias of a layer."""
     from keras import ops
 
     kernel, *bias = (ops.convert_to_numpy(weight) for weight in layer.weights)
-    names = [graph.constant(f"{layer.name}_kernel", kernel.transpose(3, 2, 0, 1).copy())]
-    return names + [graph.constant(f"{layer.name}_bias", values) for values in bias]
+    names = [graph.store_constant(f"{layer.name}_kernel", kernel.transpose(3, 2, 0, 1).copy())]
+    return names + [graph.store_constant(f"{layer.name}_bias", values) for values in bias]
 
 
-def _convolution(graph: _Graph, layer: Any, given: str) -> str:
+def _write_convolution(graph: _Graph, layer: Any, given: str) -> str:
     """Write a convolution as it is."""
     steps = list(layer.dilation_rate)
     rims = [
@@ -209,18 +211,18 @@ def _convolution(graph: _Graph, layer: Any, given: str) -> str:
         for size, step in zip(layer.kernel_size, steps, strict=True)
     ]
     dilated: dict[str, Any] = {} if steps == [1, 1] else {"dilations": steps}
-    return graph.add("Conv", [given, *_weights(graph, layer)], pads=[*rims, *rims], **dilated)
+    return graph.add("Conv", [given, *_store_weights(graph, layer)], pads=[*rims, *rims], **dilated)
 
 
-def _folded(graph: _Graph, layer: Any, given: str) -> str:
+def _write_folded(graph: _Graph, layer: Any, given: str) -> str:
     """Write a ``valid`` convolution of one channel as one of 16 channels and stride 4."""
-    kernel, bias = _weights(graph, layer)
+    kernel, bias = _store_weights(graph, layer)
     rim = FOLD - 1
     shifted = []
     for row in range(FOLD):
         for column in range(FOLD):
             pads = np.array([0, 0, row, column, 0, 0, rim - row, rim - column], dtype=np.int64)
-            graph.constant(f"pads_{row}_{column}", pads)
+            graph.store_constant(f"pads_{row}_{column}", pads)
             shifted.append(graph.add("Pad", [kernel, f"pads_{row}_{column}"]))
     kernels = graph.add("Concat", shifted, axis=0)
     biases = graph.add("Concat", [bias] * len(shifted), axis=0)
@@ -228,7 +230,7 @@ def _folded(graph: _Graph, layer: Any, given: str) -> str:
     return graph.add("DepthToSpace", [blocks], blocksize=FOLD, mode="DCR")
 
 
-def _activation(graph: _Graph, layer: Any, given: str) -> str:
+def _write_activation(graph: _Graph, layer: Any, given: str) -> str:
     """Write the activation of a layer."""
     name = layer.activation.__name__
     if name == "linear":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from no2sr.core.errors import CardMismatchError, SettingsError
-from no2sr.networks.channels import mean_of_nine, over_spread
+from no2sr.networks.channels import divide_by_spread, mean_of_nine
 from no2sr.steps.gaps import fill_gaps
 from no2sr.steps.normalise import Normaliser, local_statistics, normalise
 from no2sr.steps.resample import KERNEL_REACH, upsample
@@ -58,7 +58,7 @@ class Prepared:
         self._layers = layers
         self._channels: dict[str, NDArray[np.float32]] = {}
 
-    def seen_by(self, card: ModelCard) -> Prepared:
+    def prepare_for(self, card: ModelCard) -> Prepared:
         """Prepare the same block for another network, without measuring it again.
 
         Parameters
@@ -109,17 +109,17 @@ class Prepared:
     def _channel(self, name: str) -> NDArray[np.float32]:
         """Return an input channel other than the column, on the whole coarse block."""
         if name not in self._channels:
-            self._channels[name] = self._made_channel(name)
+            self._channels[name] = self._make_channel(name)
         return self._channels[name]
 
-    def _made_channel(self, name: str) -> NDArray[np.float32]:
+    def _make_channel(self, name: str) -> NDArray[np.float32]:
         """Make what `_channel` keeps."""
         if name == "presence":
             return np.asarray(self.observed, dtype=np.float32)
         if name == "noise":
-            return over_spread(self.layer("noise"), self.statistics.spread)
+            return divide_by_spread(self.layer("noise"), self.statistics.spread)
         if name == "noise_mean":
-            return over_spread(mean_of_nine(self.layer("noise")), self.statistics.spread)
+            return divide_by_spread(mean_of_nine(self.layer("noise")), self.statistics.spread)
         by = _statistics(self._observed_layer(name), self.card)
         limited = np.clip(normalise(self.layer(name), by), -self.card.window, self.card.window)
         return np.asarray(limited)
@@ -155,8 +155,8 @@ class Prepared:
         if name == "column":
             return self._column(tile)
         if self.card.grid == "coarse":
-            return self._channel(name)[tile.grown(self.card.radius).window]
-        return self._fine(self._channel(name), tile, rim=self.card.radius, method="bilinear")
+            return self._channel(name)[tile.grow(self.card.radius).window]
+        return self._interpolate(self._channel(name), tile, rim=self.card.radius, method="bilinear")
 
     def _column(self, tile: Tile) -> NDArray[np.float32]:
         """Cut the normalised column on the network's grid."""
@@ -164,7 +164,7 @@ class Prepared:
         if card.grid == "fine":
             values, by = self.fine_window(tile, rim=card.radius)
         else:
-            window = tile.grown(card.radius).window
+            window = tile.grow(card.radius).window
             values = self.filled[window]
             by = Normaliser(
                 mean=self.statistics.mean[window], spread=self.statistics.spread[window]
@@ -187,25 +187,25 @@ class Prepared:
         by : Normaliser
             Of the same shape.
         """
-        mean = self._fine(self.statistics.mean, tile, rim=rim, method="bilinear")
+        mean = self._interpolate(self.statistics.mean, tile, rim=rim, method="bilinear")
         by = Normaliser(mean=mean, spread=self.fine_spread(tile, rim=rim))
-        return self.upsampled(tile, rim=rim), by
+        return self.upsample_image(tile, rim=rim), by
 
-    def upsampled(self, tile: Tile, *, rim: int = 0) -> NDArray[np.float32]:
+    def upsample_image(self, tile: Tile, *, rim: int = 0) -> NDArray[np.float32]:
         """Interpolate the image of `fine_window` alone."""
-        return self._fine(self.filled, tile, rim=rim, method="bicubic")
+        return self._interpolate(self.filled, tile, rim=rim, method="bicubic")
 
     def fine_spread(self, tile: Tile, *, rim: int = 0) -> NDArray[np.float32]:
         """Interpolate the spread of `fine_window` alone."""
-        return self._fine(self.statistics.spread, tile, rim=rim, method="bilinear")
+        return self._interpolate(self.statistics.spread, tile, rim=rim, method="bilinear")
 
-    def _fine(
+    def _interpolate(
         self, field: NDArray[np.float32], tile: Tile, *, rim: int, method: str
     ) -> NDArray[np.float32]:
         scale = self.card.scale
         reach = -(-rim // scale) + KERNEL_REACH["bicubic"]
         offset = reach * scale - rim
-        return trim(upsample(field[tile.grown(reach).window], scale, method=method), offset)
+        return trim(upsample(field[tile.grow(reach).window], scale, method=method), offset)
 
 
 def _statistics(values: NDArray[np.floating], card: ModelCard) -> Normaliser:

@@ -49,7 +49,9 @@ def footprint(network: keras.Model) -> tuple[int, int]:
     for layer, inputs in trace(network):
         half, cut = _halves(network, layer)
         if half and refined:
-            raise _unknown(network, f"layer {layer.name} convolves fine cells after DepthToSpace")
+            raise _unknown_layer_error(
+                network, f"layer {layer.name} convolves fine cells after DepthToSpace"
+            )
         refined = refined or type(layer).__name__ == "DepthToSpace"
         radius, shrink = (max(reached[number][k] for number in inputs) for k in (0, 1))
         reached.append((radius + half, shrink + cut))
@@ -64,11 +66,11 @@ def _halves(network: keras.Model, layer: Any) -> tuple[int, int]:
     if kind == "Trim":
         return 0, layer.rim
     if kind not in _CONVOLUTIONS:
-        raise _unknown(network, f"layer {layer.name} is a {kind}")
+        raise _unknown_layer_error(network, f"layer {layer.name} is a {kind}")
     if any(size % 2 == 0 for size in layer.kernel_size) or any(
         step != 1 for step in _pair(layer.strides)
     ):
-        raise _unknown(network, f"layer {layer.name} has strides or an even kernel")
+        raise _unknown_layer_error(network, f"layer {layer.name} has strides or an even kernel")
     half = max(
         size // 2 * step
         for size, step in zip(layer.kernel_size, _pair(layer.dilation_rate), strict=True)
@@ -81,7 +83,7 @@ def _pair(numbers: Any) -> tuple[int, ...]:
     return (numbers, numbers) if isinstance(numbers, int) else tuple(numbers)
 
 
-def _unknown(network: keras.Model, reason: str) -> ModelError:
+def _unknown_layer_error(network: keras.Model, reason: str) -> ModelError:
     """Return the message of the refusal."""
     return ModelError(
         f"cannot derive how far network {network.name} sees ({reason}); state RADIUS and SHRINK, "

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 __all__ = [
     "available_models",
     "check_replaceable",
-    "found_here",
+    "find_here",
+    "find_shipped",
     "load_keras",
     "load_model",
     "save_model",
-    "shipped",
 ]
 
 log = logging.getLogger("no2sr")
@@ -113,7 +113,7 @@ def load_model(
             "or give such a file"
         )
     if not there:
-        return _load_folder(shipped(str(name_or_path), scale))
+        return _load_folder(find_shipped(str(name_or_path), scale))
     if path.is_file():
         return load_legacy(path, scale)
     model = _load_folder(path)
@@ -125,7 +125,7 @@ def load_model(
     return model
 
 
-def shipped(name: str, scale: int | None) -> Path:
+def find_shipped(name: str, scale: int | None) -> Path:
     """Find the folder of shipped weights.
 
     Parameters
@@ -159,7 +159,7 @@ def shipped(name: str, scale: int | None) -> Path:
     return root / f"{name}_x{scale}"
 
 
-def found_here(model: Model) -> Model:
+def find_here(model: Model) -> Model:
     """Find a model that came from another machine, where its folder may lie elsewhere.
 
     Raises
@@ -169,7 +169,7 @@ def found_here(model: Model) -> Model:
     """
     if model.folder is None or model.folder.is_dir():
         return model
-    here = _load_folder(shipped(model.card.name, model.card.scale))
+    here = _load_folder(find_shipped(model.card.name, model.card.scale))
     if here.card.files != model.card.files:
         raise CardMismatchError(
             f"{model.folder} is not on this machine, and the {model.card.name} shipped here is "
@@ -202,7 +202,7 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
     ModelError
         If the model comes from an ONNX file.
     """
-    from no2sr.core.atomic import refusals, replacing
+    from no2sr.core.atomic import explain_refusals, replace_atomically
 
     folder = Path(path)
     check_replaceable(folder, overwrite=overwrite)
@@ -211,9 +211,9 @@ def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Pa
             f"model {model.card.name} comes from an ONNX file and has no Keras network to save; "
             "keep the file and its card"
         )
-    with refusals(folder):
+    with explain_refusals(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(folder, overwrite=overwrite) as work:
+    with replace_atomically(folder, overwrite=overwrite) as work:
         work.mkdir()
         _write_files(model, work)
     return folder

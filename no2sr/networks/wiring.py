@@ -61,13 +61,13 @@ def trace(network: keras.Model) -> list[Step]:
             steps.append(Step(layer, [numbers[id(tensor)] for tensor in given]))
             numbers[id(layer.output)] = len(steps)
         except (AttributeError, KeyError, ValueError) as error:
-            raise _reused(network, layer.name) from error
+            raise _reuse_error(network, layer.name) from error
     if numbers.get(id(network.outputs[0])) != len(steps):
-        raise _reused(network, layers[-1].name if layers else "image")
+        raise _reuse_error(network, layers[-1].name if layers else "image")
     return steps
 
 
-def _reused(network: keras.Model, layer: str) -> ModelError:
+def _reuse_error(network: keras.Model, layer: str) -> ModelError:
     return ModelError(
         f"layer {layer} of network {network.name} is used several times, or after the output; "
         "use a layer of its own for each use"

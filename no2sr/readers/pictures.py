@@ -24,8 +24,14 @@ from no2sr.core.errors import (
     UnknownFormatError,
 )
 from no2sr.core.grid import georeference
-from no2sr.readers.kit.bands import is_tiff, opened
-from no2sr.readers.kit.files import beginning, check_room, check_there, picture_kind, readable
+from no2sr.readers.kit.bands import is_tiff, open_raster
+from no2sr.readers.kit.files import (
+    check_room,
+    check_there,
+    explain_read_errors,
+    picture_kind,
+    read_beginning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,15 +73,15 @@ def open_picture(path: str | Path) -> xr.DataArray:
     path = Path(path)
     check_there(path)
     if is_tiff(path):
-        with _complete(path):
-            bands, told = _tiff(path)
+        with _explain_read_errors(path):
+            bands, told = _read_tiff(path)
     elif picture_kind(path) in ("PNG", "JPEG"):
-        with _complete(path):
-            bands, told = _plain(path)
+        with _explain_read_errors(path):
+            bands, told = _read_plain(path)
     else:
         raise UnknownFormatError(
-            f"{path.name} begins with {beginning(path, 8)!r}, expected a picture as GeoTIFF, PNG "
-            "or JPEG; convert it"
+            f"{path.name} begins with {read_beginning(path, 8)!r}, so it is no GeoTIFF, PNG or "
+            "JPEG; convert it to one of these"
         )
     picture = xr.DataArray(
         bands,
@@ -83,7 +89,7 @@ def open_picture(path: str | Path) -> xr.DataArray:
         coords={"band": list(_BANDS[: len(bands)])},
         attrs={PICTURE: told or f"a picture read from {path.name}"},
     )
-    with _complete(path):
+    with _explain_read_errors(path):
         transform, crs = _place(path)
         if transform is None:
             return picture
@@ -123,7 +129,7 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def _complete(path: Path) -> Iterator[None]:
+def _explain_read_errors(path: Path) -> Iterator[None]:
     """Turn what the libraries raise over a broken picture into `FileUnreadableError`."""
     from PIL import Image
     from rasterio.errors import CRSError
@@ -131,7 +137,7 @@ def _complete(path: Path) -> Iterator[None]:
     broken = (SyntaxError, ValueError, EOFError, struct.error, zlib.error, CRSError)
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
-        with warnings.catch_warnings(), readable(path):
+        with warnings.catch_warnings(), explain_read_errors(path):
             warnings.simplefilter("ignore", UserWarning)  # Pillow's, over odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
@@ -144,20 +150,20 @@ def _complete(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _tiff(path: Path) -> tuple[NDArray[np.uint8], str]:
+def _read_tiff(path: Path) -> tuple[NDArray[np.uint8], str]:
     """Read the bands of a GeoTIFF, a palette as the colours that it stands for."""
-    with opened(path) as raster:
+    with open_raster(path) as raster:
         check_room(4 * raster.width * raster.height, path)
         told = raster.tags().get(PICTURE, "")
         if raster.count == 1 and raster.colorinterp[0].name == "palette":
-            return _unfolded(raster), told
+            return _unfold(raster), told
         if raster.count not in (3, 4) or set(raster.dtypes) != {"uint8"}:
             what = f"{raster.count} x {raster.dtypes[0]}"
-            raise _colourless(path, what, data=raster.dtypes[0] != "uint8")
-        return raster.read(_coloured(raster, path)), told
+            raise _no_colours_error(path, what, data=raster.dtypes[0] != "uint8")
+        return raster.read(_find_colours(raster, path)), told
 
 
-def _coloured(raster: Any, path: Path) -> list[int]:
+def _find_colours(raster: Any, path: Path) -> list[int]:
     """Return the bands of a raster that are its colours and its alpha: not every fourth is one."""
     names = [meaning.name for meaning in raster.colorinterp]
     if len(names) == 3 or names[3] == "alpha":
@@ -170,7 +176,7 @@ def _coloured(raster: Any, path: Path) -> list[int]:
     )
 
 
-def _unfolded(raster: Any) -> NDArray[np.uint8]:
+def _unfold(raster: Any) -> NDArray[np.uint8]:
     """Return the colours that a palette stands for, and alpha if some are transparent."""
     table = np.zeros((256, 4), np.uint8)
     for index, colour in raster.colormap(1).items():
@@ -182,7 +188,7 @@ def _unfolded(raster: Any) -> NDArray[np.uint8]:
     return np.asarray(bands if (bands[3] < 255).any() else bands[:3])
 
 
-def _plain(path: Path) -> tuple[NDArray[np.uint8], str]:
+def _read_plain(path: Path) -> tuple[NDArray[np.uint8], str]:
     """Read a PNG or JPEG to its end: what is cut short is not taken for grey."""
     from PIL import Image
 
@@ -200,7 +206,7 @@ def _colours_of(file: ImageFile, path: Path) -> str:
         return "RGBA"
     if mode in ("P", "RGB", "RGBA"):
         return "RGB" if mode == "P" else mode
-    raise _colourless(path, f"mode {mode}", data=mode.startswith(("I", "F")))
+    raise _no_colours_error(path, f"mode {mode}", data=mode.startswith(("I", "F")))
 
 
 def _comment(info: dict[Any, Any]) -> str:
@@ -210,7 +216,7 @@ def _comment(info: dict[Any, Any]) -> str:
     return text.removeprefix(f"{PICTURE}: ") if text.startswith(PICTURE) else ""
 
 
-def _colourless(path: Path, what: str, *, data: bool) -> UnknownFormatError:
+def _no_colours_error(path: Path, what: str, *, data: bool) -> UnknownFormatError:
     advice = (
         "give measured values to downscale, or make a picture of them with render"
         if data
@@ -224,7 +230,7 @@ def _colourless(path: Path, what: str, *, data: bool) -> UnknownFormatError:
 
 def _place(path: Path) -> tuple[Affine | None, Any]:
     """Return where a picture lies: by its own word, which its world file may not contradict."""
-    with opened(path, driver=picture_kind(path)) as raster:
+    with open_raster(path, driver=picture_kind(path)) as raster:
         own = None if raster.transform.is_identity else raster.transform
         crs, shape = raster.crs, raster.shape
     world = _world(path)

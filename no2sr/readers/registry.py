@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from no2sr.core.errors import SettingsError, UnknownFormatError
-from no2sr.readers.kit.files import beginning, check_no_picture, check_there
+from no2sr.readers.kit.files import check_no_picture, check_there, read_beginning
 
 if TYPE_CHECKING:
     from no2sr.readers.port import Reader
@@ -107,7 +107,7 @@ def find_reader(path: str | Path, name: str | None = None) -> Reader:
         if reader.recognises(path):
             return reader
     check_no_picture(path)
-    what = f"begins with {beginning(path, 8)!r}" if path.is_file() else "is a folder"
+    what = f"begins with {read_beginning(path, 8)!r}" if path.is_file() else "is a folder"
     raise UnknownFormatError(
         f"{path.name} is not in a format that no2sr reads (it {what}), expected one of "
         f"{', '.join(available_readers())}; convert it to CF NetCDF or GeoTIFF, "

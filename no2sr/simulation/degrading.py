@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter
 from no2sr.core.door import choose_variable
 from no2sr.core.errors import SettingsError
 from no2sr.core.grid import check_scale, coarsen, modcrop
-from no2sr.core.image import check_image, with_history
+from no2sr.core.image import add_history, check_image
 from no2sr.core.layers import assemble_scene
 
 Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
@@ -59,7 +59,7 @@ def degrade(scene: Grid, scale: int, *, psf: tuple[float, float] | None = None) 
     image = modcrop(check_image(choose_variable(scene)), check_scale(scale))
     if psf is not None:
         image = image.copy(data=_blur(image.values, [_sigma(value, scale) for value in psf]))
-    coarse = with_history(
+    coarse = add_history(
         coarsen(image, scale, least_valid=LEAST_VALID), f"degrade scale={scale} psf={psf}"
     )
     return coarse if isinstance(scene, xr.DataArray) else assemble_scene(coarse, {})

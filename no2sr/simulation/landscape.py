@@ -123,7 +123,7 @@ def _columns(
     # the mass of a plume.
     shrink = KM_PER_DEGREE * np.cos(np.deg2rad(north + lat0))
     u, v = (component / landscape.speed for component in landscape.wind)
-    for lon, lat, emission, width in _within_reach(landscape, north):
+    for lon, lat, emission, width in _select_sources(landscape, north):
         x, y = shrink * (east - (lon - lon0)), KM_PER_DEGREE * (north - (lat - lat0))
         start = KM_PER_DEGREE * (u * math.cos(math.radians(lat0)) * (lon - lon0) + v * (lat - lat0))
         along, across = u * x + v * y, u * y - v * x
@@ -144,7 +144,7 @@ def _extent(landscape: Landscape, width: float) -> tuple[float, float]:
     return far, side
 
 
-def _within_reach(landscape: Landscape, north: NDArray[np.floating]) -> Iterator[list[float]]:
+def _select_sources(landscape: Landscape, north: NDArray[np.floating]) -> Iterator[list[float]]:
     """Yield the sources whose plumes may reach the latitudes of the points."""
     low, high = north.min() + landscape.origin[1], north.max() + landscape.origin[1]
     for source in landscape.sources.tolist():

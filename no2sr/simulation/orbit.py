@@ -90,9 +90,9 @@ def orbit_geometry(
     offset = (np.arange(scanlines + 1) - scanlines / 2) * SCANLINE
     edges = _viewing_angles()
     middle_time, middle_angle = (offset[1:] + offset[:-1]) / 2, (edges[1:] + edges[:-1]) / 2
-    corner_lon, corner_lat = _on_earth(_directions(centre[1], offset, edges), centre, offset)
+    corner_lon, corner_lat = _turn_earth(_directions(centre[1], offset, edges), centre, offset)
     points = _directions(centre[1], middle_time, middle_angle)
-    longitude, latitude = _on_earth(points, centre, middle_time)
+    longitude, latitude = _turn_earth(points, centre, middle_time)
     pixel = ("scanline", "ground_pixel")
     corners = (*pixel, "corner")
     view = np.broadcast_to(np.abs(np.degrees(_zenith(middle_angle))), latitude.shape)
@@ -163,7 +163,7 @@ def _directions(latitude: float, offset: Array, angle: Array) -> Array:
     return line
 
 
-def _on_earth(points: Array, centre: tuple[float, float], offset: Array) -> tuple[Array, Array]:
+def _turn_earth(points: Array, centre: tuple[float, float], offset: Array) -> tuple[Array, Array]:
     """Return longitude and latitude, degrees, on the rotating Earth."""
     inertial = np.degrees(np.arctan2(points[..., 1], points[..., 0]))
     start = math.degrees(_node_longitude(_argument(centre[1])))

@@ -22,7 +22,7 @@ import numpy as np
 from no2sr.core.earth import KM_PER_DEGREE
 from no2sr.core.errors import SettingsError
 from no2sr.core.grid import check_scale, regular_grid, transform_of
-from no2sr.core.image import COLUMN_ATTRS, with_history
+from no2sr.core.image import COLUMN_ATTRS, add_history
 from no2sr.simulation.landscape import Landscape
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def truth(
         area = weights * np.cos(np.deg2rad(y))
         points = landscape(x, y[:, None]).reshape(nodes.size, -1, nodes.size)
         image.values[row] = np.einsum("i,ixj,j->x", area / area.sum(), points, weights)
-    return _described(image, f"truth resolution={resolution:g}")
+    return _describe(image, f"truth resolution={resolution:g}")
 
 
 def _quadrature(
@@ -207,10 +207,10 @@ def _quadrature(
     return nodes, weights / 2
 
 
-def _described(image: xr.DataArray, step: str) -> xr.DataArray:
+def _describe(image: xr.DataArray, step: str) -> xr.DataArray:
     """Give an image the name and attributes of a simulated column."""
     named = image.rename("tropospheric_NO2_column").assign_attrs(COLUMN_ATTRS)
-    return with_history(named.assign_attrs(source="SIMULATED by no2sr"), step)
+    return add_history(named.assign_attrs(source="SIMULATED by no2sr"), step)
 
 
 def scene(
@@ -237,7 +237,7 @@ def scene(
         cell.
     """
     fine = spacing / check_scale(scale)
-    blank = _blank((shape[0] * scale, shape[1] * scale), fine)
+    blank = _make_blank((shape[0] * scale, shape[1] * scale), fine)
     x, y = blank["x"].values, blank["y"].values
     landscape = random_landscape((x[0], y[-1], x[-1], y[0]), seed=seed)
     widths = landscape.sources[:, 3]
@@ -247,12 +247,12 @@ def scene(
 
 
 @lru_cache(maxsize=8)
-def _blank(shape: tuple[int, int], spacing: float) -> xr.DataArray:
+def _make_blank(shape: tuple[int, int], spacing: float) -> xr.DataArray:
     """Return an empty image south-east of 78 E, 30 N, where a degree east is 0.87 degree north."""
     left, top = round(78 / spacing), round(30 / spacing)
     bounds = (left, top - shape[0], left + shape[1], top)
     west, south, east, north = (edge * spacing for edge in bounds)
-    return _described(regular_grid((west, south, east, north), spacing), "scene")
+    return _describe(regular_grid((west, south, east, north), spacing), "scene")
 
 
 def add_noise(image: xr.DataArray, sigma: ArrayLike, seed: int) -> xr.DataArray:
@@ -282,4 +282,4 @@ def add_noise(image: xr.DataArray, sigma: ArrayLike, seed: int) -> xr.DataArray:
         )
     draw = np.random.default_rng(seed).standard_normal(image.shape)
     noisy = image.copy(data=(image.values + widths * draw).astype(image.dtype))
-    return with_history(noisy, f"add_noise seed={seed}")
+    return add_history(noisy, f"add_noise seed={seed}")

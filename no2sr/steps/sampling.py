@@ -30,7 +30,7 @@ import xarray as xr
 from no2sr.core.door import choose_variable
 from no2sr.core.earth import KM_PER_DEGREE
 from no2sr.core.grid import bounds_of, coarsen, modcrop, transform_of
-from no2sr.core.image import crs_of, with_history
+from no2sr.core.image import add_history, crs_of
 from no2sr.core.layers import assemble_scene, companions_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def effective_resolution(image: xr.DataArray) -> Resolution:
     evidence: Evidence = "copies"
     cells = _copies(values)
     if cells is None:
-        evidence, cells = "interpolation", _interpolated(values)
+        evidence, cells = "interpolation", _find_interpolation(values)
     if cells is None and "content_of_nitrogen_dioxide" in image.attrs.get("standard_name", ""):
         evidence, cells = "pixel size", _pixel_size(image, steps)
     if cells is None:
@@ -142,7 +142,7 @@ def _average(image: xr.DataArray, found: Resolution) -> xr.DataArray:
     """Average the blocks of cells that share one resolved cell."""
     scale = found.factor
     coarse = coarsen(modcrop(image, scale), scale, least_valid=0.5)
-    return with_history(
+    return add_history(
         coarse, f"averaged {scale} x {scale} cells to the effective resolution ({found.evidence})"
     )
 
@@ -203,7 +203,7 @@ def _run_length(values: Array) -> float:
     return float(np.isfinite(steps).sum() / max(borders.sum() - mixtures.sum(), 1))
 
 
-def _interpolated(values: Array) -> tuple[float, float] | None:
+def _find_interpolation(values: Array) -> tuple[float, float] | None:
     """Return the spacings of the original cells along y and x, if the cells are interpolated."""
     cells = _period(values.T), _period(values)
     return (cells[0], cells[1]) if cells[0] and cells[1] else None

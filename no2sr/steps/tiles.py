@@ -27,21 +27,21 @@ class Tile:
     rows: slice
     columns: slice
 
-    def grown(self, cells: int) -> Tile:
+    def grow(self, cells: int) -> Tile:
         """Return the window with `cells` more on every side."""
         return Tile(
             rows=slice(self.rows.start - cells, self.rows.stop + cells),
             columns=slice(self.columns.start - cells, self.columns.stop + cells),
         )
 
-    def moved(self, cells: int) -> Tile:
+    def shift(self, cells: int) -> Tile:
         """Return the window shifted south and east by `cells`."""
         return Tile(
             rows=slice(self.rows.start + cells, self.rows.stop + cells),
             columns=slice(self.columns.start + cells, self.columns.stop + cells),
         )
 
-    def refined(self, scale: int) -> Tile:
+    def refine(self, scale: int) -> Tile:
         """Return the same window counted in cells `scale` times finer."""
         return Tile(
             rows=slice(self.rows.start * scale, self.rows.stop * scale),

@@ -65,10 +65,10 @@ def corners_from_centres(latitude: ArrayLike, longitude: ArrayLike) -> tuple[Flo
     across = np.cos(phi)
     points = np.stack([across * np.cos(lam), across * np.sin(lam), np.sin(phi)], axis=-1)
     padded = np.pad(points, ((RIM, RIM), (RIM, RIM), (0, 0)), constant_values=np.nan)
-    for rule in (_straight_on, _parallelogram, _sideways, _parallelogram):
+    for rule in (_continue_step, _parallelogram, _step_sideways, _parallelogram):
         _estimate(padded, rule)
     vertices = _vertices(padded[RIM - 1 : -RIM + 1, RIM - 1 : -RIM + 1])
-    x, y, z = np.moveaxis(_four(vertices), -1, 0)
+    x, y, z = np.moveaxis(_gather_four(vertices), -1, 0)
     latitude_bounds = np.rad2deg(np.arctan2(z, np.hypot(x, y)))
     longitude_bounds = np.rad2deg(np.arctan2(y, x))
     latitude_bounds[missing] = longitude_bounds[missing] = np.nan
@@ -80,7 +80,7 @@ def _vertices(points: Floats) -> Floats:
     return (points[:-1, :-1] + points[:-1, 1:] + points[1:, :-1] + points[1:, 1:]) / 4
 
 
-def _four(vertices: Floats) -> Floats:
+def _gather_four(vertices: Floats) -> Floats:
     """Gather the four vertices of every pixel."""
     first, second = vertices[:-1], vertices[1:]
     return np.stack([first[:, :-1], first[:, 1:], second[:, 1:], second[:, :-1]], axis=2)
@@ -98,7 +98,7 @@ def _estimate(points: Floats, rule: Callable[[Neighbour], list[Floats]]) -> None
     points[rows, columns] = np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def _straight_on(near: Neighbour) -> list[Floats]:
+def _continue_step(near: Neighbour) -> list[Floats]:
     """Continue the step between the next two, in each of four directions."""
     return [2 * near(i, j) - near(2 * i, 2 * j) for i, j in ASIDE]
 
@@ -109,7 +109,7 @@ def _parallelogram(near: Neighbour) -> list[Floats]:
     return [near(i, 0) + near(0, j) - near(i, j) for i, j in quadrants]
 
 
-def _sideways(near: Neighbour) -> list[Floats]:
+def _step_sideways(near: Neighbour) -> list[Floats]:
     """Step off a line of points at a right angle, by the distance between the points.
 
     Seen along the scanlines, ground pixels are assumed to run from left to right.

@@ -90,7 +90,7 @@ def build_operator(
     count = pixels.column.size
     inside = _sums_by_row(areas, starts) / np.maximum(_areas_of(pixels, frame), 1e-300)
     if response == "super-gaussian":
-        starts, cells, areas = list_shares(_enlarged(pixels), frame, shape)
+        starts, cells, areas = list_shares(_enlarge(pixels), frame, shape)
         areas = areas * _sensitivity(pixels, frame, shape[1], (starts, cells))
     total = _sums_by_row(areas, starts)
     shares = areas / np.repeat(np.where(total > 0, total, 1.0), np.diff(starts))
@@ -126,7 +126,7 @@ def _axes(x: Floats) -> tuple[Floats, Floats, Floats]:
     return x.mean(axis=1), across, along
 
 
-def _enlarged(pixels: Pixels) -> Pixels:
+def _enlarge(pixels: Pixels) -> Pixels:
     """Return the parallelograms in which the response is evaluated."""
     u = np.array([-0.5, 0.5, 0.5, -0.5]) * REACH[0]
     v = np.array([-0.5, -0.5, 0.5, 0.5]) * REACH[1]

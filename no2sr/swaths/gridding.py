@@ -27,12 +27,19 @@ from no2sr.core.errors import (
     SettingsError,
     UnitsError,
 )
-from no2sr.core.image import with_history
+from no2sr.core.image import add_history
 from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, layer_name
 from no2sr.core.units import CANONICAL, canonical_unit
 from no2sr.swaths.corners import corners_from_centres
 from no2sr.swaths.overlap import Frame, Pixels, Sums, accumulate, extent
-from no2sr.swaths.sums import CORRELATION, LEAST_COVERAGE, cover_anything, means, no_sums, widen
+from no2sr.swaths.sums import (
+    CORRELATION,
+    LEAST_COVERAGE,
+    cover_anything,
+    make_empty_sums,
+    means,
+    widen,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -134,7 +141,7 @@ def grid_swaths(
     name = str(heads[0].get("variable", "column"))
     scene = means(sums, name, correlation=float(correlation))
     step = f"gridded {len(heads)} swath(s) at {resolution:g} degree by area of overlap"
-    scene[name] = with_history(scene[name], step)
+    scene[name] = add_history(scene[name], step)
     sources = dict.fromkeys(filter(None, (head.get("source", "") for head in heads)))
     if sources:
         scene[name].attrs["source"] = "; ".join(sources)
@@ -185,7 +192,7 @@ def _add_swath(
         return sums
     if sums is None:
         known = {name: getattr(pixels, name).size > 0 for name in ("random", "systematic")}
-        sums = no_sums(box, resolution, **known)
+        sums = make_empty_sums(box, resolution, **known)
     elif bounds is None:
         sums = widen(sums, box)
     accumulate(pixels, sums)

@@ -257,7 +257,7 @@ def list_shares(pixels: Pixels, frame: Frame, shape: tuple[int, int]) -> tuple[A
             first, last = max(top, 0), min(bottom, ny)
             room = found + max(last - first, 0) * width
             if room > cells.size:
-                cells, areas = _longer(cells, room), _longer(areas, room)
+                cells, areas = _lengthen(cells, room), _lengthen(areas, room)
             for row in range(first, last):
                 _cross(corners, (row, left), share)
                 found = _note((row, left, width), share, (cells, areas, found), nx)
@@ -281,7 +281,7 @@ def _note(window: tuple[int, int, int], share: Any, into: tuple[Any, Any, int], 
 
 
 @_jit
-def _longer(values: Any, room: int) -> Any:
+def _lengthen(values: Any, room: int) -> Any:
     """Return a copy with room for at least so many."""
     longer = np.empty(2 * room, values.dtype)
     longer[: values.size] = values

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from no2sr.core.earth import Box
 
-__all__ = ["CORRELATION", "LEAST_COVERAGE", "cover_anything", "means", "no_sums", "widen"]
+__all__ = ["CORRELATION", "LEAST_COVERAGE", "cover_anything", "make_empty_sums", "means", "widen"]
 
 # Correlation of the systematic errors (air-mass factor, stratosphere) of different overpasses, from
 # the error budget of the KNMI/CCI level 3 product (Glissenaar et al. 2025, ESSD 17, 4627).
@@ -46,7 +46,9 @@ SLAB = 512  # rows that are computed together
 MOST_CELLS = 6.5e8
 
 
-def no_sums(box: Box, resolution: float, *, random: bool = False, systematic: bool = False) -> Sums:
+def make_empty_sums(
+    box: Box, resolution: float, *, random: bool = False, systematic: bool = False
+) -> Sums:
     """Prepare empty sums on a grid around a box.
 
     Parameters
@@ -144,7 +146,7 @@ def widen(sums: Sums, box: Box) -> Sums:
     if here[0] <= union[0] and here[1] <= union[1] and here[2] >= union[2] and here[3] >= union[3]:
         return sums
     known = {"random": sums.variance.size > 0, "systematic": sums.shared.size > 0}
-    wide = no_sums(union, spacing, **known)
+    wide = make_empty_sums(union, spacing, **known)
     rows = round((wide.frame.north - old.north) / spacing) + np.arange(sums.weight.shape[0])
     offset, turn = (old.west - wide.frame.west) / spacing, 360 / spacing
     columns = round(offset) + np.arange(sums.weight.shape[1])
@@ -190,13 +192,13 @@ def means(sums: Sums, name: str, *, correlation: float = CORRELATION) -> xr.Data
     weight, number = _cut(sums.weight), _cut(sums.number)
     fields = {COVERAGE: _promise(_coverage, weight, number), COUNT: number}
     if sums.variance.size:
-        fields[RANDOM] = _promise(_random, _cut(sums.variance), weight)
+        fields[RANDOM] = _promise(_combine_random, _cut(sums.variance), weight)
     if sums.shared.size:
-        share = partial(_systematic, correlation=correlation)
+        share = partial(_combine_systematic, correlation=correlation)
         fields[SYSTEMATIC] = _promise(share, _cut(sums.shared), _cut(sums.squares), weight)
     parts = [fields[layer] for layer in (RANDOM, SYSTEMATIC) if layer in fields]
     if parts:
-        fields[TOTAL] = _promise(_total, *parts)
+        fields[TOTAL] = _promise(_combine_total, *parts)
     grid = _grid(_box_of(sums), sums.frame.spacing)
     column = grid.copy(data=_promise(_mean, _cut(sums.weighted), weight)).rename(name)
     layers = {
@@ -237,12 +239,14 @@ def _mean(total: NDArray[np.floating], weight: NDArray[np.float64]) -> NDArray[n
     return mean
 
 
-def _random(variance: NDArray[np.float32], weight: NDArray[np.float64]) -> NDArray[np.float32]:
+def _combine_random(
+    variance: NDArray[np.float32], weight: NDArray[np.float64]
+) -> NDArray[np.float32]:
     """Return ``sqrt(sum (a r)**2) / sum a``: errors of pixels are independent."""
     return _mean(np.sqrt(variance), weight)
 
 
-def _systematic(
+def _combine_systematic(
     shared: NDArray[np.float32],
     squares: NDArray[np.float32],
     weight: NDArray[np.float64],
@@ -254,7 +258,7 @@ def _systematic(
     return _mean(np.sqrt(variance), weight)
 
 
-def _total(*parts: NDArray[np.float32]) -> NDArray[np.float32]:
+def _combine_total(*parts: NDArray[np.float32]) -> NDArray[np.float32]:
     """Add independent errors in quadrature."""
     return parts[0] if len(parts) == 1 else np.hypot(*parts)
 

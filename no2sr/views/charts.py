@@ -10,7 +10,7 @@ from no2sr.core.colours import shown_unit
 from no2sr.core.errors import MissingVariableError, NoValidPixelsError
 from no2sr.core.provenance import PREFIX
 from no2sr.downscaling.baselines import interpolate
-from no2sr.evaluation.spectra import power_spectrum, ring_frequencies, whole_windows
+from no2sr.evaluation.spectra import cut_whole_windows, power_spectrum, ring_frequencies
 from no2sr.views.figures import check_matplotlib
 from no2sr.views.pairs import enter_pair, enter_single
 from no2sr.writers.layers import label
@@ -94,7 +94,7 @@ def plot_spectra(coarse: xr.DataArray | xr.Dataset, fine: xr.DataArray | xr.Data
     by, unit = shown_unit(str(after.attrs["units"]))
     smooth = interpolate(before, scale, method="bicubic")
     images = {"bicubic": by * smooth.values, "after": by * after.values}
-    windows = list(whole_windows(*images.values(), side=SIDE))
+    windows = list(cut_whole_windows(*images.values(), side=SIDE))
     if not windows:
         raise NoValidPixelsError(
             f"every square of {SIDE} x {SIDE} fine cells has gaps, and a spectrum needs one "

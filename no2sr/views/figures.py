@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 from no2sr.core.colours import HIGH, robust_limits, shown_unit
 from no2sr.core.errors import MissingDependencyError
 from no2sr.evaluation.measures import mean_spectra
@@ -83,7 +83,7 @@ def save_figures(
     paths = []
     for name, draw in FIGURES.items():
         path = Path(folder) / name
-        with replacing(path, overwrite=overwrite) as temporary:
+        with replace_atomically(path, overwrite=overwrite) as temporary:
             draw(comparison).savefig(temporary, dpi=DOTS_PER_INCH)
         paths.append(path)
     return paths
@@ -91,7 +91,7 @@ def save_figures(
 
 def draw_maps(comparison: Comparison) -> Figure:
     """Draw the reference, the coarse image and the estimates of a scene in one colour scale."""
-    scene = _most_contrast(comparison)
+    scene = _choose_scene(comparison)
     panels = {"reference": scene.reference, "coarse": scene.coarse, **scene.estimates}
     factor, unit = shown_unit(comparison.unit)
     low, high = robust_limits(factor * scene.reference)
@@ -107,7 +107,7 @@ def draw_maps(comparison: Comparison) -> Figure:
 
 def draw_errors(comparison: Comparison) -> Figure:
     """Draw estimate minus reference of a scene in one colour scale; white means no error."""
-    scene = _most_contrast(comparison)
+    scene = _choose_scene(comparison)
     factor, unit = shown_unit(comparison.unit)
     errors = {
         title: factor * (values - scene.reference) for title, values in scene.estimates.items()
@@ -181,6 +181,6 @@ def save_loss_curve(curve: dict[str, list[float]], path: str | Path) -> None:
 FIGURES = {"maps.png": draw_maps, "errors.png": draw_errors, "spectra.png": draw_spectra}
 
 
-def _most_contrast(comparison: Comparison) -> Scene:
+def _choose_scene(comparison: Comparison) -> Scene:
     """Choose the scene with the largest spread."""
     return max(comparison.scenes, key=lambda scene: float(np.nanstd(scene.reference)))

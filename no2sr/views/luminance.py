@@ -83,7 +83,7 @@ def _run(
     result = np.empty_like(upsampled)
 
     def work(part: Tile) -> None:
-        seen = wide[part.moved(card.radius).grown(card.radius).window]
+        seen = wide[part.shift(card.radius).grow(card.radius).window]
         found = trim(engine(seen), card.rim)
         whole = found if card.predicts == "image" else upsampled[part.window] + found
         result[part.window] = np.clip(whole * WHITE, 0, WHITE)

@@ -9,7 +9,7 @@ import numpy as np
 
 from no2sr.core.image import STANDARD_NAME, is_geographic
 from no2sr.core.layers import COUNT, layer_name
-from no2sr.core.provenance import PREFIX, UNSTATED, refined
+from no2sr.core.provenance import PREFIX, UNSTATED, refinement_of
 from no2sr.writers.layers import COLUMN, label, layers_in
 from no2sr.writers.prepare import PROVENANCE, prepare_scene
 
@@ -140,7 +140,7 @@ def _field_attrs(image: xr.DataArray) -> dict[str, Any]:
 def _global_attrs(image: xr.DataArray) -> dict[str, Any]:
     """Collect the attributes of the file; CF recommends all six of the provenance."""
     attrs = image.attrs
-    times = refined(attrs)
+    times = refinement_of(attrs)
     told = {
         "Conventions": "CF-1.11",
         "title": f"{attrs.get('long_name') or label(image)}"

@@ -14,7 +14,6 @@ import xarray as xr
 from no2sr.core.colours import PICTURE
 from no2sr.core.errors import DimensionError, SettingsError
 from no2sr.writers.geotiff import LONGEST, check_times, write_geotiff
-from no2sr.writers.layers import planned_outputs
 from no2sr.writers.netcdf import write_netcdf
 from no2sr.writers.pictures import write_picture
 from no2sr.writers.zarr import check_zarr, write_zarr
@@ -22,7 +21,6 @@ from no2sr.writers.zarr import check_zarr, write_zarr
 __all__ = [
     "check_fits",
     "check_suffix",
-    "planned_outputs",
     "write",
     "write_geotiff",
     "write_netcdf",

@@ -32,10 +32,10 @@ from no2sr.writers.layers import (
     layer_label,
     layer_path,
     layers_in,
-    planned_outputs,
+    list_outputs,
 )
 from no2sr.writers.prepare import PROVENANCE, prepare_scene
-from no2sr.writers.qgis_style import remove_styled, replacing_styled
+from no2sr.writers.qgis_style import remove_styled, replace_with_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -87,7 +87,7 @@ def write_geotiff(
     Returns
     -------
     Path
-        File of the column, which appears last. `no2sr.writers.layers.planned_outputs` lists all.
+        File of the column, which appears last. `no2sr.writers.layers.list_outputs` lists all.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def write_geotiff(
     with ExitStack() as stack:
         # The last one entered is the first to appear under its final name: the column is the last.
         lent = {
-            layer: stack.enter_context(replacing_styled(place, overwrite=overwrite, style=style))
+            layer: stack.enter_context(replace_with_style(place, overwrite=overwrite, style=style))
             for layer, place in places.items()
         }
         name = ""
@@ -117,7 +117,7 @@ def write_geotiff(
             alone = _take_one_time(image)
             _write_cog(alone, lent[layer], layer=layer, name=layer_label(name, layer))
     if overwrite:
-        for stale in set(planned_outputs(final)) - set(places.values()):
+        for stale in set(list_outputs(final)) - set(places.values()):
             if _is_layer(stale):
                 remove_styled(stale)
     return final

@@ -43,7 +43,7 @@ __all__ = [
     "layer_label",
     "layer_path",
     "layers_in",
-    "planned_outputs",
+    "list_outputs",
 ]
 
 COLUMN: Final = "column"
@@ -60,7 +60,7 @@ _LABELS = {
 }
 
 
-def planned_outputs(path: str | Path, layers: Iterable[str] = LAYERS) -> list[Path]:
+def list_outputs(path: str | Path, layers: Iterable[str] = LAYERS) -> list[Path]:
     """List the files that a scene is written to.
 
     Parameters

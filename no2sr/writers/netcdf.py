@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 from no2sr.writers.cf import cf_layers, chunks_of
 from no2sr.writers.chunks import LEVEL, fill
 
@@ -48,7 +48,7 @@ def write_netcdf(
     programs open a file of one variable by its path, and a file of several by
     ``NETCDF:path:variable``.
     """
-    with replacing(path, overwrite=overwrite) as temporary:
+    with replace_atomically(path, overwrite=overwrite) as temporary:
         mode: Literal["w", "a"] = "w"
         for dataset in cf_layers(scene, unit):
             name, sizes = chunks_of(dataset)

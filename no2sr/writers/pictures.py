@@ -13,11 +13,11 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from no2sr.core.atomic import check_free, replacing
+from no2sr.core.atomic import check_free, replace_atomically
 from no2sr.core.colours import PICTURE
 from no2sr.core.errors import DimensionError, SettingsError
 from no2sr.core.grid import transform_of
-from no2sr.writers.qgis_style import replacing_styled
+from no2sr.writers.qgis_style import replace_with_style
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,7 +116,7 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
     final = Path(path)
     suffix = check_picture_suffix(final)
     if suffix in (".tif", ".tiff"):
-        with replacing_styled(final, overwrite=overwrite, style=False) as temporary:
+        with replace_with_style(final, overwrite=overwrite, style=False) as temporary:
             _write_geotiff(picture, temporary)
         return final
     if suffix != ".png" and len(picture) == 4:
@@ -131,9 +131,9 @@ def write_picture(picture: xr.DataArray, path: str | Path, *, overwrite: bool = 
         # The picture is entered last, so it is placed first; the files beside it then replace
         # the earlier ones.
         for place, text in beside.items():
-            temporary = stack.enter_context(replacing(place, overwrite=overwrite))
+            temporary = stack.enter_context(replace_atomically(place, overwrite=overwrite))
             temporary.write_text(text, encoding="utf-8")
-        _write_plain(picture, stack.enter_context(replacing(final, overwrite=overwrite)))
+        _write_plain(picture, stack.enter_context(replace_atomically(final, overwrite=overwrite)))
     if overwrite and world_file(final) not in beside:
         world_file(final).unlink(missing_ok=True)
     return final

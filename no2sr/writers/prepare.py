@@ -8,7 +8,7 @@ import xarray as xr
 
 from no2sr.core.door import enter
 from no2sr.core.layers import UNCERTAINTIES
-from no2sr.core.provenance import noted
+from no2sr.core.provenance import select_own
 from no2sr.core.units import asked_unit, canonical_unit, factor, is_column
 from no2sr.writers.layers import COLUMN, column_name, enter_layer, layers_in
 
@@ -48,7 +48,7 @@ def prepare_scene(
     """
     column = prepare(scene, unit)
     attrs = {k: v for k, v in column.attrs.items() if k in PROVENANCE and k != "title"}
-    attrs |= noted(column.attrs)
+    attrs |= select_own(column.attrs)
     own = str(column.attrs["units"])
     yield COLUMN, column
     del column
@@ -112,7 +112,7 @@ def check_unit(image: xr.DataArray, unit: str | None) -> None:
 
 def _merge_provenance(image: xr.DataArray, dataset: xr.Dataset) -> dict[Hashable, Any]:
     """Merge the provenance of a dataset into that of its variable; keep both histories."""
-    told = {k: v for k, v in dataset.attrs.items() if k in PROVENANCE} | noted(dataset.attrs)
+    told = {k: v for k, v in dataset.attrs.items() if k in PROVENANCE} | select_own(dataset.attrs)
     own = {k: v for k, v in image.attrs.items() if k in told and v}
     both = "history" in own and told["history"] not in own["history"]
     history = {"history": f"{own['history']}\n{told['history']}"} if both else {}

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import rasterio
 
-from no2sr.core.atomic import check_free, replacing
+from no2sr.core.atomic import check_free, replace_atomically
 from no2sr.core.colours import (
     RAMP,
     UNCERTAINTY_RAMP,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["remove_styled", "replacing_styled", "style_of"]
+__all__ = ["remove_styled", "replace_with_style", "style_of"]
 
 # Marks a style as ours to replace. QGIS drops the mark when users save a style of their own.
 _OURS = "<!-- a style by no2sr; one that is saved in QGIS instead is kept -->"
@@ -58,8 +58,8 @@ class _Scale(NamedTuple):
 
 
 @contextmanager
-def replacing_styled(path: str | Path, *, overwrite: bool, style: bool) -> Iterator[Path]:
-    """Lend a temporary path for a raster as `replacing` does, and put a style beside the result.
+def replace_with_style(path: str | Path, *, overwrite: bool, style: bool) -> Iterator[Path]:
+    """Lend a temporary path as `replace_atomically` does, and put a style beside the raster.
 
     Parameters
     ----------
@@ -78,20 +78,20 @@ def replacing_styled(path: str | Path, *, overwrite: bool, style: bool) -> Itera
     Raises
     ------
     OutputExistsError, WriteError
-        As for `replacing`. Neither raster nor style is left behind.
+        As for `replace_atomically`. Neither raster nor style is left behind.
     """
     final = Path(path)
     check_free(final, overwrite=overwrite)  # a refusal names the raster, not its style
     place = final.with_suffix(".qml")
     if not style or (place.exists() and not _is_ours(place)):
-        with replacing(final, overwrite=overwrite) as temporary:
+        with replace_atomically(final, overwrite=overwrite) as temporary:
             yield temporary
         _remove_ours(place)
         return
     # The one entered last is placed first: the raster, and only then its style.
     with (
-        replacing(place, overwrite=True) as draft,
-        replacing(final, overwrite=overwrite) as temporary,
+        replace_atomically(place, overwrite=True) as draft,
+        replace_atomically(final, overwrite=overwrite) as temporary,
     ):
         yield temporary
         draft.write_text(style_of(temporary), encoding="utf-8")

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 from no2sr.core.errors import MissingDependencyError
 from no2sr.writers.cf import cf_layers, chunks_of
 
@@ -48,7 +48,7 @@ def write_zarr(
     the NetCDF file.
     """
     check_zarr()
-    with replacing(path, overwrite=overwrite) as temporary:
+    with replace_atomically(path, overwrite=overwrite) as temporary:
         mode: Literal["w", "a"] = "w"
         told: dict[str, object] = {}
         for dataset in cf_layers(scene, unit):

@@ -20,7 +20,7 @@ from opening import open_column
 import no2sr
 from no2sr.cli import main
 from no2sr.cli.display import progress_bar
-from no2sr.cli.messages import foreign
+from no2sr.cli.messages import convert_foreign
 from no2sr.core.errors import ManyGapsWarning, ReadError
 from no2sr.downscaling.inputs import seal_all
 
@@ -466,7 +466,9 @@ def test_models_lists_every_card(no2sr_command):
     ],
 )
 def test_want_of_memory_is_told_whoever_meets_it(error):
-    assert str(foreign(error, "map.nc")).startswith("memory ran out while processing map.nc")
+    assert str(convert_foreign(error, "map.nc")).startswith(
+        "memory ran out while processing map.nc"
+    )
 
 
 def _records() -> dict[str, type]:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the guard forks
 def _guarded(function, source="file.nc", *, on=True, **settings):
     with click.Context(click.Command("test")) as ctx:
         guard.set_guard(ctx, None, on)
-        return guard.guarded(function, source, **settings)
+        return guard.call_guarded(function, source, **settings)
 
 
 @pytest.mark.parametrize("kind", ["folder", "pattern", "store"])
@@ -92,7 +92,7 @@ def test_a_file_that_takes_for_ever_to_open_is_given_up(monkeypatch, tmp_path):
     path = tmp_path / "endless.nc"
     path.write_bytes(b"\x89HDF and more")
     monkeypatch.setattr(limits, "_OPENING", 1)
-    monkeypatch.setattr(_netcdf, "opened", lambda _: 1 in iter(int, 1))
+    monkeypatch.setattr(_netcdf, "open_netcdf", lambda _: 1 in iter(int, 1))
     with pytest.raises(FileUnreadableError, match="busy without end"):
         _guarded(lambda _: 1, path)
 

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from no2sr.core import atomic
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 from no2sr.core.errors import OutputExistsError, WriteError
 
 
@@ -55,7 +55,7 @@ def system(request, monkeypatch):
 @pytest.mark.parametrize("name", ["a.tif", "a.zarr"])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_free_name_is_taken(system, tmp_path, name, overwrite):
-    with replacing(tmp_path / name, overwrite=overwrite) as temporary:
+    with replace_atomically(tmp_path / name, overwrite=overwrite) as temporary:
         fill(temporary, "new")
     assert text_of(tmp_path / name) == "new"
     assert [entry.name for entry in tmp_path.iterdir()] == [name]
@@ -66,7 +66,7 @@ def test_what_was_there_is_replaced_whole(system, tmp_path, name):
     fill(tmp_path / name, "old")
     if name == "a.zarr":
         (tmp_path / name / "chunk").write_text("of the old one")
-    with replacing(tmp_path / name, overwrite=True) as temporary:
+    with replace_atomically(tmp_path / name, overwrite=True) as temporary:
         fill(temporary, "new")
     assert text_of(tmp_path / name) == "new"
     assert not (tmp_path / name / "chunk").exists()
@@ -85,7 +85,7 @@ def test_a_name_taken_at_the_last_moment_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic, "_rename", too_late)
 
     def write():
-        with replacing(final, overwrite=False) as temporary:
+        with replace_atomically(final, overwrite=False) as temporary:
             temporary.write_text("ours")
 
     with pytest.raises(OutputExistsError):
@@ -96,7 +96,7 @@ def test_a_name_taken_at_the_last_moment_is_left_alone(tmp_path, monkeypatch):
 
 def test_a_renaming_that_is_refused_is_told(tmp_path):
     def write():
-        with replacing(tmp_path / "a.tif", overwrite=False):
+        with replace_atomically(tmp_path / "a.tif", overwrite=False):
             pass  # nothing was written, so there is nothing to rename
 
     with pytest.raises(WriteError, match="No such file"):
@@ -105,5 +105,5 @@ def test_a_renaming_that_is_refused_is_told(tmp_path):
 
 def test_a_name_that_a_file_system_finds_too_long(tmp_path):
     with pytest.raises(WriteError, match=r"File name too long.*choose a shorter one"):  # noqa: SIM117
-        with replacing(tmp_path / "map.tif", overwrite=False):
+        with replace_atomically(tmp_path / "map.tif", overwrite=False):
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))

@@ -15,11 +15,11 @@ from no2sr.core.image import (
     AXIS_TOLERANCE,
     COLUMN_ATTRS,
     STANDARD_NAME,
+    add_history,
     check_image,
     crs_of,
     is_geographic,
     regular_axis,
-    with_history,
 )
 from no2sr.core.units import CANONICAL
 
@@ -78,11 +78,11 @@ def test_the_crs_is_found_on_images_and_datasets(image):
 
 
 def test_history_grows_at_the_top_and_bears_no_time(image):
-    once = with_history(image, "gridded")
-    twice = with_history(once, "refined")
+    once = add_history(image, "gridded")
+    twice = add_history(once, "refined")
     assert "history" not in image.attrs
     assert twice.attrs["history"] == "no2sr: refined\nno2sr: gridded"
-    assert with_history(image.assign_attrs(history=""), "a").attrs["history"] == "no2sr: a"
+    assert add_history(image.assign_attrs(history=""), "a").attrs["history"] == "no2sr: a"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from opening import open_column
 import no2sr
 from no2sr.core.errors import RefinedInputWarning
 from no2sr.core.grid import coarsen
-from no2sr.core.provenance import coarsened, origin, readable, refined
+from no2sr.core.provenance import coarsen_attrs, list_labelled, origin, refinement_of
 
 SUFFIXES = [".tif", ".nc", ".zarr"]
 
@@ -117,11 +117,11 @@ def test_an_observed_grid_is_not_warned_about(grid_file, tmp_path):
 def test_averaged_back_it_is_observed_again(small):
     fine = no2sr.downscale(small, scale=4)
     half, whole = coarsen(fine, 2), coarsen(fine, 4)
-    assert refined(half.attrs) == 2
-    assert refined(whole.attrs) == 1
+    assert refinement_of(half.attrs) == 2
+    assert refinement_of(whole.attrs) == 1
     kept = {key for key in whole.attrs if key.startswith("no2sr_")}
     assert kept == {key for key in small.attrs if key.startswith("no2sr_")}
-    assert refined(fine.attrs) == 4  # untouched
+    assert refinement_of(fine.attrs) == 4  # untouched
 
 
 @pytest.mark.parametrize(
@@ -138,15 +138,15 @@ def test_averaged_back_it_is_observed_again(small):
     ],
 )
 def test_a_tag_that_somebody_else_wrote_breaks_nothing(attrs, times):
-    assert refined(attrs) == times
-    assert refined({"no2sr_scale": 2}, attrs) == max(2, times)
+    assert refinement_of(attrs) == times
+    assert refinement_of({"no2sr_scale": 2}, attrs) == max(2, times)
 
 
 def test_an_average_over_other_blocks_is_no_observation():
     attrs = {"no2sr_scale": 4, "no2sr_model": "srcnn", "units": "mol m-2"}
-    assert coarsened(attrs, 3) == attrs
-    assert coarsened(attrs, 8) == {"units": "mol m-2"}
-    assert coarsened({**attrs, "no2sr_earlier_scale": 2}, 2)["no2sr_scale"] == 4
+    assert coarsen_attrs(attrs, 3) == attrs
+    assert coarsen_attrs(attrs, 8) == {"units": "mol m-2"}
+    assert coarsen_attrs({**attrs, "no2sr_earlier_scale": 2}, 2)["no2sr_scale"] == 4
 
 
 def test_words_for_people_come_in_order_and_forget_nothing():
@@ -157,7 +157,7 @@ def test_words_for_people_come_in_order_and_forget_nothing():
         "no2sr_closure_max": "unknown",
         "units": "mol m-2",
     }
-    assert readable(attrs) == [
+    assert list_labelled(attrs) == [
         ("model", "srcnn"),
         ("largest residual of conservation", "unknown"),
         ("share of gaps", "25.0%"),

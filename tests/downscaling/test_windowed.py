@@ -212,7 +212,7 @@ def test_work_is_kept_if_it_cannot_be_gone_on_with_now(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patched:
-        patched.setattr(WorkFolder, "_opened", refuse)
+        patched.setattr(WorkFolder, "_open", refuse)
         with pytest.raises(WriteError, match="Permission denied"):
             refine_to_file(make_image(), out, model="espcn")
     assert contents(folder_of(out)) == before

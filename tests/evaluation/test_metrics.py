@@ -102,6 +102,6 @@ def test_cells_beside_gaps():
     expected = np.zeros((4, 4), dtype=bool)
     expected[[0, 1, 1], [1, 0, 1]] = True
     np.testing.assert_array_equal(
-        metrics.beside_gaps(coarse, 3), expected.repeat(3, axis=0).repeat(3, axis=1)
+        metrics.mark_beside_gaps(coarse, 3), expected.repeat(3, axis=0).repeat(3, axis=1)
     )
-    assert not metrics.beside_gaps(np.ones((4, 4)), 2).any()
+    assert not metrics.mark_beside_gaps(np.ones((4, 4)), 2).any()

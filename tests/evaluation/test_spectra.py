@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from no2sr.evaluation.spectra import (
+    cut_whole_windows,
     effective_resolution,
     power_spectrum,
     ring_frequencies,
-    whole_windows,
 )
 
 
@@ -52,6 +52,6 @@ def test_resolution_at_its_ends():
 def test_windows_have_no_gap_in_any_image():
     first, second = np.arange(24.0).reshape(4, 6), np.ones((4, 6))
     first[0, 0] = second[3, 5] = np.nan
-    corners = [window[0, 0] for window, _ in whole_windows(first, second, side=2)]
+    corners = [window[0, 0] for window, _ in cut_whole_windows(first, second, side=2)]
     assert corners == [2, 4, 12, 14]
-    assert not list(whole_windows(first, second, side=5))
+    assert not list(cut_whole_windows(first, second, side=5))

@@ -22,7 +22,7 @@ from opening import open_column
 import no2sr
 from no2sr.core.errors import CardMismatchError, FileUnreadableError, ReadError, UnknownFormatError
 from no2sr.networks.engines.make import make_engine
-from no2sr.networks.store import CARD, KERAS_FILE, ONNX_FILE, load_keras, load_model, shipped
+from no2sr.networks.store import CARD, KERAS_FILE, ONNX_FILE, find_shipped, load_keras, load_model
 from no2sr.readers.formats import packed
 
 PACKAGE = Path(no2sr.__file__).parent
@@ -46,7 +46,7 @@ def mark(tmp_path, monkeypatch):
 def _model(tmp_path, *, keras_file=None, onnx_file=None):
     """Return a folder with a card that fits whatever network files are put there."""
     folder = tmp_path / "model"
-    source = shipped("espcn", 2)
+    source = find_shipped("espcn", 2)
     contents = {
         KERAS_FILE: keras_file or (source / KERAS_FILE).read_bytes(),
         ONNX_FILE: onnx_file or (source / ONNX_FILE).read_bytes(),
@@ -134,7 +134,7 @@ def test_legacy_weights_with_the_code_of_a_layer_are_refused(tmp_path, mark):
 
 @pytest.mark.parametrize("place", ["../../../../../etc/passwd", "/etc/passwd", "weights.bin"])
 def test_an_onnx_model_cannot_read_outside_itself(tmp_path, place):
-    graph = onnx.load_from_string((shipped("espcn", 2) / ONNX_FILE).read_bytes())
+    graph = onnx.load_from_string((find_shipped("espcn", 2) / ONNX_FILE).read_bytes())
     weight = graph.graph.initializer[0]
     size = len(weight.raw_data)
     weight.ClearField("raw_data")
@@ -171,12 +171,12 @@ def test_gdal_reads_no_virtual_raster(tmp_path, reader):
 
 
 def test_gdal_is_held_to_its_drivers_even_behind_the_readers(tmp_path):
-    from no2sr.readers.kit.bands import DRIVERS, opened
+    from no2sr.readers.kit.bands import DRIVERS, open_raster
 
     path = tmp_path / "points.vrt"
     path.write_text(VRT.format(makers.tiff(tmp_path / "secret.tif")))
     assert set(DRIVERS.values()) == {"GTiff", "AAIGrid"}
-    with pytest.raises(FileUnreadableError), opened(path):
+    with pytest.raises(FileUnreadableError), open_raster(path):
         pass
 
 

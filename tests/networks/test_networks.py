@@ -12,7 +12,7 @@ from no2sr.core.errors import CardMismatchError, OutputExistsError, UnknownModel
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.engines.make import make_engine
 from no2sr.networks.registry import build_network, footprint, grid_of
-from no2sr.networks.store import available_models, found_here, load_keras, load_model, save_model
+from no2sr.networks.store import available_models, find_here, load_keras, load_model, save_model
 
 CARD = ModelCard(network="srcnn", scale=4, radius=7, shrink=6)
 
@@ -184,7 +184,7 @@ def test_a_model_is_replaced_by_a_whole_one_or_not_at_all(fresh, saved, tmp_path
 def test_a_shipped_model_from_elsewhere_is_found_here(name):
     card = next(card for card in available_models() if card.name == name)
     folder = load_model(name, scale=card.scale).folder
-    found = found_here(Model(card=card, folder=folder.with_name("elsewhere")))
+    found = find_here(Model(card=card, folder=folder.with_name("elsewhere")))
     assert found.folder == folder
 
 

@@ -15,7 +15,7 @@ from no2sr.networks.noise_step import KNEES, denoise, estimate_uncertainty
 from no2sr.networks.prepared import Prepared
 from no2sr.networks.receptive_field import footprint
 from no2sr.networks.registry import build_network
-from no2sr.networks.store import available_models, found_here, load_keras, load_model, save_model
+from no2sr.networks.store import available_models, find_here, load_keras, load_model, save_model
 from no2sr.simulation.scenes import scene
 
 SHARES = tuple(f"share_{k}" for k in range(1, len(KNEES) + 2))
@@ -185,7 +185,7 @@ def test_misuse_is_named(denoiser, uncertainty, block):
     with pytest.raises(CardMismatchError, match="is for denoiser; use one for uncertainty"):
         estimate_uncertainty(prepared, denoiser.card, engine)
     with pytest.raises(CardMismatchError, match="needs 9 cells around each"):
-        Prepared(column, uncertainty.card).seen_by(denoiser.card)
+        Prepared(column, uncertainty.card).prepare_for(denoiser.card)
     with pytest.raises(CardMismatchError, match=r"has 2 channels and model denoiser takes 4"):
         engine(np.zeros((40, 40, 2), np.float32))
 
@@ -237,7 +237,7 @@ def test_the_shipped_networks_are_those_of_the_training(role, radius, outputs):
     assert len(model.card.outputs) == outputs
     assert model.card.training["licence"]
     assert load_model(role, scale=1).card == model.card
-    assert found_here(replace(model, folder=model.folder.with_name("elsewhere"))) == model
+    assert find_here(replace(model, folder=model.folder.with_name("elsewhere"))) == model
 
 
 def test_the_shipped_denoiser_takes_noise_off():

@@ -95,7 +95,7 @@ def test_what_is_held_out_shares_no_cell_with_what_is_learnt(count):
     learnt, watched = np.zeros((2, count, *samples.fields[0].shape), bool)
     rng = np.random.default_rng(0)
     for place in samples.places * 3:  # windows are moved at random: look where they end up
-        k, row, column = samples.moved(place, rng)
+        k, row, column = samples.shift(place, rng)
         learnt[k, row : row + 32, column : column + 32] = True
     for k, row, column in samples.held_out:
         watched[k, row : row + 32, column : column + 32] = True

@@ -250,7 +250,7 @@ def test_broken_pictures_are_refused(tmp_path, suffix, kept):
 def test_what_is_no_picture_at_all_is_refused(tmp_path):
     path = tmp_path / "map.png"
     path.write_bytes(b"this is text, not a picture")
-    with pytest.raises(UnknownFormatError, match="expected a picture as GeoTIFF, PNG or JPEG"):
+    with pytest.raises(UnknownFormatError, match="so it is no GeoTIFF, PNG or JPEG; convert it"):
         open_picture(path)
     with pytest.raises(FileUnreadableError, match="does not exist"):
         open_picture(tmp_path / "none.png")

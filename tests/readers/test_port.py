@@ -17,7 +17,7 @@ from rasterio.errors import RasterioIOError
 
 import no2sr
 from no2sr.readers import registry as readers
-from no2sr.readers.kit.files import readable
+from no2sr.readers.kit.files import explain_read_errors
 from no2sr.readers.opening.describe import describe
 from no2sr.readers.opening.opener import grid_no2
 from no2sr.readers.port import Reader, ReadOptions
@@ -205,13 +205,13 @@ def test_truncated_files_are_never_read_as_zeros(make_grid, make_tiff, kind, sha
 )
 def test_what_libraries_raise_over_damage_is_put_in_words(error):
     with pytest.raises(no2sr.FileUnreadableError, match=r"a\.nc cannot be read \(.*fetch it again"):  # noqa: SIM117
-        with readable(Path("a.nc")):
+        with explain_read_errors(Path("a.nc")):
             raise error
 
 
 @pytest.mark.parametrize("error", [AttributeError("no attribute 'x'"), RuntimeError("a bug")])
 def test_faults_of_our_own_stay_what_they_are(error):
-    with pytest.raises(type(error)) as raised, readable(Path("a.nc")):
+    with pytest.raises(type(error)) as raised, explain_read_errors(Path("a.nc")):
         raise error
     assert raised.value is error
 
@@ -220,7 +220,7 @@ def test_what_rasterio_only_points_to_is_told():
     error = RasterioIOError("Read failed. See previous exception for details.")
     error.__cause__ = RasterioIOError("IReadBlock failed at X offset 0, Y offset 0")
     with pytest.raises(no2sr.FileUnreadableError, match="read \\(IReadBlock failed at"):  # noqa: SIM117
-        with readable(Path("a.tif")):
+        with explain_read_errors(Path("a.tif")):
             raise error
 
 

@@ -21,6 +21,6 @@ def test_every_cell_is_covered_once(ny, nx, side):
 
 def test_growing_moving_and_refining():
     tile = Tile(rows=slice(2, 5), columns=slice(10, 12))
-    assert tile.grown(2).window == (slice(0, 7), slice(8, 14))
-    assert tile.moved(3).window == (slice(5, 8), slice(13, 15))
-    assert tile.refined(4).window == (slice(8, 20), slice(40, 48))
+    assert tile.grow(2).window == (slice(0, 7), slice(8, 14))
+    assert tile.shift(3).window == (slice(5, 8), slice(13, 15))
+    assert tile.refine(4).window == (slice(8, 20), slice(40, 48))

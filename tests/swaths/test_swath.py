@@ -25,7 +25,7 @@ from no2sr.core.image import COLUMN_ATTRS, check_image
 from no2sr.swaths import overlap
 from no2sr.swaths.corners import corners_from_centres
 from no2sr.swaths.gridding import grid_swaths
-from no2sr.swaths.sums import LEAST_COVERAGE, no_sums
+from no2sr.swaths.sums import LEAST_COVERAGE, make_empty_sums
 
 DIMS = ("scanline", "ground_pixel")
 RANDOM, SYSTEMATIC = "column_uncertainty_random", "column_uncertainty_systematic"
@@ -71,7 +71,7 @@ def sheared(west=10.0, south=40.0, shape=(40, 30), step=(0.08, 0.06)):
 
 def weights_of(swath, bounds, resolution):
     """Return the overlaps, summed over pixels, in float64."""
-    sums = no_sums(bounds, resolution)
+    sums = make_empty_sums(bounds, resolution)
     flat = (swath[n].values for n in ("column", "latitude_bounds", "longitude_bounds"))
     column, latitude, longitude = (np.asarray(a, dtype=np.float64) for a in flat)
     corners = latitude.reshape(-1, 4), longitude.reshape(-1, 4)
@@ -845,7 +845,7 @@ def test_a_grid_too_large_to_hold_is_refused(bounds):
 
 def test_where_a_grid_lies_makes_it_no_larger():
     for bounds in ((178, 88, 179, 89), (-179, -89, -178, -88)):
-        assert no_sums(bounds, 1 / 2000).weight.shape == (2000, 2000)
+        assert make_empty_sums(bounds, 1 / 2000).weight.shape == (2000, 2000)
 
 
 def test_lazy_means_are_the_same_and_nothing_is_computed():

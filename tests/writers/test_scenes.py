@@ -28,7 +28,7 @@ from no2sr.core.layers import (
     assemble_scene,
 )
 from no2sr.writers.dispatch import write
-from no2sr.writers.layers import enter_layer, layer_path, layers_in, planned_outputs
+from no2sr.writers.layers import enter_layer, layer_path, layers_in, list_outputs
 
 SUFFIXES = [".tif", ".nc", ".zarr"]
 
@@ -62,7 +62,7 @@ def scene(column) -> xr.Dataset:
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    files = sorted(path.rglob("*")) if path.is_dir() else planned_outputs(path)
+    files = sorted(path.rglob("*")) if path.is_dir() else list_outputs(path)
     return {f.name: f.read_bytes() for f in files if f.is_file()}
 
 
@@ -159,11 +159,11 @@ def test_a_geotiff_says_which_layer_it_is(scene, tmp_path):
     }
     styles = {Path(name).with_suffix(".qml").name for name in described}
     assert {p.name for p in tmp_path.iterdir()} == {*described, *styles}
-    assert [p.name for p in planned_outputs(path)] == [
+    assert [p.name for p in list_outputs(path)] == [
         "a.tif",
         *(f"a_{layer}.tif" for layer in LAYERS),
     ]
-    for place in planned_outputs(path):
+    for place in list_outputs(path):
         assert cog_validate(place, strict=True) == (True, [], [])
         with rasterio.open(place) as raster:
             assert raster.descriptions == (described[place.name],)
@@ -177,7 +177,7 @@ def test_a_geotiff_says_which_layer_it_is(scene, tmp_path):
 def test_an_uncertainty_has_colours_of_its_own(scene, tmp_path):
     path = write(scene, tmp_path / "a.tif", unit="umol", style=True)
     ends = {}
-    for place in planned_outputs(path):
+    for place in list_outputs(path):
         text = place.with_suffix(".qml").read_text(encoding="utf-8")
         ends[place.stem] = text.split('color="#')[1][:6], text.split('color="#')[17][:6]
     assert ends["a_uncertainty"] == ends["a_uncertainty_random"] == ("fee838", "00224e")

@@ -22,7 +22,7 @@ from affine import Affine
 from rio_cogeo.cogeo import cog_validate
 
 import no2sr.core.errors as err
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 from no2sr.core.door import enter
 from no2sr.core.grid import georeference, regular_grid
 from no2sr.core.image import COLUMN_ATTRS
@@ -495,7 +495,7 @@ def test_zarr_without_its_package_names_the_extra(image, tmp_path, monkeypatch):
 
 def test_the_temporary_name_is_beside_the_final_one(tmp_path):
     final = tmp_path / "a[1].tif"
-    with replacing(final, overwrite=False) as temporary:
+    with replace_atomically(final, overwrite=False) as temporary:
         assert temporary.parent == tmp_path
         assert temporary.suffix == ".tif"
         assert temporary.name.startswith(".")
@@ -509,7 +509,7 @@ def test_a_name_taken_meanwhile_is_not_overwritten(tmp_path):
     final = tmp_path / "a.tif"
 
     def lose_a_race():
-        with replacing(final, overwrite=False) as temporary:
+        with replace_atomically(final, overwrite=False) as temporary:
             temporary.write_text("ours")
             final.write_text("theirs")
 
@@ -524,7 +524,7 @@ def test_an_interrupted_block_leaves_the_old_file(error, tmp_path):
     final.write_text("old")
 
     def break_off():
-        with replacing(final, overwrite=True) as temporary:
+        with replace_atomically(final, overwrite=True) as temporary:
             temporary.write_text("half")
             raise error
 
@@ -545,7 +545,7 @@ def test_a_store_that_cannot_be_exchanged_stays(tmp_path, monkeypatch):
         return rename(self, target)
 
     def exchange():
-        with replacing(final, overwrite=True) as temporary:
+        with replace_atomically(final, overwrite=True) as temporary:
             temporary.mkdir()
             (temporary / "new").write_text("new")
 

@@ -18,24 +18,24 @@ import xarray as xr
 
 from no2sr.core.door.axes import (
     Axis,
+    attach_axes,
     axis_name,
-    called,
     describe_x,
     describe_y,
     indexer,
     is_swath,
-    outward,
+    label_outward,
+    name_of,
     time_dim,
-    with_axes,
 )
 from no2sr.core.door.reference import (
     WGS84,
+    attach_mapping,
     check_upright,
     find_crs,
     inner_transform,
     outer_transform,
-    with_mapping,
-    with_own_mapping,
+    restore_mapping,
 )
 from no2sr.core.door.values import check_no_picture, check_values, clean
 from no2sr.core.door.variables import choose_variable
@@ -123,8 +123,8 @@ def enter(dataset: xr.Dataset | xr.DataArray, *, variable: str | None = None) ->
     way = _survey(dataset, variable)
     check_values(way.column)
     if way.crs is None:
-        log.info("%s states no CRS; its degrees are taken as EPSG:4326", called(way.column))
-    image = clean(_arranged(way), way.column)
+        log.info("%s states no CRS; its degrees are taken as EPSG:4326", name_of(way.column))
+    image = clean(_arrange(way), way.column)
     transform = inner_transform(way.column, way.mapping, y=way.y, x=way.x)
     return georeference(image, transform, way.crs or WGS84)
 
@@ -160,16 +160,16 @@ def leave(fine: xr.DataArray, dataset: Friendly, *, variable: str | None = None)
     float32 rounding, and the points above.
     """
     way = _survey(dataset, variable)
-    rows, y = outward(fine["y"].values, way.y, whole=True)
-    columns, x = outward(fine["x"].values, way.x, whole=not way.x.rolled or spans_globe(fine))
+    rows, y = label_outward(fine["y"].values, way.y, whole=True)
+    columns, x = label_outward(fine["x"].values, way.x, whole=not way.x.rolled or spans_globe(fine))
     out = fine.isel(y=indexer(rows), x=indexer(columns)).drop_vars(["y", "x", "spatial_ref"])
     names = {"y": way.y.dim, "x": way.x.dim, "time": way.time}
     out = out.rename({k: v for k, v in names.items() if k in out.dims and k != v})
     for axis, labels in ((way.y, y), (way.x, x)):
         attrs = {k: v for k, v in way.column[axis.name].attrs.items() if k != "bounds"}
         out = out.assign_coords({axis.name: (axis.dim, labels, attrs)})
-    out = _with_bystanders(out, way).expand_dims(list(way.lone)).transpose(*way.column.dims)
-    out = with_own_mapping(out, way.column, way.mapping, outer_transform(fine, y, x))
+    out = _restore_bystanders(out, way).expand_dims(list(way.lone)).transpose(*way.column.dims)
+    out = restore_mapping(out, way.column, way.mapping, outer_transform(fine, y, x))
     out.name = way.column.name
     if isinstance(dataset, xr.DataArray):
         return out
@@ -179,12 +179,12 @@ def leave(fine: xr.DataArray, dataset: Friendly, *, variable: str | None = None)
 
 def _survey(dataset: xr.Dataset | xr.DataArray, variable: str | None) -> _Way:
     """Find the variable, its axes, time, dimensions of length 1 and CRS, without its values."""
-    column = with_axes(choose_variable(dataset, variable), dataset)
-    column, mapping = with_mapping(column, dataset)
+    column = attach_axes(choose_variable(dataset, variable), dataset)
+    column, mapping = attach_mapping(column, dataset)
     check_upright(column, mapping)
     names = {which: axis_name(column, which) for which in ("y", "x")}
     if names["y"] is None or names["x"] is None:
-        raise DimensionError(_no_axes(column, names))
+        raise DimensionError(_explain_missing_axis(column, names))
     y, x = column[names["y"]], column[names["x"]]
     time = time_dim(column, {*y.dims, *x.dims})
     lone = _lone_dims(column, {*y.dims, *x.dims, time})
@@ -212,29 +212,29 @@ def _lone_dims(column: xr.DataArray, known: set[Hashable]) -> tuple[Hashable, ..
     for dim in rest:
         if column.sizes[dim] != 1:
             raise DimensionError(
-                f"{called(column)} has the dimension {dim!r} of length {column.sizes[dim]} besides "
-                f"time and the two axes; choose one entry with isel({dim}=0)"
+                f"{name_of(column)} has the dimension {dim!r} of length {column.sizes[dim]} "
+                f"besides time and the two axes; choose one entry with isel({dim}=0)"
             )
     return rest
 
 
-def _no_axes(column: xr.DataArray, names: dict[str, Hashable | None]) -> str:
+def _explain_missing_axis(column: xr.DataArray, names: dict[str, Hashable | None]) -> str:
     """Say which axis is missing, and what the dataset is instead."""
     if is_swath(column):
         return (
-            f"{called(column)} has 2-D latitude and longitude: it is a swath or a curvilinear "
+            f"{name_of(column)} has 2-D latitude and longitude: it is a swath or a curvilinear "
             "grid; open the file with no2sr.open_no2, which grids swaths"
         )
     words = {"y": "latitude or y", "x": "longitude or x"}
     missing = " and no ".join(words[which] for which, name in names.items() if name is None)
     there = ", ".join(str(name) for name in column.coords) or "none"
     return (
-        f"{called(column)} {column.dims} has no {missing} axis (its coordinates: {there}); "
+        f"{name_of(column)} {column.dims} has no {missing} axis (its coordinates: {there}); "
         "assign 1-D cell centres, with units such as degrees_north"
     )
 
 
-def _arranged(way: _Way) -> xr.DataArray:
+def _arrange(way: _Way) -> xr.DataArray:
     """Return the variable with the dims of an image, north and west first, without its axes."""
     lead = [] if way.time is None else [way.time]
     ordered = way.column.squeeze(way.lone, drop=True).transpose(*lead, way.y.dim, way.x.dim)
@@ -252,21 +252,21 @@ def _bystanders(way: _Way) -> dict[Hashable, xr.Variable]:
     """Return the coordinates that lie on neither axis, under names that an image may have."""
     kept: dict[Hashable, xr.Variable] = {}
     reserved = {"y", "x", "spatial_ref", way.mapping} | ({"time"} if way.time else set())
-    for name, variable in _off_grid(way).items():
+    for name, variable in _find_off_grid(way).items():
         if name == way.time or name not in reserved:
             inside = "time" if name == way.time else name
             kept[inside] = xr.Variable(["time"] * variable.ndim, variable.data, variable.attrs)
     return kept
 
 
-def _with_bystanders(out: xr.DataArray, way: _Way) -> xr.DataArray:
+def _restore_bystanders(out: xr.DataArray, way: _Way) -> xr.DataArray:
     """Restore the coordinates that lie on neither axis and that the image did not carry."""
-    off_grid = _off_grid(way).items()
+    off_grid = _find_off_grid(way).items()
     missing = {n: v for n, v in off_grid if n not in out.coords and n != way.mapping}
     return out.assign_coords(missing)
 
 
-def _off_grid(way: _Way) -> dict[Hashable, xr.Variable]:
+def _find_off_grid(way: _Way) -> dict[Hashable, xr.Variable]:
     """Return the coordinates that lie on neither axis, without dims of length 1."""
     spatial = {way.y.dim, way.x.dim}
     return {

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Axis",
+    "attach_axes",
     "axis_name",
-    "called",
     "describe_x",
     "describe_y",
-    "in_degrees",
     "indexer",
+    "is_in_degrees",
     "is_swath",
-    "outward",
+    "label_outward",
+    "name_of",
     "time_dim",
-    "with_axes",
 ]
 
 _NORTH = {"degrees_north", "degree_north", "degree_n", "degrees_n", "degreen", "degreesn"}
@@ -72,12 +72,12 @@ class Axis:
     unit: float = 1.0  # CRS units in one unit of the dataset's axis
 
 
-def called(column: xr.DataArray) -> str:
+def name_of(column: xr.DataArray) -> str:
     """Return the name of a variable for a message."""
     return "the image" if column.name is None else str(column.name)
 
 
-def with_axes(column: xr.DataArray, dataset: xr.Dataset | xr.DataArray) -> xr.DataArray:
+def attach_axes(column: xr.DataArray, dataset: xr.Dataset | xr.DataArray) -> xr.DataArray:
     """Attach latitude and longitude that a Dataset holds as plain variables."""
     if isinstance(dataset, xr.DataArray):
         return column
@@ -117,7 +117,7 @@ def _matches(coordinate: xr.DataArray, which: str, rule: int) -> bool:
     return str(word or "").strip().lower() in accepted
 
 
-def in_degrees(axis: xr.DataArray) -> bool:
+def is_in_degrees(axis: xr.DataArray) -> bool:
     """Tell whether an axis says that it is latitude or longitude."""
     units = _unit_of(axis)
     words = {str(axis.attrs.get("standard_name", "")).lower(), str(axis.name).lower()}
@@ -145,7 +145,7 @@ def describe_y(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray, crs: CRS)
         If its unit contradicts the CRS.
     """
     unit = _crs_units(axis, crs)
-    up = _ascending(axis, _centres(axis, dataset) * unit)
+    up = _sort_axis(axis, _centres(axis, dataset) * unit)
     top = round(up.first + up.step * (up.order.size - 1), 11)
     far = max(top, up.first, key=abs)
     if crs.is_geographic and abs(far) > 90 + 1e-6:
@@ -169,7 +169,7 @@ def describe_x(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray, crs: CRS)
     """
     unit = _crs_units(axis, crs)
     centres = _centres(axis, dataset) * unit
-    found = _longitudes(axis, centres) if crs.is_geographic else _ascending(axis, centres)
+    found = _unwrap_axis(axis, centres) if crs.is_geographic else _sort_axis(axis, centres)
     return replace(found, unit=unit)
 
 
@@ -218,7 +218,7 @@ def _centres(axis: xr.DataArray, dataset: xr.Dataset | xr.DataArray) -> NDArray[
     return middle if np.abs(middle - values).max() > 0.01 * abs(np.diff(edges[0])[0]) else values
 
 
-def _ascending(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
+def _sort_axis(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
     """Describe an axis in ascending order."""
     # The stored precision tells how much of the unevenness is rounding.
     stored = centres.astype(np.result_type(axis.dtype, np.float32))
@@ -238,12 +238,12 @@ def _ascending(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
     )
 
 
-def _longitudes(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
+def _unwrap_axis(axis: xr.DataArray, centres: NDArray[np.float64]) -> Axis:
     """Describe a longitude axis: unwrapped, then rolled or shifted."""
     finite = np.where(
         np.isfinite(centres), centres, np.nan
     )  # an infinite value cannot be unwrapped
-    found = _ascending(axis, np.unwrap(finite, period=360))
+    found = _sort_axis(axis, np.unwrap(finite, period=360))
     n, step, before = centres.size, found.step, 0
     if n * step > 360.01 + 0.01 * step:
         raise IrregularGridError(
@@ -271,7 +271,7 @@ def indexer(order: NDArray[np.intp]) -> slice | NDArray[np.intp]:
     return slice(None, None, -1) if np.array_equal(order, plain[::-1]) else order
 
 
-def outward(
+def label_outward(
     centres: NDArray[np.float64], axis: Axis, *, whole: bool
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return the order and the labels of fine cells in the form of the dataset.

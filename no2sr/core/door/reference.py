@@ -11,7 +11,7 @@ from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from no2sr.core.door.axes import called, in_degrees
+from no2sr.core.door.axes import is_in_degrees, name_of
 from no2sr.core.errors import IrregularGridError, MissingCRSError, UnitsError
 from no2sr.core.grid import transform_of
 from no2sr.core.image import crs_of
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WGS84",
+    "attach_mapping",
     "check_upright",
     "find_crs",
     "inner_transform",
     "outer_transform",
-    "with_mapping",
-    "with_own_mapping",
+    "restore_mapping",
 ]
 
 WGS84 = CRS.from_epsg(4326)
 _ROTATED = "{} lies on a rotated grid ({}); warp it first, with gdalwarp or image.rio.reproject"
 
 
-def with_mapping(
+def attach_mapping(
     column: xr.DataArray, dataset: xr.Dataset | xr.DataArray
 ) -> tuple[xr.DataArray, Hashable | None]:
     """Attach the grid mapping variable of the dataset, and return its name."""
@@ -63,22 +63,22 @@ def find_crs(
     UnitsError
         If the axes are in degrees and the CRS is a projection.
     """
-    degrees = any(in_degrees(axis) for axis in axes)
+    degrees = any(is_in_degrees(axis) for axis in axes)
     try:
         crs = crs_of(column if mapping is None else column.rio.write_grid_mapping(mapping))
     except (MissingCRSError, CRSError) as error:
         if degrees and isinstance(error, MissingCRSError):
             return None
         raise MissingCRSError(
-            f"{called(column)} has axes {axes[0].name} and {axes[1].name} and no usable CRS; "
+            f"{name_of(column)} has axes {axes[0].name} and {axes[1].name} and no usable CRS; "
             "set it with image.rio.write_crs('EPSG:...')"
         ) from error
     if crs.is_geographic and crs.is_derived:
-        raise IrregularGridError(_ROTATED.format(called(column), "a rotated pole"))
+        raise IrregularGridError(_ROTATED.format(name_of(column), "a rotated pole"))
     if degrees and not crs.is_geographic:
         raise UnitsError(
-            f"the axes of {called(column)} are in degrees but the CRS is {crs.name}, a projection; "
-            "correct the CRS with image.rio.write_crs, or the units of the axes"
+            f"the axes of {name_of(column)} are in degrees but the CRS is {crs.name}, "
+            "a projection; correct the CRS with image.rio.write_crs, or the units of the axes"
         )
     # A CF latitude_longitude mapping without a name is WGS 84 in another axis order.
     return WGS84 if crs.equals(WGS84, ignore_axis_order=True) else crs
@@ -94,9 +94,9 @@ def check_upright(column: xr.DataArray, mapping: Hashable | None) -> None:
     stored = _stored_transform(column, mapping)
     names = [str(c.attrs.get("standard_name", "")) for c in column.coords.values()]
     if stored is not None and (stored.b != 0 or stored.d != 0):
-        raise IrregularGridError(_ROTATED.format(called(column), f"transform {stored[:6]}"))
+        raise IrregularGridError(_ROTATED.format(name_of(column), f"transform {stored[:6]}"))
     if any(name in ("grid_latitude", "grid_longitude") for name in names):
-        raise IrregularGridError(_ROTATED.format(called(column), "a rotated pole"))
+        raise IrregularGridError(_ROTATED.format(name_of(column), "a rotated pole"))
 
 
 def _stored_transform(column: xr.DataArray, mapping: Hashable | None) -> Affine | None:
@@ -130,7 +130,7 @@ def outer_transform(
     return Affine(east, 0, west, 0, south, north)
 
 
-def with_own_mapping(
+def restore_mapping(
     out: xr.DataArray, column: xr.DataArray, mapping: Hashable | None, transform: Affine | None
 ) -> xr.DataArray:
     """Restore the grid mapping of the dataset, on the fine grid."""

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from no2sr.core.colours import PICTURE
-from no2sr.core.door.axes import called
+from no2sr.core.door.axes import name_of
 from no2sr.core.errors import DimensionError, NoValidPixelsError, RepairWarning, UnitsError
 from no2sr.core.units import FILL_LIMIT
 
@@ -47,13 +47,13 @@ def check_values(column: xr.DataArray) -> None:
     }
     if packed or column.dtype.kind != "f":
         raise DimensionError(
-            f"{called(column)} holds packed or integer values ({column.dtype}, packing "
+            f"{name_of(column)} holds packed or integer values ({column.dtype}, packing "
             f"{packed or 'unstated'}); open the file with mask_and_scale=True, or scale the counts "
             "and use astype('float32')"
         )
     if not str(column.attrs.get("units", "")).strip():
         raise UnitsError(
-            f"{called(column)} has no unit; set attrs['units'] to that of its values, "
+            f"{name_of(column)} has no unit; set attrs['units'] to that of its values, "
             "such as 'mol m-2'"
         )
 
@@ -91,7 +91,7 @@ def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
     )
     if cleaned.chunks is None and not np.isfinite(cleaned.values).any():
         raise NoValidPixelsError(
-            f"all {cleaned.size} pixels of {called(column)} are gaps; "
+            f"all {cleaned.size} pixels of {name_of(column)} are gaps; "
             "choose another day, region or quality threshold"
         )
     return cleaned

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from no2sr.core.columns import Field, choose
-from no2sr.core.door.axes import axis_name, with_axes
+from no2sr.core.door.axes import attach_axes, axis_name
 from no2sr.core.errors import DimensionError, MissingVariableError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-__all__ = ["choose_variable", "describe_variable", "listed"]
+__all__ = ["choose_variable", "describe_variable", "list_variables"]
 
 _TEXTS = ("long_name", "standard_name", "title")
 
@@ -57,8 +57,8 @@ def choose_variable(
         return dataset[_find_qualified(dataset)]
     if variable not in dataset.data_vars:
         raise MissingVariableError(
-            f"there is no variable {variable!r}, only {listed(dataset, dataset.data_vars)}; "
-            "name one of these"
+            f"there is no variable {variable!r}, only "
+            f"{list_variables(dataset, dataset.data_vars)}; name one of these"
         )
     return dataset[variable]
 
@@ -88,7 +88,8 @@ def _find_qualified(dataset: xr.Dataset) -> Hashable:
     if not gridded:
         raise MissingVariableError(
             "no floating-point variable lies on a grid; there are "
-            f"{listed(dataset, dataset.data_vars)}; open the group of the file with the column"
+            f"{list_variables(dataset, dataset.data_vars)}; open the group of the file "
+            "with the column"
         )
     described = {describe_variable(dataset[name]): name for name in gridded}
     return described[choose(list(described), variable=None, source="the dataset", lone=True)]
@@ -96,11 +97,11 @@ def _find_qualified(dataset: xr.Dataset) -> Hashable:
 
 def _is_on_grid(dataset: xr.Dataset, name: Hashable) -> bool:
     """Tell whether a variable has both axes."""
-    column = with_axes(dataset[name], dataset)
+    column = attach_axes(dataset[name], dataset)
     return all(axis_name(column, which) is not None for which in "yx")
 
 
-def listed(dataset: xr.Dataset, names: Iterable[Hashable]) -> str:
+def list_variables(dataset: xr.Dataset, names: Iterable[Hashable]) -> str:
     """List up to a dozen variables with their units."""
     shown = [f"{name} [{dataset[name].attrs.get('units', 'no unit')}]" for name in names]
     return ", ".join(shown[:12] + ["..."] * (len(shown) > 12)) or "none"

@@ -167,9 +167,11 @@ def reconstruct_swaths(
     whole = lay_grid(box or shelf.envelope(), settings)
     _warn_of_few(len(shelf.overpasses))
     tuning = _tune(shelf, whole, settings)
-    told = describe_run(shelf.overpasses, settings, tuning, _told(shelf))
+    told = describe_run(shelf.overpasses, settings, tuning, _collect_attrs(shelf))
     folder = None if work is None else Folder(work, {"told": told, "grid": whole, "s": settings})
-    layers = solve_region(shelf.near, whole, settings, tuning, folder=folder, progress=progress)
+    layers = solve_region(
+        shelf.select_near, whole, settings, tuning, folder=folder, progress=progress
+    )
     _warn_of_fine_cells(layers, whole)
     return as_dataset(layers, whole, told)
 
@@ -182,21 +184,21 @@ def _tune(shelf: Shelf, whole: Grid, settings: Settings) -> Tuning:
     from no2sr.downscaling.reconstruction.tuning import tune
 
     def signal(grid: Grid) -> float:
-        columns = [one.pixels.column for one in shelf.near(grid.box)]
+        columns = [one.pixels.column for one in shelf.select_near(grid.box)]
         together = np.concatenate(columns) if columns else np.empty(0)
         return float(together.size * np.std(together)) if together.size else 0.0
 
     windows = cut_blocks(whole, Settings(resolution=settings.resolution))
     if len(windows) > 1:
         windows = sorted(windows, key=signal, reverse=True)[:SAMPLES]
-    seen = [observe(shelf.near(grid.box), grid, settings.response) for grid in windows]
+    seen = [observe(shelf.select_near(grid.box), grid, settings.response) for grid in windows]
     samples = [sample for sample in seen if sample is not None]
     if not samples:
         raise NoValidPixelsError("no pixel lies wholly within the region; choose a larger region")
     return tune(samples, settings.smoothness, widen=settings.uncertainty)
 
 
-def _told(shelf: Shelf) -> dict[str, Any]:
+def _collect_attrs(shelf: Shelf) -> dict[str, Any]:
     """Collect the attributes that the swaths give the map."""
     from no2sr.core.provenance import origin
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from no2sr.core.grid import regular_grid
-from no2sr.core.image import COLUMN_ATTRS, STANDARD_NAME, with_history
+from no2sr.core.image import COLUMN_ATTRS, STANDARD_NAME, add_history
 from no2sr.core.provenance import PREFIX, UNSTATED
 from no2sr.core.units import CANONICAL
 
@@ -125,7 +125,7 @@ def describe_run(
         f"{settings.response} footprints, smoothness {tuning.smoothness:.3g} km2 {chosen}"
     )
     carrier = xr.DataArray(0.0, attrs=attrs)
-    return dict(with_history(carrier, step).attrs)
+    return dict(add_history(carrier, step).attrs)
 
 
 def _tell_times(overpasses: Sequence[Overpass]) -> dict[str, str]:

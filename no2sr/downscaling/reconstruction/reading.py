@@ -74,7 +74,7 @@ class Shelf:
             self.names.append(name)
             self.attrs = self.attrs or {**swath.attrs, "attrs": dict(swath["column"].attrs)}
             self.built += not set(swath.variables) >= CORNERS
-            pixels, place = _near(pixels_of(swath), _widen(bbox, margin))
+            pixels, place = _select_near(pixels_of(swath), _widen(bbox, margin))
             if place.size:
                 size += sum(array.nbytes for array in pixels)
                 stored = self._store(pixels) if size > ROOM else pixels
@@ -101,11 +101,11 @@ class Shelf:
             stored.append(np.load(place, mmap_mode="r") if array.size else array)
         return Pixels(*stored)
 
-    def near(self, box: Box) -> list[Overpass]:
+    def select_near(self, box: Box) -> list[Overpass]:
         """Select the pixels that touch a box, by overpass."""
         chosen = []
         for one in self.overpasses:
-            pixels, place = _near(one.pixels, box)
+            pixels, place = _select_near(one.pixels, box)
             if place.size:
                 chosen.append(one._replace(pixels=pixels, place=one.place[place]))
         return chosen
@@ -129,7 +129,7 @@ def _widen(box: Box | None, margin: float) -> Box | None:
     return west - margin, max(south - margin, -90.0), east + margin, min(north + margin, 90.0)
 
 
-def _near(pixels: Pixels, box: Box | None) -> tuple[Pixels, NDArray[np.int64]]:
+def _select_near(pixels: Pixels, box: Box | None) -> tuple[Pixels, NDArray[np.int64]]:
     """Select the usable pixels that touch a box, and their places."""
     x = np.asarray(pixels.longitude, np.float64)
     y = np.asarray(pixels.latitude)

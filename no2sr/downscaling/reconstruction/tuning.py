@@ -188,10 +188,10 @@ def _scan(folds: Sequence[Fold], measures: Sequence[Floats], system_of: Pass) ->
             break
         value /= STEP
     curve = tuple(zip(values, misfits, strict=True))
-    return Scan(curve, float(np.exp(_lowest(np.log(values), np.array(misfits)))), maps[best])
+    return Scan(curve, float(np.exp(_find_lowest(np.log(values), np.array(misfits)))), maps[best])
 
 
-def _lowest(logs: Floats, misfits: Floats) -> float:
+def _find_lowest(logs: Floats, misfits: Floats) -> float:
     """Return the log of the smoothness at the bottom of a parabola through the best three."""
     i = int(np.argmin(misfits))
     if not 0 < i < len(logs) - 1:

@@ -33,7 +33,7 @@ WIDEST = 100.0  # km
 WIDENING = (1.0, 3.0)  # what the factor from held-out overpasses may be
 
 
-def _white(keys: NDArray[np.uint64], member: int) -> Floats:
+def _draw_white(keys: NDArray[np.uint64], member: int) -> Floats:
     """Return normal noise that depends on keys and the number of a member only."""
     uniform = []
     for stream in (2 * member + 1, 2 * member + 2):
@@ -78,8 +78,8 @@ def draw_members(system: System, count: int = MEMBERS) -> Floats:
     members = np.empty((count, cells.size))
     for member in range(count):
         rng = np.random.default_rng(member)
-        errors = system.errors.draw(_white(pixels, member), rng)
-        field = np.sqrt(system.smoothness) * system.roughness.colour(_white(cells, member))
+        errors = system.errors.draw(_draw_white(pixels, member), rng)
+        field = np.sqrt(system.smoothness) * system.roughness.colour(_draw_white(cells, member))
         members[member] = system.invert(system.pull(errors) + field, within=WITHIN)
     return members
 

@@ -38,7 +38,7 @@ def keras_engine(load: Callable[[], Any], card: ModelCard) -> Engine:
 
     network = load()
     on_tensorflow = keras.backend.backend() == "tensorflow"
-    call = _compiled(network, len(card.inputs)) if on_tensorflow else network
+    call = _compile(network, len(card.inputs)) if on_tensorflow else network
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
         found = np.asarray(keras.ops.convert_to_numpy(call(as_batch(image, card))))
@@ -47,7 +47,7 @@ def keras_engine(load: Callable[[], Any], card: ModelCard) -> Engine:
     return run
 
 
-def _compiled(network: Any, channels: int) -> Any:
+def _compile(network: Any, channels: int) -> Any:
     """Compile the network into one graph for images of every size, traced once."""
     import tensorflow as tf
 

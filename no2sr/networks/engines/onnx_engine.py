@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from no2sr.core.errors import CardMismatchError, MissingDependencyError
-from no2sr.networks.engines.port import in_multiples
+from no2sr.networks.engines.port import pad_to_multiples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +68,7 @@ def onnx_engine(graph: bytes, card: ModelCard) -> Engine:
     def run_channels_first(image: Batch) -> Batch:
         return np.moveaxis(run(np.ascontiguousarray(np.moveaxis(image, 3, 1))), 1, 3)
 
-    return in_multiples(card, run_channels_first if first else run)
+    return pad_to_multiples(card, run_channels_first if first else run)
 
 
 def _layout(session: Any, card: ModelCard) -> tuple[str, bool]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from no2sr.core.errors import MissingDependencyError, SettingsError
-from no2sr.networks.engines.port import in_multiples
-from no2sr.networks.inference import corrected
+from no2sr.networks.engines.port import pad_to_multiples
+from no2sr.networks.inference import run_network
 from no2sr.networks.prepared import Prepared
 from no2sr.simulation.scenes import add_noise, scene
 from no2sr.steps.tiles import cut_tiles, trim
@@ -72,8 +72,8 @@ def openvino_engine(graph: bytes, card: ModelCard, *, precision: str) -> Engine:
         ) from error
     network = openvino.Core().read_model(graph)
     if precision == "int8":
-        network = _quantised(network, card)
-    return in_multiples(card, _runner(network, precision))
+        network = _quantise(network, card)
+    return pad_to_multiples(card, _runner(network, precision))
 
 
 def _runner(network: openvino.Model, precision: str) -> Callable[[Batch], Batch]:
@@ -103,18 +103,18 @@ def _runner(network: openvino.Model, precision: str) -> Callable[[Batch], Batch]
     return run
 
 
-def _quantised(network: openvino.Model, card: ModelCard) -> openvino.Model:
+def _quantise(network: openvino.Model, card: ModelCard) -> openvino.Model:
     """Quantise a network, and check that its corrections change by at most `MOST_CHANGE`."""
     seen: list[Batch] = []
     exact = _runner(network, "float32")
 
-    def watched(batch: Batch) -> Batch:
+    def watch(batch: Batch) -> Batch:
         seen.append(batch)
         return exact(batch)
 
-    before = _added(card, in_multiples(card, watched))
-    made = _by_nncf(network, seen)
-    after = _added(card, in_multiples(card, _runner(made, "int8")))
+    before = _compute_corrections(card, pad_to_multiples(card, watch))
+    made = _quantise_by_nncf(network, seen)
+    after = _compute_corrections(card, pad_to_multiples(card, _runner(made, "int8")))
     change = np.linalg.norm(after - before) / np.linalg.norm(before)
     if not change <= MOST_CHANGE:
         raise SettingsError(
@@ -124,7 +124,7 @@ def _quantised(network: openvino.Model, card: ModelCard) -> openvino.Model:
     return made
 
 
-def _by_nncf(network: openvino.Model, seen: list[Batch]) -> openvino.Model:
+def _quantise_by_nncf(network: openvino.Model, seen: list[Batch]) -> openvino.Model:
     """Quantise a network, with ranges wide enough for the images that were seen."""
     os.environ.setdefault("NNCF_CI", "1")  # otherwise it reports its use over the network
     try:
@@ -145,13 +145,13 @@ def _by_nncf(network: openvino.Model, seen: list[Batch]) -> openvino.Model:
     return made
 
 
-def _added(card: ModelCard, engine: Engine) -> NDArray[np.float32]:
+def _compute_corrections(card: ModelCard, engine: Engine) -> NDArray[np.float32]:
     """Run a network on simulated scenes with noise and return the corrections, in spreads."""
     side = _SIDE + 2 * card.halo
-    tile = next(cut_tiles((_SIDE, _SIDE), _SIDE)).moved(card.halo)
+    tile = next(cut_tiles((_SIDE, _SIDE), _SIDE)).shift(card.halo)
     added = []
     for seed in range(_SCENES):
         seen = add_noise(scene((side, side), seed=seed), _NOISE, seed)
         image = Prepared(seen.values, card).network_input(tile)
-        added.append(trim(corrected(image, card, engine), card.rim))
+        added.append(trim(run_network(image, card, engine), card.rim))
     return np.stack(added)

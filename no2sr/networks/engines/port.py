@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Batch = NDArray[np.float32]
 
-__all__ = ["Engine", "as_batch", "as_image", "in_multiples"]
+__all__ = ["Engine", "as_batch", "as_image", "pad_to_multiples"]
 
 
 class Engine(Protocol):
@@ -73,7 +73,7 @@ def as_image(batch: Batch, card: ModelCard) -> NDArray[np.float32]:
     return batch[0, ..., 0] if len(card.outputs) == 1 else batch[0]
 
 
-def in_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
+def pad_to_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
     """Wrap an ONNX form whose folded last layer needs outputs in multiples of 4.
 
     Parameters

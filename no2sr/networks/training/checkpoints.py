@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 from no2sr.core.errors import CardMismatchError
 from no2sr.networks.legacy import DAMAGE
 
@@ -63,7 +63,7 @@ def save_checkpoint(checkpoint: Checkpoint, network: keras.Model, done: Progress
         for name, group in parts.items()
         for k, values in enumerate(group)
     }
-    with replacing(checkpoint.path, overwrite=True) as work, work.open("wb") as file:
+    with replace_atomically(checkpoint.path, overwrite=True) as work, work.open("wb") as file:
         np.savez(file, allow_pickle=False, facts=np.array(json.dumps(facts)), **arrays)
 
 
@@ -84,7 +84,7 @@ def load_checkpoint(checkpoint: Checkpoint, network: keras.Model, done: Progress
         If the file is damaged, or was made with other settings or data.
     """
     path = checkpoint.path
-    facts, held = _held(path)
+    facts, held = _read(path)
     if facts["fingerprint"] != checkpoint.fingerprint:
         raise CardMismatchError(
             f"{path} was made with other images or settings; "
@@ -101,10 +101,10 @@ def load_checkpoint(checkpoint: Checkpoint, network: keras.Model, done: Progress
         done.curve = [tuple(point) for point in facts["curve"]]
         done.weights = [held[f"best_{k}"] for k in range(len(network.weights))]
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
 
 
-def _held(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read the facts and the arrays of a checkpoint."""
     try:
         # From bytes, because numpy leaves a damaged file open.
@@ -113,11 +113,11 @@ def _held(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         facts = json.loads(str(held.pop("facts")))
         facts["fingerprint"]
     except (*DAMAGE, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
     return facts, held
 
 
-def _damaged(path: Path, error: Exception) -> CardMismatchError:
+def _damage_error(path: Path, error: Exception) -> CardMismatchError:
     return CardMismatchError(
         f"{path} is no checkpoint of a training run of no2sr ({error}); "
         "delete it to train from the start"

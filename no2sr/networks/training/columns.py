@@ -15,7 +15,7 @@ import numpy as np
 
 from no2sr.core.errors import NoValidPixelsError, SettingsError
 from no2sr.core.image import check_image
-from no2sr.networks.training.windows import cut_gap, observed_windows, sample, stacked, turned
+from no2sr.networks.training.windows import cut_gap, observed_windows, rotate, sample, stack
 from no2sr.simulation.scenes import scene
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ColumnSamples:
         ]
         self.noise = settings.noise * self._spread()
         self.observed = len(self.fields)
-        self.fields += [self._simulated(seed) for seed in range(settings.simulated)]
+        self.fields += [self._simulate(seed) for seed in range(settings.simulated)]
         self.places, self.held_out = self._split()
         if not self.places:
             raise NoValidPixelsError(
@@ -87,7 +87,7 @@ class ColumnSamples:
         self._round, self.drawn = 0, self._draw(0)
         left, seen = self.drawn[1][..., 0], self.drawn[1][..., 2]
         self.size = math.sqrt(float((left**2).sum() / max(seen.sum(), 1))) or 1.0
-        self.drawn = self._scaled(self.drawn)
+        self.drawn = self._scale(self.drawn)
 
     def __len__(self) -> int:
         """Return the number of fields."""
@@ -108,24 +108,24 @@ class ColumnSamples:
         steps = settings.samples * settings.reuse // settings.batch
         number = step // max(steps, 1) if settings.reuse else 0
         if number != self._round:
-            self._round, self.drawn = number, self._scaled(self._draw(number))
+            self._round, self.drawn = number, self._scale(self._draw(number))
         inputs, targets = self.drawn
         rng = np.random.default_rng((settings.seed, step))
         chosen = rng.integers(len(inputs), size=settings.batch)
         turn, flip = int(rng.integers(4)), bool(rng.integers(2))
         return (
-            turned(inputs[chosen], turn=turn, flip=flip),
-            turned(targets[chosen], turn=turn, flip=flip),
+            rotate(inputs[chosen], turn=turn, flip=flip),
+            rotate(targets[chosen], turn=turn, flip=flip),
         )
 
-    def watched(self) -> Batch | None:
+    def hold_out(self) -> Batch | None:
         """Return the windows that are held out, or None."""
         if not self.held_out:
             return None
         rng = np.random.default_rng(self.settings.seed)
         chosen = rng.permutation(len(self.held_out))[: self.settings.samples]
-        return self._scaled(
-            stacked([sample(self._window(self.held_out[k]), self.card) for k in chosen])
+        return self._scale(
+            stack([sample(self._window(self.held_out[k]), self.card) for k in chosen])
         )
 
     def loss(self) -> Any:
@@ -137,7 +137,7 @@ class ColumnSamples:
         spreads = [np.nanstd(f, dtype=np.float64) for f in self.fields if np.isfinite(f).any()]
         return float(np.mean(spreads)) if spreads else 0.0
 
-    def _simulated(self, seed: int) -> NDArray[np.float32]:
+    def _simulate(self, seed: int) -> NDArray[np.float32]:
         """Simulate a scene of plumes, as varied as the images, with a little noise."""
         values = scene(SIMULATED, seed=1000 * self.settings.seed + seed).to_numpy()
         noise = np.random.default_rng((self.settings.seed, seed, 1)).normal(0, NOISE, SIMULATED)
@@ -173,9 +173,9 @@ class ColumnSamples:
         """Draw a set of windows, each shifted a little and with its own noise and gaps."""
         rng = np.random.default_rng((self.settings.seed, number, 0))
         chosen = rng.integers(len(self.places), size=self.settings.samples)
-        return stacked([self._varied(self.places[k], rng) for k in chosen])
+        return stack([self._vary(self.places[k], rng) for k in chosen])
 
-    def moved(self, place: Place, rng: np.random.Generator) -> Place:
+    def shift(self, place: Place, rng: np.random.Generator) -> Place:
         """Shift a window by up to a quarter of its side, never into cells that are held out.
 
         Parameters
@@ -190,10 +190,10 @@ class ColumnSamples:
         east = min(column + int(rng.integers(step)), field.shape[1] - self.rim - self.side)
         return k, south, east
 
-    def _varied(self, place: Place, rng: np.random.Generator) -> Batch:
+    def _vary(self, place: Place, rng: np.random.Generator) -> Batch:
         """Take one window, shift and scale it, and add a gap and noise."""
         settings = self.settings
-        window = self._window(self.moved(place, rng))
+        window = self._window(self.shift(place, rng))
         if settings.amplitude > 1:
             window = window * np.float32(settings.amplitude ** rng.uniform(-1, 1))
         if settings.gaps and rng.random() < settings.gaps:
@@ -212,7 +212,7 @@ class ColumnSamples:
         top, left = row - self.rim, column - self.rim
         return self.fields[k][top : top + whole, left : left + whole]
 
-    def _scaled(self, drawn: Batch) -> Batch:
+    def _scale(self, drawn: Batch) -> Batch:
         """Express error and spread in units of the root mean square error."""
         drawn[1][..., :2] /= self.size
         return drawn

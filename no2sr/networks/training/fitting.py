@@ -39,7 +39,7 @@ class Samples(Protocol):
     def batch(self, step: int) -> Batch:
         """Return inputs and targets of a step; the same step gives the same ones."""
 
-    def watched(self) -> Batch | None:
+    def hold_out(self) -> Batch | None:
         """Return the windows that are held out, or None."""
 
     def loss(self) -> Any:
@@ -82,7 +82,7 @@ def fit(
     if checkpoint is not None and checkpoint.path.is_file():
         load_checkpoint(checkpoint, network, done)
         logger.info("continuing after step %d of %s", done.step, checkpoint.path)
-    watched, losses = samples.watched(), []
+    watched, losses = samples.hold_out(), []
     for inputs, targets in _feed(samples, done.step, settings.steps):
         if settings.patience and done.stale >= settings.patience:
             break

@@ -101,7 +101,7 @@ class PictureSamples:
         """
         return self._windows(self.pairs, self.settings.batch, (self.settings.seed, int(step)))
 
-    def watched(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    def hold_out(self) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
         """Return the windows that are held out, or None."""
         if not self._watched:
             return None
@@ -131,7 +131,7 @@ class PictureSamples:
                 continue
             copy = plane[:ny, :nx] if share == 1 else resize(plane, (ny, nx))
             enlarged = upsample(resize(copy, (ny // scale, nx // scale)), scale)
-            pairs.append(_Pair(upsampled=_wide(enlarged, rim), reference=_wide(copy, rim)))
+            pairs.append(_Pair(upsampled=_widen(enlarged, rim), reference=_widen(copy, rim)))
         return pairs
 
     def _windows(
@@ -158,7 +158,7 @@ class PictureSamples:
         return inputs, targets
 
 
-def _wide(plane: NDArray[np.float32], rim: int) -> NDArray[np.float32]:
+def _widen(plane: NDArray[np.float32], rim: int) -> NDArray[np.float32]:
     """Divide a plane by white and repeat its edge outwards."""
     wide: NDArray[np.float32] = np.pad(plane / np.float32(WHITE), rim, mode="edge")
     return wide

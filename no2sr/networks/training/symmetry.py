@@ -103,7 +103,7 @@ def _mean(weight: Any, moves: list[NDArray[np.intp]]) -> Any:
     return ops.reshape(total / len(ELEMENTS), shape)
 
 
-def _moved(square: NDArray[np.intp], element: tuple[int, bool]) -> NDArray[np.intp]:
+def _move(square: NDArray[np.intp], element: tuple[int, bool]) -> NDArray[np.intp]:
     """Turn a square, and mirror it if the element says so."""
     turned = np.rot90(square, element[0])
     return turned[:, ::-1] if element[1] else turned
@@ -112,7 +112,7 @@ def _moved(square: NDArray[np.intp], element: tuple[int, bool]) -> NDArray[np.in
 def _squares(side: int) -> NDArray[np.intp]:
     """Return, by element, the cell of a square that moves to each place."""
     square = np.arange(side**2).reshape(side, side)
-    return np.stack([_moved(square, element).ravel() for element in ELEMENTS])
+    return np.stack([_move(square, element).ravel() for element in ELEMENTS])
 
 
 def _groups(channels: int, layer: str) -> NDArray[np.intp]:
@@ -125,10 +125,10 @@ def _groups(channels: int, layer: str) -> NDArray[np.intp]:
     within = np.arange(channels // len(ELEMENTS))
     # Group h holds the features of the first group's kernels moved by h. An element after h is
     # another element. All eight positions of the cells 0..8 differ, so they identify the elements.
-    orientations = [_moved(np.arange(9).reshape(3, 3), element) for element in ELEMENTS]
+    orientations = [_move(np.arange(9).reshape(3, 3), element) for element in ELEMENTS]
     named = {square.tobytes(): k for k, square in enumerate(orientations)}
     moves = []
     for element in ELEMENTS:
-        after = [named[_moved(square, element).tobytes()] for square in orientations]
+        after = [named[_move(square, element).tobytes()] for square in orientations]
         moves.append((np.argsort(after)[:, None] * len(within) + within).ravel())
     return np.stack(moves)

@@ -117,7 +117,7 @@ def train(
     trained.set_weights(done.weights)
     if symmetry is not None:
         symmetry.impose(trained, fresh=False)  # steps were symmetric to rounding
-    return Model(card=_with_curve(card, trained, done), network=trained)
+    return Model(card=_add_curve(card, trained, done), network=trained)
 
 
 def _blank_card(
@@ -181,12 +181,12 @@ def _build(
 
 def _fingerprint(card: ModelCard, samples: Any, start: Model | None) -> str:
     """Return a checksum that two runs share only if they do the same."""
-    data = (*samples.batch(0), *(samples.watched() or ()))
+    data = (*samples.batch(0), *(samples.hold_out() or ()))
     facts = json.dumps([card.to_json(), start.card.to_json() if start else ""]).encode()
     return hashlib.sha256(facts + b"".join(a.tobytes() for a in data)).hexdigest()
 
 
-def _with_curve(card: ModelCard, network: keras.Model, done: Progress) -> ModelCard:
+def _add_curve(card: ModelCard, network: keras.Model, done: Progress) -> ModelCard:
     """Add the loss curve and the number of weights to the card."""
     curve = {
         "step": [point[0] for point in done.curve],

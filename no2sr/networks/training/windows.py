@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-__all__ = ["cut_gap", "observed_windows", "sample", "stacked", "turned"]
+__all__ = ["cut_gap", "observed_windows", "rotate", "sample", "stack"]
 
 
 def observed_windows(
@@ -115,13 +115,13 @@ def sample(
     return prepared.network_input(tile), target.astype(np.float32)
 
 
-def stacked(samples: list[Batch]) -> Batch:
+def stack(samples: list[Batch]) -> Batch:
     """Stack samples into two arrays, the inputs with a channel."""
     inputs, targets = zip(*samples, strict=True)
     return np.stack(inputs)[..., None], np.stack(targets)
 
 
-def turned(batch: NDArray[np.float32], *, turn: int, flip: bool) -> NDArray[np.float32]:
+def rotate(batch: NDArray[np.float32], *, turn: int, flip: bool) -> NDArray[np.float32]:
     """Turn a batch by quarter circles and mirror it; the atmosphere has no preferred direction."""
     whole = np.rot90(batch, turn, axes=(1, 2))
     return np.ascontiguousarray(whole[:, ::-1] if flip else whole)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from no2sr.core.columns import choose
-from no2sr.readers.kit.cf import gridded_in, only, opened_cf
+from no2sr.readers.kit.cf import list_gridded, open_cf, select_variable
 from no2sr.readers.kit.netcdf import is_netcdf
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class CFGrid:
         MissingVariableError, AmbiguousVariableError
             If there is no NO2 column, or more than one; the message names what there is.
         """
-        fields = gridded_in(path)
+        fields = list_gridded(path)
         # GDAL drops the names of bands; of a GeoTIFF, too, the only band will do.
         lone = len(fields) == 1 and fields[0].name == "Band1"
         field = choose(fields, variable=options.variable, source=path.name, lone=lone)
-        return only(opened_cf(path, options.chunks, field), field.name)
+        return select_variable(open_cf(path, options.chunks, field), field.name)
 
 
 READER = CFGrid()

@@ -17,12 +17,12 @@ import numpy as np
 import xarray as xr
 from pyproj import Transformer
 
-from no2sr.core.columns import choose, listing, mentions_no2
+from no2sr.core.columns import choose, list_fields, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.mapping import crs_in
-from no2sr.readers.kit.netcdf import attribute, check_values, field_of, is_netcdf, opened, walk
+from no2sr.readers.kit.netcdf import attribute, check_values, field_of, is_netcdf, open_netcdf, walk
 from no2sr.readers.kit.pixels import array_of, values_of
 from no2sr.readers.kit.places import (
     centres_in,
@@ -65,7 +65,7 @@ class Curvilinear:
         """Tell whether a variable of the file has coordinates of its own for every pixel."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             return bool(_candidates(file))
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
@@ -78,7 +78,7 @@ class Curvilinear:
         DimensionError
             If the column has levels or several times.
         """
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             column = _column(file, options, path)
             _check_flat(column, path)
             check_values(column)
@@ -89,13 +89,13 @@ class Curvilinear:
             found, read = read_column(array_of(column), label=label, options=options, no2=no2)
             shape = centres[0].shape
             bad, told = screen_by_quality(file, column, options=options, path=path)
-            values = _like(read.values, shape)
-            kept = values if bad is None else np.where(_like(bad, shape), np.nan, values)
+            values = _match_shape(read.values, shape)
+            kept = values if bad is None else np.where(_match_shape(bad, shape), np.nan, values)
             swath = _swath(kept, read.attrs, centres, corners)
             swath.attrs = {"variable": column.name, **_origin(file, path), **told}
             step = usual_resolution(centres, corners)
             swath.attrs |= {"resolution": step} if step else {}
-            return add_uncertainties(swath, _stated(column, found, shape), label=path.name)
+            return add_uncertainties(swath, _read_stated(column, found, shape), label=path.name)
 
 
 def _candidates(file: netCDF4.Dataset) -> dict[str, Variable]:
@@ -140,7 +140,7 @@ def _is_on_axes(variable: Variable) -> bool:
 def _column(file: netCDF4.Dataset, options: ReadOptions, path: Path) -> Variable:
     there = _candidates(file)
     if not there:
-        everything = listing([field_of(v) for v in walk(file)])
+        everything = list_fields([field_of(v) for v in walk(file)])
         raise MissingVariableError(
             f"{path.name} has no pixels with coordinates; it has {everything}"
         )
@@ -167,7 +167,7 @@ def _geolocate(
     """Return the centres of all pixels and their corners, if the file has them."""
     place = place_of(column, centres_in(file))
     if place is None:
-        return _turned(column), None
+        return _unrotate(column), None
     centres = tuple(
         true_degrees(values_of(variable).reshape(shape_of(variable)), variable, axis)
         for axis, variable in zip(("latitude", "longitude"), place, strict=True)
@@ -187,7 +187,7 @@ def _geolocate(
     return (centres[0], centres[1]), corners
 
 
-def _turned(column: Variable) -> tuple[Floats, Floats]:
+def _unrotate(column: Variable) -> tuple[Floats, Floats]:
     """Compute the centres of a grid whose pole is rotated from its axes."""
     crs = _rotated_crs(column)
     y, x = (values_of(column.group().variables[dim]) for dim in column.dimensions[-2:])
@@ -209,7 +209,7 @@ def _rotated_crs(column: Variable) -> Any:
     return crs_in(attrs)
 
 
-def _like(values: Any, shape: tuple[int, ...]) -> Any:
+def _match_shape(values: Any, shape: tuple[int, ...]) -> Any:
     """Bring values of pixels into the shape of their centres."""
     flat = np.asarray(values)
     flat = flat.reshape([size for size in flat.shape if size != 1] or [1])
@@ -238,7 +238,7 @@ def _swath(
     return swath
 
 
-def _stated(column: Variable, found: str, shape: tuple[int, ...]) -> Stated:
+def _read_stated(column: Variable, found: str, shape: tuple[int, ...]) -> Stated:
     """Return what the file states of the errors of a column that is in the unit found."""
     parts: dict[str, Any] = {}
     group, unit = column.group(), field_of(column).unit
@@ -249,7 +249,9 @@ def _stated(column: Variable, found: str, shape: tuple[int, ...]) -> Stated:
         read = convert_companion(array_of(error), stated=unit, found=found, label=name)
         if read is not None:
             kind = layer.rpartition("_")[2] if layer != "uncertainty" else "total"
-            parts[kind] = xr.DataArray(_like(read.values, shape), dims=PIXEL, attrs=read.attrs)
+            parts[kind] = xr.DataArray(
+                _match_shape(read.values, shape), dims=PIXEL, attrs=read.attrs
+            )
     return Stated(**parts)
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 import rioxarray
 
 from no2sr.core.errors import MissingCRSError, MissingVariableError
-from no2sr.readers.kit.bands import opened
-from no2sr.readers.kit.files import beginning
+from no2sr.readers.kit.bands import open_raster
+from no2sr.readers.kit.files import read_beginning
 from no2sr.readers.kit.time import month_in
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class EsriAscii:
 
     def recognises(self, path: Path) -> bool:
         """Tell by the first word of the header."""
-        return beginning(path, 64).lstrip()[:6].lower() == b"ncols "
+        return read_beginning(path, 64).lstrip()[:6].lower() == b"ncols "
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
         """Return the grid.
@@ -57,7 +57,7 @@ class EsriAscii:
                 f"{path.name} has no variable {options.variable!r}, only one, {VARIABLE}; "
                 "leave variable= out"
             )
-        with opened(path) as raster:
+        with open_raster(path) as raster:
             west, south, east, north = raster.bounds
             crs = raster.crs
         if crs is None and not (west >= -180.5 and east <= 360.5 and max(-south, north) <= 90.5):

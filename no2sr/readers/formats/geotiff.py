@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from no2sr.core.colours import PICTURE
-from no2sr.core.columns import choose, listing, mentions_no2, speaks_of_another
+from no2sr.core.columns import choose, list_fields, mentions_no2, speaks_of_another
 from no2sr.core.errors import (
     IrregularGridError,
     MissingCRSError,
@@ -26,9 +26,9 @@ from no2sr.core.errors import (
     UnknownFormatError,
 )
 from no2sr.core.layers import layer_name
-from no2sr.core.provenance import noted
+from no2sr.core.provenance import select_own
 from no2sr.core.units import CANONICAL
-from no2sr.readers.kit.bands import bands_in, is_tiff, opened
+from no2sr.readers.kit.bands import bands_in, is_tiff, open_raster
 from no2sr.readers.kit.column import is_surely_mol
 from no2sr.readers.kit.control_points import find_transform, place_by_points
 from no2sr.readers.kit.uncertainty import find_companions
@@ -73,27 +73,27 @@ class GeoTiff:
         UnitsError
             If it holds integers of unknown scale.
         """
-        with opened(path) as raster:
+        with open_raster(path) as raster:
             transform, crs = find_transform(raster, path), raster.gcps[1]
             if transform is None:
                 _check_place(raster, path)
-        dataset = self.unplaced(path, options)
+        dataset = self.read_unplaced(path, options)
         if transform is None:
             return dataset
         placed = place_by_points(dataset, transform, crs)
         placed.set_close(dataset.close)
         return placed
 
-    def unplaced(self, path: Path, options: ReadOptions) -> xr.Dataset:
+    def read_unplaced(self, path: Path, options: ReadOptions) -> xr.Dataset:
         """Return the band of a raster wherever it lies, if it lies anywhere; else as `read`."""
         import rioxarray
 
-        with opened(path) as raster:
+        with open_raster(path) as raster:
             _check_no_picture(raster, path)
             _check_alone(raster, path)
             fields = bands_in(raster)
-            mask = _mask_in(raster, fields)
-            field = _chosen(fields, mask, variable=options.variable, source=path.name)
+            mask = _find_mask(raster, fields)
+            field = _choose_band(fields, mask, variable=options.variable, source=path.name)
             index = fields.index(field)
             _check_values(raster, index, unit=options.unit or field.unit, path=path)
             tags = raster.tags()
@@ -103,7 +103,7 @@ class GeoTiff:
         bands = cast(
             "xr.DataArray",
             rioxarray.open_rasterio(
-                path.absolute(), masked=True, chunks=_named(options.chunks), driver="GTiff"
+                path.absolute(), masked=True, chunks=_spell_out(options.chunks), driver="GTiff"
             ),
         )
         column = bands.isel(band=index, drop=True)
@@ -113,7 +113,7 @@ class GeoTiff:
         if mask is not None:
             column = column.where(bands.isel(band=mask, drop=True) == 1)
         if unmarked:
-            column = _without_zeros(column, path)
+            column = _mask_zeros(column, path)
         attrs = {"units": field.unit or _implied_unit(field, column), "long_name": field.text}
         column.attrs = {key: text for key, text in attrs.items() if text}
         column.encoding = packing
@@ -123,12 +123,12 @@ class GeoTiff:
             beside = bands.isel(band=place, drop=True)
             beside.attrs = {"units": fields[place].unit}
             dataset[layer_name(field.name, layer)] = beside
-        dataset = _with_origin(dataset, tags)
+        dataset = _add_origin(dataset, tags)
         dataset.set_close(bands.close)
         return dataset
 
 
-def _named(chunks: Any) -> Any:
+def _spell_out(chunks: Any) -> Any:
     """Spell out automatic chunks, which rioxarray does not take without the names of the axes."""
     return {"y": "auto", "x": "auto"} if chunks == "auto" else chunks
 
@@ -179,7 +179,7 @@ def _check_no_picture(raster: Any, path: Path) -> None:
         )
 
 
-def _mask_in(raster: Any, fields: list[Field]) -> int | None:
+def _find_mask(raster: Any, fields: list[Field]) -> int | None:
     """Find the band that says which pixels are data: by name, or the second of two if 0 or 1."""
     for index, field in enumerate(fields):
         if _MASK.search(field.name):
@@ -191,7 +191,9 @@ def _mask_in(raster: Any, fields: list[Field]) -> int | None:
     return None
 
 
-def _chosen(fields: list[Field], mask: int | None, *, variable: str | None, source: str) -> Field:
+def _choose_band(
+    fields: list[Field], mask: int | None, *, variable: str | None, source: str
+) -> Field:
     """Find the band that was named or numbered, the NO2 band, or the only one."""
     if variable is not None and variable.isdigit() and 0 < int(variable) <= len(fields):
         return fields[int(variable) - 1]
@@ -200,7 +202,7 @@ def _chosen(fields: list[Field], mask: int | None, *, variable: str | None, sour
         return choose(data, variable=variable, source=source)
     if speaks_of_another(data[0]):
         raise MissingVariableError(
-            f"{source} holds {listing(data)}, expected a tropospheric NO2 column; "
+            f"{source} holds {list_fields(data)}, expected a tropospheric NO2 column; "
             "to use it all the same name it with variable="
         )
     return data[0]
@@ -228,7 +230,7 @@ def _check_values(raster: Any, index: int, *, unit: str, path: Path) -> None:
         )
 
 
-def _without_zeros(column: xr.DataArray, path: Path) -> xr.DataArray:
+def _mask_zeros(column: xr.DataArray, path: Path) -> xr.DataArray:
     """Set exact zeros missing where they are too many to be measured."""
     count = int((column == 0).sum())
     if count <= ZEROS * column.size:
@@ -248,9 +250,9 @@ def _implied_unit(field: Field, column: xr.DataArray) -> str:
     return CANONICAL if _EARTH_ENGINE.fullmatch(field.name) and is_surely_mol(column) else ""
 
 
-def _with_origin(dataset: xr.Dataset, tags: dict[str, str]) -> xr.Dataset:
+def _add_origin(dataset: xr.Dataset, tags: dict[str, str]) -> xr.Dataset:
     """Take over the time and the provenance that this package writes as tags."""
-    told = {key: tags[key] for key in ("source", "history") if key in tags} | noted(tags)
+    told = {key: tags[key] for key in ("source", "history") if key in tags} | select_own(tags)
     try:
         moment = np.datetime64(tags["time"], "ns")
     except (KeyError, ValueError):

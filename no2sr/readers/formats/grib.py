@@ -15,8 +15,8 @@ import xarray as xr
 from no2sr.core.columns import choose
 from no2sr.core.door.variables import describe_variable
 from no2sr.core.errors import FileUnreadableError, MissingDependencyError
-from no2sr.readers.kit.cf import only
-from no2sr.readers.kit.files import beginning
+from no2sr.readers.kit.cf import select_variable
+from no2sr.readers.kit.files import read_beginning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ class Grib:
 
     def recognises(self, path: Path) -> bool:
         """Tell by the first bytes whether the file is GRIB."""
-        return beginning(path) == b"GRIB"
+        return read_beginning(path) == b"GRIB"
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
         """Return the column on its grid.
@@ -48,13 +48,13 @@ class Grib:
         MissingVariableError, AmbiguousVariableError
             If there is no NO2 column, or more than one.
         """
-        dataset = _opened(path, options.chunks)
+        dataset = _open(path, options.chunks)
         fields = [describe_variable(v) for v in dataset.data_vars.values() if v.ndim > 1]
         field = choose(fields, variable=options.variable, source=path.name)
-        return only(dataset, field.name)
+        return select_variable(dataset, field.name)
 
 
-def _opened(path: Path, chunks: Any) -> xr.Dataset:
+def _open(path: Path, chunks: Any) -> xr.Dataset:
     if find_spec("cfgrib") is None:
         raise MissingDependencyError(
             f"{path.name} is a GRIB file, and the package cfgrib, which reads these, is not "

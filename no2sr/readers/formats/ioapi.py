@@ -16,7 +16,14 @@ from pyproj import CRS
 
 from no2sr.core.columns import Field, choose
 from no2sr.core.errors import DimensionError, MissingCRSError
-from no2sr.readers.kit.netcdf import check_values, field_of, floats, is_netcdf, opened, walk
+from no2sr.readers.kit.netcdf import (
+    check_values,
+    field_of,
+    is_netcdf,
+    open_netcdf,
+    read_floats,
+    walk,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +57,7 @@ class IoApi:
         """Tell whether the file states a grid as the I/O API does."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             return {"GDTYP", "XORIG", "YORIG", "XCELL", "YCELL"} <= set(file.ncattrs())
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
@@ -65,9 +72,9 @@ class IoApi:
         DimensionError
             If the column has several layers.
         """
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             there = {v.name: v for v in walk(file) if v.dimensions == DIMS}
-            fields = [_stripped(field_of(variable)) for variable in there.values()]
+            fields = [_strip(field_of(variable)) for variable in there.values()]
             field = choose(fields, variable=options.variable, source=path.name)
             column = there[field.name]
             if column.shape[1] != 1:
@@ -78,14 +85,20 @@ class IoApi:
                 )
             check_values(column)
             grid = xr.Dataset(
-                {field.name: (("time", "y", "x"), floats(column)[:, 0], {"units": field.unit})},
+                {
+                    field.name: (
+                        ("time", "y", "x"),
+                        read_floats(column)[:, 0],
+                        {"units": field.unit},
+                    )
+                },
                 coords={"time": _times(file, column.shape[0]), **_axes(file, column.shape)},
             )
             grid[field.name].attrs["long_name"] = field.text
             return grid.assign_coords(spatial_ref=((), 0, {"crs_wkt": _crs(file, path).to_wkt()}))
 
 
-def _stripped(field: Field) -> Field:
+def _strip(field: Field) -> Field:
     """Drop the blanks that fill up the texts of the I/O API."""
     return Field(
         name=field.name,

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from no2sr.core.errors import FileUnreadableError, UnknownFormatError
-from no2sr.readers.kit.files import beginning
+from no2sr.readers.kit.files import read_beginning
 from no2sr.readers.kit.screens import check_limits, check_quality
 from no2sr.readers.registry import find_reader
 
@@ -44,7 +44,7 @@ class Packed:
 
     def recognises(self, path: Path) -> bool:
         """Tell by the first bytes whether the file is gzip or zip."""
-        return beginning(path, 2) == GZIP or beginning(path) == ZIP
+        return read_beginning(path, 2) == GZIP or read_beginning(path) == ZIP
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
         """Return what the reader of the file inside returns, its values read.
@@ -57,7 +57,7 @@ class Packed:
             If it holds more than one file, or one that no reader recognises.
         """
         with TemporaryDirectory(prefix=f"no2sr-{os.getpid()}-") as folder:
-            inside = _unpacked(path, Path(folder))
+            inside = _unpack(path, Path(folder))
             reader = find_reader(inside)
             if reader.name == self.name:  # some archives hold themselves, without end
                 raise UnknownFormatError(
@@ -69,9 +69,9 @@ class Packed:
                 return dataset.load()
 
 
-def _unpacked(path: Path, folder: Path) -> Path:
+def _unpack(path: Path, folder: Path) -> Path:
     try:
-        return _unzipped(path, folder) if beginning(path) == ZIP else _gunzipped(path, folder)
+        return _unzip(path, folder) if read_beginning(path) == ZIP else _gunzip(path, folder)
     except (
         EOFError,
         gzip.BadGzipFile,
@@ -86,13 +86,13 @@ def _unpacked(path: Path, folder: Path) -> Path:
         ) from broken
 
 
-def _gunzipped(path: Path, folder: Path) -> Path:
+def _gunzip(path: Path, folder: Path) -> Path:
     inside = folder / (path.stem if path.suffix == ".gz" else path.name)
     with gzip.open(path) as packed:
-        return _copied(packed, inside, path)
+        return _copy(packed, inside, path)
 
 
-def _copied(packed: IO[bytes] | BufferedIOBase, inside: Path, archive: Path) -> Path:
+def _copy(packed: IO[bytes] | BufferedIOBase, inside: Path, archive: Path) -> Path:
     """Unpack a stream, if it does not explode."""
     most = max(LEAST, RATIO * archive.stat().st_size)
     done = 0
@@ -108,7 +108,7 @@ def _copied(packed: IO[bytes] | BufferedIOBase, inside: Path, archive: Path) -> 
     return inside
 
 
-def _unzipped(path: Path, folder: Path) -> Path:
+def _unzip(path: Path, folder: Path) -> Path:
     with zipfile.ZipFile(path) as archive:
         files = [member for member in archive.infolist() if not member.is_dir()]
         if len(files) != 1:
@@ -120,7 +120,7 @@ def _unzipped(path: Path, folder: Path) -> Path:
         # Under its last name only: an archive may ask for ../../ or a name from the root.
         name = PurePosixPath(files[0].filename.replace("\\", "/")).name or "inside"
         with archive.open(files[0]) as packed:
-            return _copied(packed, folder / name, path)
+            return _copy(packed, folder / name, path)
 
 
 READER = Packed()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from no2sr.core.columns import Field, choose
 from no2sr.core.door.axes import axis_name, is_swath
 from no2sr.core.errors import DimensionError, FileUnreadableError, MissingDependencyError
-from no2sr.readers.kit.cf import gridded, only, unread
+from no2sr.readers.kit.cf import open_unread, select_gridded, select_variable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,9 +49,9 @@ class ZarrStore:
         DimensionError
             If it is a swath.
         """
-        fields = gridded(self.fields_in(path), path)
+        fields = select_gridded(self.fields_in(path), path)
         field = choose(fields, variable=options.variable, source=path.name)
-        grid = only(_opened(path, options.chunks, field), field.name)
+        grid = select_variable(_open(path, options.chunks, field), field.name)
         if is_swath(grid[field.name]) and axis_name(grid[field.name], "y") is None:
             raise DimensionError(
                 f"{path.name} is a swath in a Zarr store, and swaths are read from NetCDF; convert "
@@ -67,7 +67,7 @@ class ZarrStore:
         MissingDependencyError, FileUnreadableError
             As for `read`.
         """
-        with _opened(path) as dataset:
+        with _open(path) as dataset:
             return _fields(dataset)
 
     def attrs_of(self, path: Path) -> dict[str, Any]:
@@ -78,12 +78,12 @@ class ZarrStore:
         MissingDependencyError, FileUnreadableError
             As for `read`.
         """
-        with _opened(path) as dataset:
+        with _open(path) as dataset:
             holders = [*dataset.data_vars.values(), dataset]
             return {str(key): value for each in holders for key, value in each.attrs.items()}
 
 
-def _opened(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
+def _open(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
     if find_spec("zarr") is None:
         raise MissingDependencyError(
             f"package zarr is not installed, expected for {path.name}; "
@@ -92,7 +92,7 @@ def _opened(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Da
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*consolidated", category=RuntimeWarning)
-            return unread(path, chunks, field, engine="zarr", decode_coords="all")
+            return open_unread(path, chunks, field, engine="zarr", decode_coords="all")
     except (KeyError, TypeError, ValueError) as broken:
         raise FileUnreadableError(
             f"{path.name} cannot be read as a Zarr store ({broken}), expected complete metadata; "

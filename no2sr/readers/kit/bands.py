@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from no2sr.core.columns import Field
-from no2sr.readers.kit.files import beginning, readable
+from no2sr.readers.kit.files import explain_read_errors, read_beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["DRIVERS", "bands_in", "is_tiff", "opened"]
+__all__ = ["DRIVERS", "bands_in", "is_tiff", "open_raster"]
 
 DRIVERS = {True: "GTiff", False: "AAIGrid"}  # of TIFF, and of anything else
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -21,11 +21,11 @@ _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 def is_tiff(path: Path) -> bool:
     """Tell by the first bytes whether a file is TIFF or BigTIFF."""
-    return beginning(path) in _SIGNATURES
+    return read_beginning(path) in _SIGNATURES
 
 
 @contextmanager
-def opened(path: Path, *, driver: str = "") -> Iterator[Any]:
+def open_raster(path: Path, *, driver: str = "") -> Iterator[Any]:
     """Open a raster, quietly where it has no georeference.
 
     Parameters
@@ -42,7 +42,7 @@ def opened(path: Path, *, driver: str = "") -> Iterator[Any]:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings(), readable(path):
+    with warnings.catch_warnings(), explain_read_errors(path):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         # From the root on, so that no name is taken for an address; of GDAL's two hundred formats,
         # some of which fetch or run what a file tells them, no other than these.

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from no2sr.core.columns import listing
+from no2sr.core.columns import list_fields
 from no2sr.core.errors import FileUnreadableError, MissingVariableError
 from no2sr.core.layers import UNCERTAINTIES, layer_name
 from no2sr.readers.kit.mapping import settle_mapping
-from no2sr.readers.kit.netcdf import empty, fields_in, opened
-from no2sr.readers.kit.time import by_time
+from no2sr.readers.kit.netcdf import empty_file_error, fields_in, open_netcdf
+from no2sr.readers.kit.time import spell_out_chunks
 from no2sr.readers.kit.uncertainty import find_companions
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from no2sr.core.columns import Field
 
-__all__ = ["gridded", "gridded_in", "only", "opened_cf", "unread"]
+__all__ = ["list_gridded", "open_cf", "open_unread", "select_gridded", "select_variable"]
 
 _MASK = re.compile(r"data_?mask", re.IGNORECASE)
 
 
-def opened_cf(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
+def open_cf(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
     """Open a NetCDF or HDF5 file, its times as they are, its coordinates as CF says.
 
     Raises
@@ -38,7 +38,7 @@ def opened_cf(path: Path, chunks: Any = None, field: Field | None = None) -> xr.
         If its types or attributes make no sense together.
     """
     try:
-        return unread(path, chunks, field, engine="netcdf4", decode_coords="all")
+        return open_unread(path, chunks, field, engine="netcdf4", decode_coords="all")
     except (ArithmeticError, LookupError, TypeError, ValueError) as odd:
         raise FileUnreadableError(
             f"{path.name} cannot be understood ({odd}), expected a CF grid of numbers; fetch it "
@@ -46,7 +46,7 @@ def opened_cf(path: Path, chunks: Any = None, field: Field | None = None) -> xr.
         ) from odd
 
 
-def unread(path: Path, chunks: Any, field: Field | None = None, **how: Any) -> xr.Dataset:
+def open_unread(path: Path, chunks: Any, field: Field | None = None, **how: Any) -> xr.Dataset:
     """Open a dataset, its times as they are, in chunks that are right for a field.
 
     Parameters
@@ -59,20 +59,20 @@ def unread(path: Path, chunks: Any, field: Field | None = None, **how: Any) -> x
     **how : optional
         Passed to `xarray.open_dataset`.
     """
-    spelt = chunks if field is None else by_time(chunks, field)
+    spelt = chunks if field is None else spell_out_chunks(chunks, field)
     with warnings.catch_warnings():
         if spelt != chunks:  # large chunks of many times are read more than once, knowingly
             warnings.filterwarnings("ignore", message="The specified chunks separate")
         return xr.open_dataset(path.absolute(), decode_times=False, chunks=spelt, **how)
 
 
-def gridded_in(path: Path) -> list[Field]:
+def list_gridded(path: Path) -> list[Field]:
     """Describe the variables of a NetCDF or HDF5 file that may lie on a grid."""
-    with opened(path) as file:
-        return gridded(fields_in(file), path)
+    with open_netcdf(path) as file:
+        return select_gridded(fields_in(file), path)
 
 
-def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
+def select_variable(dataset: xr.Dataset, name: str) -> xr.Dataset:
     """Return one variable and its companions with their axes, where a ``dataMask`` is not 0.
 
     Uncertainties, coverage and count are renamed as `no2sr.core.layers` has them. Closing what is
@@ -99,7 +99,7 @@ def only(dataset: xr.Dataset, name: str) -> xr.Dataset:
         if set(dataset[mask].dims) <= set(dataset[name].dims):
             grid = grid.assign({name: grid[name].where(dataset[mask] == 1)})
     kept = {name, *alike.values()}
-    grid = _with_bounds(grid.drop_vars([v for v in grid.data_vars if v not in kept]))
+    grid = _restore_bounds(grid.drop_vars([v for v in grid.data_vars if v not in kept]))
     names = {found: layer_name(name, layer) for layer, found in alike.items()}
     grid = grid.rename({old: new for old, new in names.items() if old != new})
     grid.set_close(whole.close)
@@ -123,7 +123,7 @@ def _check_packing(column: xr.DataArray) -> None:
             )
 
 
-def gridded(fields: list[Field], path: Path) -> list[Field]:
+def select_gridded(fields: list[Field], path: Path) -> list[Field]:
     """Return the fields that may lie on a grid: of two dimensions or more, in no group.
 
     Raises
@@ -134,17 +134,17 @@ def gridded(fields: list[Field], path: Path) -> list[Field]:
         If none of them may; the message names them.
     """
     if not fields:
-        raise empty(path)
+        raise empty_file_error(path)
     flat = [field for field in fields if len(field.dims) > 1 and "/" not in field.path]
     if not flat:
         raise MissingVariableError(
             f"{path.name} has no tropospheric NO2 column on a regular grid, expected one with "
-            f"latitude and longitude axes; it has {listing(fields)}; give another product"
+            f"latitude and longitude axes; it has {list_fields(fields)}; give another product"
         )
     return flat
 
 
-def _with_bounds(dataset: xr.Dataset) -> xr.Dataset:
+def _restore_bounds(dataset: xr.Dataset) -> xr.Dataset:
     """Put the link to the cell bounds back on the axes, from where decoding took it.
 
     Bounds with uneven middles stay out: a grid with centres on the poles has them cut off there.

@@ -36,7 +36,7 @@ __all__ = [
     "SURELY_MOLECULES",
     "convert",
     "convert_companion",
-    "in_mol",
+    "convert_to_mol",
     "is_surely_mol",
     "settle_unit",
 ]
@@ -50,13 +50,13 @@ _SOME_UNITS = "mol m-2, umol m-2, molecules cm-2 or 1e15 molecules cm-2"
 _NO_UNIT = {"", "none", "unknown", "n/a", "na", "-", "unitless"}
 
 
-def _without_fills(column: xr.DataArray) -> xr.DataArray:
+def _mask_fills(column: xr.DataArray) -> xr.DataArray:
     """Set fill values missing that survived decoding; infinities are left for the door to count."""
     values = column if column.dtype.kind == "f" else column.astype("float64")
     return values.where(~(np.isfinite(values) & (np.abs(values) > FILL_LIMIT)))
 
 
-def in_mol(
+def convert_to_mol(
     column: xr.DataArray,
     *,
     label: str,
@@ -107,7 +107,7 @@ def convert(column: xr.DataArray, found: str, *, label: str, no2: bool = True) -
     found : str
         What the values are in, as `settle_unit` returns it.
     label, no2
-        As for `in_mol`.
+        As for `convert_to_mol`.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def convert(column: xr.DataArray, found: str, *, label: str, no2: bool = True) -
     UnitsError
         If it is a mass of another gas.
     """
-    clean = _without_fills(column)
+    clean = _mask_fills(column)
     if not is_column(found):
         return clean.assign_attrs(units=found)
     if canonical_unit(found) == "kg m-2" and not no2:
@@ -183,35 +183,35 @@ def settle_unit(
     named: bool = False,
     no2: bool = True,
 ) -> str:
-    """Decide which unit values are in; as for `in_mol`.
+    """Decide which unit values are in; as for `convert_to_mol`.
 
     Parameters
     ----------
     column, label, unit, named, no2
-        As for `in_mol`.
+        As for `convert_to_mol`.
     """
-    column = _without_fills(column)
+    column = _mask_fills(column)
     inside = str(column.attrs.get("units", "")).strip()
     inside = "" if inside.lower() in _NO_UNIT else inside
     stated = inside if unit is None else unit
     if unit is not None and inside and inside != unit:
         log.info("%s: unit %r was given for the file's %r", label, unit, inside)
     if is_column(stated):
-        return _believed(column, label, stated) if no2 and unit is None else stated
+        return _check_stated(column, label, stated) if no2 and unit is None else stated
     if stated and not named:
         raise UnitsError(
             f"{label} is in {stated!r}, expected a column unit such as {_SOME_UNITS}; "
             "pass the right unit with unit=, or name the variable with variable= to use it as it is"
         )
-    return stated or _inferred(column, label, no2=no2)
+    return stated or _infer_unit(column, label, no2=no2)
 
 
-def _inferred(column: xr.DataArray, label: str, *, no2: bool) -> str:
+def _infer_unit(column: xr.DataArray, label: str, *, no2: bool) -> str:
     """Tell a missing unit from the size of the values, where that is certain."""
-    typical = _typical(column)
+    typical = _typical_size(column)
     if np.isnan(typical):
         return CANONICAL  # nothing but gaps and zeros: every unit is right
-    sure = _sure(typical) if no2 else None
+    sure = _find_certain_unit(typical) if no2 else None
     if sure is None:
         raise UnitsError(
             f"{label} states no unit and its values are around {typical:.3g}, expected "
@@ -226,13 +226,13 @@ def _inferred(column: xr.DataArray, label: str, *, no2: bool) -> str:
     return sure
 
 
-def _believed(column: xr.DataArray, label: str, stated: str) -> str:
+def _check_stated(column: xr.DataArray, label: str, stated: str) -> str:
     """Hold a stated column unit against the size of the values."""
-    typical = _typical(column)
+    typical = _typical_size(column)
     low, high = PLAUSIBLE
     if np.isnan(typical) or low <= typical * factor(stated) <= high:
         return stated
-    sure = _sure(typical)
+    sure = _find_certain_unit(typical)
     verdict = f"read as {sure}" if sure else "read as stated"
     warnings.warn(
         f"{label} says {stated!r} but its values are around {typical:.3g}, which would be "
@@ -245,16 +245,16 @@ def _believed(column: xr.DataArray, label: str, stated: str) -> str:
 
 def is_surely_mol(column: xr.DataArray) -> bool:
     """Tell whether values are of a size that only columns in mol m-2 have."""
-    return _typical(column) < SURELY_MOL
+    return _typical_size(column) < SURELY_MOL
 
 
-def _sure(typical: float) -> str | None:
+def _find_certain_unit(typical: float) -> str | None:
     if typical < SURELY_MOL:
         return CANONICAL
     return "molecules cm-2" if typical > SURELY_MOLECULES else None
 
 
-def _typical(column: xr.DataArray) -> float:
+def _typical_size(column: xr.DataArray) -> float:
     """Return the median magnitude of the values that are neither gaps nor zero, from a sample."""
     stride = max(1, int((column.size / 1e6) ** 0.5))
     sample = column[..., ::stride, ::stride] if column.ndim > 1 else column

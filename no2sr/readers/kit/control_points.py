@@ -56,14 +56,14 @@ def find_transform(raster: Any, path: Path) -> Affine | None:
         turned = max(abs(found.b) * raster.height, abs(found.d) * raster.width)
         side = min(abs(found.a), abs(found.e))
         if max(off, turned) <= MISFIT * side:
-            return _upright(found)
+            return _straighten(found)
     raise IrregularGridError(
         f"{path.name} is placed by {len(points)} ground control points that form no regular grid; "
         f"rectify it first: gdalwarp {'-tps ' if len(points) > 3 else ''}{path.name} rectified.tif"
     )
 
 
-def _upright(transform: Affine) -> Affine:
+def _straighten(transform: Affine) -> Affine:
     """Drop the rounding of a fit: a shear, and digits beyond the twelfth."""
     from affine import Affine
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "beginning",
     "check_no_picture",
     "check_room",
     "check_there",
+    "explain_read_errors",
     "is_picture_name",
     "is_there",
     "picture_kind",
-    "readable",
+    "read_beginning",
 ]
 
 
@@ -34,7 +34,7 @@ _PICTURES = {
 }
 
 
-def beginning(path: Path, count: int = 4) -> bytes:
+def read_beginning(path: Path, count: int = 4) -> bytes:
     """Return the first bytes of a file, none of a folder."""
     if not path.is_file():
         return b""
@@ -110,7 +110,7 @@ def picture_kind(path: Path) -> str:
     ----------
     path : Path
     """
-    first = beginning(path, 3)
+    first = read_beginning(path, 3)
     return next((kind for kind, (magic, _) in _PICTURES.items() if first.startswith(magic)), "")
 
 
@@ -141,7 +141,7 @@ def check_no_picture(path: Path) -> None:
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[None]:
+def explain_read_errors(path: Path) -> Iterator[None]:
     """Turn what the libraries raise over a broken file into `FileUnreadableError`."""
     try:
         yield

@@ -93,7 +93,7 @@ def read_column(
     named = options.variable is not None
     found = settle_unit(marked, label=label, unit=options.unit, named=named, no2=no2)
     if no2 and not sure and is_column(found):
-        marked = _without_impossible(marked, label, LARGEST / factor(found))
+        marked = _mask_impossible(marked, label, LARGEST / factor(found))
     return found, convert(marked, found, label=label, no2=no2)
 
 
@@ -118,23 +118,19 @@ def mark_fills(column: xr.DataArray, *, label: str, nodata: float | None = None)
     if nodata is not None:
         stated = (float(nodata), nodata * scale + offset)
         column = column.where(~_is_any(column, stated))
-    usual = _usual(column, scale, offset)
+    usual = _find_usual(column, scale, offset)
     if usual is None:
         return column
     values, counts = _suspects(column, usual)
     stored = (values - offset) / scale
-    known = _among_known(stored) & ~(
-        usual.large & np.isclose(np.abs(stored), IN_MOLECULES, rtol=1e-6)
-    )
+    known = _is_known(stored) & ~(usual.large & np.isclose(np.abs(stored), IN_MOLECULES, rtol=1e-6))
     # A positive number of three digits may be a measurement; several equal ones are none.
     sure = known & ((counts > 1) | (stored < 0) | (stored >= 9999))
     sure |= (counts > FEW) & ((values < 0) | (values > 10 * max(abs(usual.low), abs(usual.high))))
-    return _without(
-        column, values[sure], counts[sure], label=label, why="far from all other values"
-    )
+    return _mask(column, values[sure], counts[sure], label=label, why="far from all other values")
 
 
-def _without_impossible(column: xr.DataArray, label: str, most: float) -> xr.DataArray:
+def _mask_impossible(column: xr.DataArray, label: str, most: float) -> xr.DataArray:
     """Set repeated values missing that are larger than any NO2 column can be."""
     sample = _sample(column)
     if not sample.size or float(np.median(np.abs(sample))) > most:
@@ -142,10 +138,10 @@ def _without_impossible(column: xr.DataArray, label: str, most: float) -> xr.Dat
     values, counts = _suspects(column, _Usual(-most, most, 0))
     again = counts > 1
     why = f"more than the {LARGEST:g} {CANONICAL} that an NO2 column can be"
-    return _without(column, values[again], counts[again], label=label, why=why)
+    return _mask(column, values[again], counts[again], label=label, why=why)
 
 
-def _without(
+def _mask(
     column: xr.DataArray, values: Floats, counts: NDArray[np.intp], *, label: str, why: str
 ) -> xr.DataArray:
     """Set values missing, and say so."""
@@ -192,12 +188,12 @@ def _sample(column: xr.DataArray) -> Floats:
     return chosen
 
 
-def _usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
+def _find_usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
     """Return what to take for values of a variable, None where there are no values."""
     sample = _sample(column)
     if not sample.size:
         return None
-    known = _among_known((sample - offset) / scale)
+    known = _is_known((sample - offset) / scale)
     others = sample[~known]
     if not others.size:  # negative fills only; a constant field of 1e15 is a field
         return _Usual(0, np.inf, 0)
@@ -213,7 +209,7 @@ def _usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
     return _Usual(float(low - span), float(high + span), SMALL * typical, large)
 
 
-def _among_known(stored: Floats) -> NDArray[np.bool_]:
+def _is_known(stored: Floats) -> NDArray[np.bool_]:
     """Tell which stored values are numbers that mark gaps."""
     after = np.clip(np.searchsorted(KNOWN, stored), 1, KNOWN.size - 1)
     nearest = np.stack([KNOWN[after - 1], KNOWN[after]])

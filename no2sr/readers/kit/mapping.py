@@ -83,11 +83,11 @@ def crs_in(attrs: Mapping[Any, Any]) -> CRS | None:
     for key in (*_WKT, *_TEXTS):
         if isinstance(attrs.get(key), str):
             with suppress(CRSError):
-                return _with_code(CRS.from_user_input(attrs[key]))
+                return _recognise_wgs84(CRS.from_user_input(attrs[key]))
     plain = {str(key): value for key, value in attrs.items() if key not in _WKT}
     if "grid_mapping_name" in plain:
         with suppress(CRSError, KeyError, TypeError, ValueError):
-            return _with_code(CRS.from_cf(plain))
+            return _recognise_wgs84(CRS.from_cf(plain))
     for key in _CODES:
         digits = re.search(r"\d{4,6}$", str(attrs.get(key, "")).strip())
         if digits:
@@ -96,7 +96,7 @@ def crs_in(attrs: Mapping[Any, Any]) -> CRS | None:
     return None
 
 
-def _with_code(crs: CRS) -> CRS:
+def _recognise_wgs84(crs: CRS) -> CRS:
     """Return EPSG:4326 for degrees on WGS 84 that were spelt out, else the CRS as it is."""
     plain = crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
     datum = plain.datum

@@ -11,7 +11,7 @@ import numpy as np
 
 from no2sr.core.columns import Field
 from no2sr.core.errors import DimensionError, FileUnreadableError, NoValidPixelsError
-from no2sr.readers.kit.files import beginning, check_room, readable
+from no2sr.readers.kit.files import check_room, explain_read_errors, read_beginning
 from no2sr.readers.kit.links import check_closed
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ __all__ = [
     "check_filled",
     "check_values",
     "check_whole",
-    "empty",
+    "empty_file_error",
     "field_of",
     "fields_in",
     "find",
-    "floats",
     "group_at",
     "hold_open",
     "is_netcdf",
-    "opened",
+    "open_netcdf",
+    "read_floats",
     "walk",
 ]
 
@@ -44,7 +44,7 @@ _SIGNATURES = (*_CDF, b"\x89HDF")
 
 def is_netcdf(path: Path) -> bool:
     """Tell by the first bytes whether a file is NetCDF (3, 4 or 5) or HDF5."""
-    return beginning(path) in _SIGNATURES
+    return read_beginning(path) in _SIGNATURES
 
 
 class _Held:
@@ -60,7 +60,7 @@ _HELD: ContextVar[Mapping[Path, _Held]] = ContextVar("held", default={})  # noqa
 
 @contextmanager
 def hold_open(path: Path) -> Iterator[None]:
-    """Open a file once, however often `opened` asks for it inside the block.
+    """Open a file once, however often `open_netcdf` asks for it inside the block.
 
     Every reader that is asked whether a file is its own looks into it.
 
@@ -81,7 +81,7 @@ def hold_open(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[netCDF4.Dataset]:
+def open_netcdf(path: Path) -> Iterator[netCDF4.Dataset]:
     """Open a NetCDF or HDF5 file, or take it as it is held open.
 
     Raises
@@ -96,7 +96,7 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
         return
     if held.file is None:
         held.file = held.until.enter_context(_open(path))
-    with readable(path):
+    with explain_read_errors(path):
         try:
             yield held.file
         finally:
@@ -107,12 +107,12 @@ def opened(path: Path) -> Iterator[netCDF4.Dataset]:
 def _open(path: Path) -> Iterator[netCDF4.Dataset]:
     import netCDF4
 
-    with readable(path):
+    with explain_read_errors(path):
         check_whole(path)
-        if beginning(path) not in _CDF:
+        if read_beginning(path) not in _CDF:
             check_closed(path)
         with netCDF4.Dataset(path.absolute()) as file:
-            if beginning(path) == _CDF[-1]:
+            if read_beginning(path) == _CDF[-1]:
                 _check_whole_cdf5(file, path)
             yield file
 
@@ -121,15 +121,15 @@ def _check_whole_cdf5(file: netCDF4.Dataset, path: Path) -> None:
     """Refuse a CDF-5 file that is shorter than its header and its values need to be."""
     holders: list[Any] = [file, *file.variables.values()]
     size = 4 + 8 + 3 * 12 + 12 * len(file.variables)
-    size += sum(16 + _padded(len(name.encode())) for name in file.dimensions)
+    size += sum(16 + _pad(len(name.encode())) for name in file.dimensions)
     for name, variable in file.variables.items():
-        size += 8 + _padded(len(name.encode())) + 8 + 8 * variable.ndim + 20
+        size += 8 + _pad(len(name.encode())) + 8 + 8 * variable.ndim + 20
         size += variable.size * variable.dtype.itemsize
     for holder in holders:
         for key in holder.ncattrs():
             value = holder.getncattr(key)
             length = len(value.encode()) if isinstance(value, str) else np.asarray(value).nbytes
-            size += 8 + _padded(len(key.encode())) + 12 + _padded(length)
+            size += 8 + _pad(len(key.encode())) + 12 + _pad(length)
     if path.stat().st_size < size:
         raise FileUnreadableError(
             f"{path.name} ends before its data do, at {path.stat().st_size} bytes, "
@@ -137,7 +137,7 @@ def _check_whole_cdf5(file: netCDF4.Dataset, path: Path) -> None:
         )
 
 
-def _padded(size: int) -> int:
+def _pad(size: int) -> int:
     return -(-size // 4) * 4
 
 
@@ -146,7 +146,7 @@ def check_whole(path: Path) -> None:
 
     The NetCDF library reads the missing part as zeros and says nothing; HDF5 notices by itself.
     """
-    if beginning(path) not in _CLASSIC:
+    if read_beginning(path) not in _CLASSIC:
         return
     from scipy.io import netcdf_file
 
@@ -169,12 +169,12 @@ def check_filled(path: Path) -> None:
     """
     if not is_netcdf(path):
         return
-    with opened(path) as file:
+    with open_netcdf(path) as file:
         if next(walk(file), None) is None:
-            raise empty(path)
+            raise empty_file_error(path)
 
 
-def empty(path: Path) -> NoValidPixelsError:
+def empty_file_error(path: Path) -> NoValidPixelsError:
     """Return the error over a file without any variable."""
     return NoValidPixelsError(
         f"{path.name} is empty: it holds no variables, expected an NO2 column; "
@@ -248,7 +248,7 @@ def check_values(variable: netCDF4.Variable[Any]) -> None:
     check_room(variable.size * kind.itemsize, path)
 
 
-def floats(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
+def read_floats(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     """Read decoded values, NaN where the file says missing."""
     check_values(variable)
     values = variable[...]

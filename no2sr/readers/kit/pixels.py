@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from no2sr.core.columns import choose, listing, mentions_no2
+from no2sr.core.columns import choose, list_fields, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.core.units import FILL_LIMIT
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import attribute, field_of, find, walk
-from no2sr.readers.kit.screens import Criterion, failing, limited
+from no2sr.readers.kit.screens import Criterion, apply_limits, find_failing
 from no2sr.readers.kit.uncertainty import SLANT, Stated, add_uncertainties
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def swath_of(
             f"{column.name} of {path.name} lies on {column.dimensions}, expected the pixels, "
             f"{places['latitude'].dimensions}; name a variable with one value a pixel"
         )
-    criteria = limited(layout.criteria, options.limits)
-    bad, screening = failing(criteria, lambda name: _screen(file, name))
+    criteria = apply_limits(layout.criteria, options.limits)
+    bad, screening = find_failing(criteria, lambda name: _screen(file, name))
     field = field_of(column)
     found, read = read_column(
         array_of(column),
@@ -99,10 +99,10 @@ def swath_of(
             corners = find(file, f"{getattr(layout, axis)}_bounds")
             if corners is not None and corners.shape[2:] == (4,):
                 swath[f"{axis}_bounds"] = ((*PIXEL, "corner"), values_of(corners))
-    return add_uncertainties(swath, _stated(file, layout, column, found), label=path.name)
+    return add_uncertainties(swath, _read_stated(file, layout, column, found), label=path.name)
 
 
-def _stated(
+def _read_stated(
     file: netCDF4.Dataset, layout: Layout, column: netCDF4.Variable[Any], found: str
 ) -> Stated:
     """Return what the file states of the errors of a column that is in the unit found."""
@@ -134,7 +134,7 @@ def _column(
     if options.variable is None and find(file, layout.column) is None:
         raise MissingVariableError(
             f"{path.name} has no tropospheric NO2 column ({layout.column}), it has "
-            f"{listing(fields)}; to use one of these name it with variable="
+            f"{list_fields(fields)}; to use one of these name it with variable="
         )
     name = options.variable or layout.column
     return variables[choose(fields, variable=name, source=path.name).path]

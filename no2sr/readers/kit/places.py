@@ -109,7 +109,7 @@ def corners_of(place: Place, file: netCDF4.Dataset) -> tuple[Floats, Floats] | N
         found.append(true_degrees(values, variable, axis))
     if found[0].shape != found[1].shape:
         return None
-    return _in_ring(*found)
+    return _order_in_ring(*found)
 
 
 def usual_resolution(centres: tuple[Floats, Floats], corners: Any = None) -> float | None:
@@ -189,22 +189,22 @@ def _corners(variable: Variable, shape: tuple[int, ...]) -> Floats | None:
     pixels = tuple(size for size in shape if size != 1)
     counts = range(3, MOST_CORNERS + 1)
     if any(sizes == (*pixels, n) for n in counts):
-        return _four(values_of(variable).reshape(*shape, sizes[-1]))
+        return _repeat_last(values_of(variable).reshape(*shape, sizes[-1]))
     if any(sizes == (n, *pixels) for n in counts):
-        return _four(np.moveaxis(values_of(variable).reshape(sizes[0], *shape), 0, -1))
+        return _repeat_last(np.moveaxis(values_of(variable).reshape(sizes[0], *shape), 0, -1))
     if len(shape) == 2 and sizes == (shape[0] + 1, shape[1] + 1):
         v = values_of(variable).reshape(sizes)
         return np.stack([v[:-1, :-1], v[:-1, 1:], v[1:, 1:], v[1:, :-1]], axis=-1)
     return None
 
 
-def _four(corners: Floats) -> Floats:
+def _repeat_last(corners: Floats) -> Floats:
     """Repeat the last corner of a triangle."""
     missing = MOST_CORNERS - corners.shape[-1]
     return np.concatenate([corners, *[corners[..., -1:]] * missing], axis=-1)
 
 
-def _in_ring(latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
+def _order_in_ring(latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
     """Put corners in the order in which the quadrilaterals do not cross themselves."""
     orders = ([0, 1, 2, 3], [0, 1, 3, 2], [0, 2, 1, 3])
     areas = []

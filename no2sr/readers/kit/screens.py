@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from no2sr.readers.port import Reader
 
-__all__ = ["QA_MIN", "Criterion", "check_limits", "check_quality", "failing", "limited"]
+__all__ = ["QA_MIN", "Criterion", "apply_limits", "check_limits", "check_quality", "find_failing"]
 
 _RELATIONS = {"==": operator.eq, "<=": operator.le, "<": operator.lt}
 
@@ -114,7 +114,7 @@ def _is_limit(limit: object) -> bool:
     return isinstance(limit, Real) and not math.isnan(limit)
 
 
-def limited(
+def apply_limits(
     criteria: Sequence[Criterion], limits: Mapping[str, float] | None
 ) -> tuple[Criterion, ...]:
     """Return the criteria, those that the caller named with the limits given."""
@@ -122,7 +122,7 @@ def limited(
     return tuple(replace(c, limit=float(moved.get(c.name, c.limit))) for c in criteria)
 
 
-def failing(
+def find_failing(
     criteria: Sequence[Criterion], find: Callable[[str], Any | None]
 ) -> tuple[Any | None, str]:
     """Apply the criteria whose variables are there.

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = [
     "TIME_COVERAGE",
     "Moment",
-    "by_time",
     "coverage_of",
     "decode_times",
     "layers_of",
     "moment_in",
     "month_in",
     "select_time",
-    "with_time",
+    "settle_time",
+    "spell_out_chunks",
 ]
 
 log = logging.getLogger("no2sr")
@@ -61,7 +61,7 @@ def layers_of(field: Field) -> tuple[int, int]:
     return prod(plane), prod(size for dim, size in sizes if dim in _STEPS)
 
 
-def by_time(chunks: Any, field: Field) -> Any:
+def spell_out_chunks(chunks: Any, field: Field) -> Any:
     """Spell out automatic chunks of a field with times: whole images, or parts of one image.
 
     It is worked on one time after the other. Of chunks that hold parts of several images, each
@@ -144,7 +144,7 @@ def _moment(match: re.Match[str]) -> np.datetime64 | None:
         return None
 
 
-def with_time(dataset: xr.Dataset) -> xr.Dataset:
+def settle_time(dataset: xr.Dataset) -> xr.Dataset:
     """Name the time coordinate ``time`` and decode it.
 
     Where that fails the numbers stay as they are, said in the log: not all tools write CF units.
@@ -194,11 +194,11 @@ def select_time(dataset: xr.Dataset, time: Moment | None, *, source: str) -> xr.
         If there is no such step; the message lists those there are.
     """
     if time is not None:
-        dataset = _taken(dataset, time, source)
+        dataset = _take(dataset, time, source)
     return dataset.squeeze("time") if dataset.sizes.get("time") == 1 else dataset
 
 
-def _taken(dataset: xr.Dataset, time: Moment, source: str) -> xr.Dataset:
+def _take(dataset: xr.Dataset, time: Moment, source: str) -> xr.Dataset:
     if "time" not in dataset.coords:
         raise SettingsError(
             f"{source} has no times, expected none to be asked for; leave time= out"
@@ -209,13 +209,13 @@ def _taken(dataset: xr.Dataset, time: Moment, source: str) -> xr.Dataset:
         place = steps.indexes["time"].get_loc(wanted)
     except (KeyError, ValueError, TypeError) as absent:
         raise SettingsError(
-            f"{source} has no time {wanted}, expected one of {_listed(steps['time'].values)}; "
+            f"{source} has no time {wanted}, expected one of {_list(steps['time'].values)}; "
             "give time= one of these, or a part such as 2023-10"
         ) from absent
     return steps.isel(time=[place] if isinstance(place, int | np.integer) else place)
 
 
-def _listed(times: NDArray[Any]) -> str:
+def _list(times: NDArray[Any]) -> str:
     words = [
         str(np.datetime_as_string(t, unit="s")) if t.dtype.kind == "M" else str(t) for t in times
     ]

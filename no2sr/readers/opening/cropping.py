@@ -57,9 +57,7 @@ def crop_to_box(image: xr.DataArray, bbox: Box) -> xr.DataArray:
         If fewer than two cells a side remain.
     """
     box = check_box(bbox)
-    image, box = (
-        _turned(image, box) if crs_of(image).is_geographic else (image, _projected(image, box))
-    )
+    image, box = _turn(image, box) if crs_of(image).is_geographic else (image, _project(image, box))
     rows, columns = _window(image, transform_of(image), box)
     ny, nx = rows.stop - rows.start, columns.stop - columns.start
     if ny <= 0 or nx <= 0:
@@ -87,7 +85,7 @@ def _window(image: xr.DataArray, t: Affine, box: Box) -> tuple[slice, slice]:
     )
 
 
-def _turned(image: xr.DataArray, box: Box) -> tuple[xr.DataArray, Box]:
+def _turn(image: xr.DataArray, box: Box) -> tuple[xr.DataArray, Box]:
     """Bring image and box to one turn of the globe, and the seam of a globe out of the box."""
     west, south, east, north = box
     left, _, right, _ = bounds_of(image)
@@ -105,7 +103,7 @@ def _turned(image: xr.DataArray, box: Box) -> tuple[xr.DataArray, Box]:
     return image, (west + turn, south, east + turn, north)
 
 
-def _projected(image: xr.DataArray, box: Box) -> Box:
+def _project(image: xr.DataArray, box: Box) -> Box:
     """Return the box in the CRS of the image that encloses a box in degrees."""
     to_image = Transformer.from_crs("EPSG:4326", crs_of(image), always_xy=True)
     west, south, east, north = to_image.transform_bounds(*box, densify_pts=21)

@@ -16,18 +16,18 @@ from no2sr.core.errors import MissingCRSError, No2srError, No2srWarning, UnitsEr
 from no2sr.core.grid import bounds_of, transform_of
 from no2sr.core.image import crs_of
 from no2sr.core.layers import UNCERTAINTIES, companions_of
-from no2sr.core.provenance import doubt_refined, noted
+from no2sr.core.provenance import doubt_refined, select_own
 from no2sr.core.units import CANONICAL
 from no2sr.readers.formats import geotiff
 from no2sr.readers.kit.bands import bands_in, is_tiff
-from no2sr.readers.kit.bands import opened as opened_raster
-from no2sr.readers.kit.files import readable
-from no2sr.readers.kit.netcdf import fields_in, is_netcdf, opened
+from no2sr.readers.kit.bands import open_raster as opened_raster
+from no2sr.readers.kit.files import explain_read_errors
+from no2sr.readers.kit.netcdf import fields_in, is_netcdf, open_netcdf
 from no2sr.readers.opening.doubts import doubt_resolution, doubt_values
 from no2sr.readers.opening.grids import column_of, scene_of
-from no2sr.readers.opening.paths import expanded, grouped
+from no2sr.readers.opening.paths import expand, group_shards
 from no2sr.readers.opening.source import RESOLUTION, Source, is_swath
-from no2sr.readers.opening.sources import sources
+from no2sr.readers.opening.sources import read_sources
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
 
@@ -91,18 +91,18 @@ def describe(
         warnings.simplefilter("always")
         paths = [path]
         try:
-            entries = expanded(path, reader)
+            entries = expand(path, reader)
             paths = [entry[0] for entry in entries]
             found = find_reader(*entries[0])
-            facts |= _collected(paths) | {"reader": found.name, "product": found.product}
-            facts["variables"] = [_plain(field) for field in _inventory(paths[0])]
-            source, _ = sources(paths, found.name, options)
-            facts |= _of_first(source, paths, options)
+            facts |= _collect(paths) | {"reader": found.name, "product": found.product}
+            facts["variables"] = [_describe_field(field) for field in _inventory(paths[0])]
+            source, _ = read_sources(paths, found.name, options)
+            facts |= _describe_first(source, paths, options)
             _judge_own(facts)
-            facts["problem"] = _unseen(facts)
+            facts["problem"] = _explain_empty(facts)
         except No2srError as problem:
             facts["problem"] = str(problem)
-            facts |= _all_the_same(problem, paths, options)
+            facts |= _describe_anyway(problem, paths, options)
     facts["warnings"] = [str(w.message) for w in caught if issubclass(w.category, No2srWarning)]
     return facts
 
@@ -114,31 +114,31 @@ _FACTS = """
 """
 
 
-def _collected(paths: list[Path]) -> dict[str, Any]:
+def _collect(paths: list[Path]) -> dict[str, Any]:
     sizes = [path.stat().st_size for path in paths if path.is_file()]
     return {"files": len(paths), "bytes": sum(sizes) if sizes else None}
 
 
-def _of_first(source: Source, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+def _describe_first(source: Source, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
     """Return what the first file holds that is not empty; the shards of an export are one."""
     fields = _inventory(source.path if source.path.exists() else paths[0])
-    found = _of_swath(source) if is_swath(source.dataset) else _of_grid(source, options)
-    facts = {"variables": [_plain(field) for field in fields], **found}
+    found = _describe_swath(source) if is_swath(source.dataset) else _describe_grid(source, options)
+    facts = {"variables": [_describe_field(field) for field in fields], **found}
     stated = [field.unit for field in fields if field.name == facts["variable"]]
-    several = len(grouped([(path, source.reader) for path in paths])) > 1
+    several = len(group_shards([(path, source.reader) for path in paths])) > 1
     told = source.dataset.attrs
     return facts | {
         "first": source.path.name if several else None,
         "unit": stated[0] or None if stated else None,
         "source": str(told.get("source") or "") or None,
-        "made_by": {key: str(text) for key, text in noted(told).items()} or None,
+        "made_by": {key: str(text) for key, text in select_own(told).items()} or None,
     }
 
 
 def _inventory(path: Path) -> list[Field]:
     """List the variables or bands of a file in a format that is known here."""
     if is_netcdf(path):
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             return fields_in(file)
     if is_tiff(path):
         with opened_raster(path) as raster:
@@ -146,7 +146,7 @@ def _inventory(path: Path) -> list[Field]:
     return []
 
 
-def _plain(field: Field) -> dict[str, Any]:
+def _describe_field(field: Field) -> dict[str, Any]:
     return {
         "name": field.path,
         "unit": field.unit or None,
@@ -155,24 +155,28 @@ def _plain(field: Field) -> dict[str, Any]:
     }
 
 
-def _of_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
+def _describe_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
     scene = scene_of(source, options=options, time=None, bbox=None)
     image = column_of(scene)
     doubt_values(image)
-    return _placed(image) | _values(image) | {"noise": _noise(companions_of(scene, image.name))}
+    return (
+        _describe_place(image)
+        | _values(image)
+        | {"noise": _noise(companions_of(scene, image.name))}
+    )
 
 
-def _placed(image: xr.DataArray) -> dict[str, Any]:
+def _describe_place(image: xr.DataArray) -> dict[str, Any]:
     """Return what can be said of a grid whatever its values mean."""
     return {
-        **_extended(image),
+        **_describe_extent(image),
         "crs": crs_of(image).to_string(),
         "time": _times(image),
-        **_resolved(doubt_resolution(image)),
+        **_describe_resolution(doubt_resolution(image)),
     }
 
 
-def _extended(image: xr.DataArray) -> dict[str, Any]:
+def _describe_extent(image: xr.DataArray) -> dict[str, Any]:
     """Return what can be said of a grid wherever it lies."""
     t = transform_of(image)
     return {
@@ -185,40 +189,42 @@ def _extended(image: xr.DataArray) -> dict[str, Any]:
     }
 
 
-def _all_the_same(problem: No2srError, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+def _describe_anyway(
+    problem: No2srError, paths: list[Path], options: ReadOptions
+) -> dict[str, Any]:
     """Return what can be said of a grid whose unit or place is unknown."""
     try:
         if isinstance(problem, MissingCRSError):
-            return _unplaced(paths[0], options)
+            return _describe_unplaced(paths[0], options)
         if isinstance(problem, UnitsError) and options.unit is None:
-            return _without_values(paths, options)
+            return _describe_without_values(paths, options)
     except No2srError:  # it has more than one problem, and the first was told
         pass
     return {}
 
 
-def _unplaced(path: Path, options: ReadOptions) -> dict[str, Any]:
+def _describe_unplaced(path: Path, options: ReadOptions) -> dict[str, Any]:
     """Return the extent and the resolution of a raster, in units of its own."""
     if not is_tiff(path):
         return {}
-    with readable(path):
-        (column,) = geotiff.READER.unplaced(path, options).data_vars.values()
+    with explain_read_errors(path):
+        (column,) = geotiff.READER.read_unplaced(path, options).data_vars.values()
         if not {"x", "y"} <= set(column.indexes):  # rotated as well
             return {}
         image = column.sortby("y", ascending=False).sortby("x").load()
-    return {**_extended(image), **_resolved(doubt_resolution(image))}
+    return {**_describe_extent(image), **_describe_resolution(doubt_resolution(image))}
 
 
-def _without_values(paths: list[Path], options: ReadOptions) -> dict[str, Any]:
+def _describe_without_values(paths: list[Path], options: ReadOptions) -> dict[str, Any]:
     """Return what can be said of a grid in an unknown unit."""
     assumed = replace(options, unit=CANONICAL)
-    source, _ = sources(paths, find_reader(paths[0]).name, assumed)
+    source, _ = read_sources(paths, find_reader(paths[0]).name, assumed)
     if is_swath(source.dataset):
         return {}
-    return _placed(column_of(scene_of(source, options=assumed, time=None, bbox=None)))
+    return _describe_place(column_of(scene_of(source, options=assumed, time=None, bbox=None)))
 
 
-def _resolved(found: Resolution | None) -> dict[str, Any]:
+def _describe_resolution(found: Resolution | None) -> dict[str, Any]:
     """Format the resolution of an image, x before y as in the spacing."""
     if found is None:
         return {}
@@ -226,7 +232,7 @@ def _resolved(found: Resolution | None) -> dict[str, Any]:
     return {"effective_resolution": [found.size[1], found.size[0]], "oversampling": there}
 
 
-def _of_swath(source: Source) -> dict[str, Any]:
+def _describe_swath(source: Source) -> dict[str, Any]:
     swath = source.dataset
     span = [swath.attrs.get(f"time_coverage_{end}") for end in ("start", "end")]
     doubt_values(swath["column"].rename(swath.attrs.get("variable", "column")))
@@ -279,7 +285,7 @@ def _judge_own(facts: dict[str, Any]) -> None:
         facts["effective_resolution"] = [scale * step for step in facts["spacing"]]
 
 
-def _unseen(facts: dict[str, Any]) -> str | None:
+def _explain_empty(facts: dict[str, Any]) -> str | None:
     """Explain why nothing is left of a swath."""
     if facts["range"] is not None:
         return None

@@ -65,9 +65,9 @@ def doubt_resolution(image: xr.DataArray) -> Resolution | None:
         unit = _unit_of(image)
         cells = [size / count for size, count in zip(found.size, found.cells, strict=True)]
         warnings.warn(
-            f"{image.name} is oversampled: its cells of {_by(cells)} {unit} (x by y) "
-            f"{_TRACES[found.evidence]} of about {_by(found.size)} {unit}, expected cells as large "
-            f"as what is resolved; average {found.factor} x {found.factor} of them first, with "
+            f"{image.name} is oversampled: its cells of {_format_sizes(cells)} {unit} (x by y) "
+            f"{_TRACES[found.evidence]} of about {_format_sizes(found.size)} {unit}; "
+            f"average {found.factor} x {found.factor} of them first, with "
             "no2sr.coarsen_to_native or --coarsen-to-native",
             OversampledWarning,
             stacklevel=3,
@@ -101,7 +101,7 @@ def _unit_of(image: xr.DataArray) -> str:
     return "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
 
 
-def _by(sizes: tuple[float, ...] | list[float]) -> str:
+def _format_sizes(sizes: tuple[float, ...] | list[float]) -> str:
     """Format sizes along y and x, x first as users have it."""
     return " x ".join(f"{size:.2g}" for size in reversed(sizes))
 

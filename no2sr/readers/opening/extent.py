@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from no2sr.core.errors import FileUnreadableError
 from no2sr.readers.formats.zarr_store import READER as STORES
 from no2sr.readers.kit.bands import is_tiff
-from no2sr.readers.kit.bands import opened as opened_raster
+from no2sr.readers.kit.bands import open_raster as opened_raster
 from no2sr.readers.kit.netcdf import fields_in, is_netcdf
-from no2sr.readers.kit.netcdf import opened as opened_netcdf
+from no2sr.readers.kit.netcdf import open_netcdf as opened_netcdf
 from no2sr.readers.kit.time import layers_of
-from no2sr.readers.opening.paths import found
+from no2sr.readers.opening.paths import find_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +40,7 @@ def cells_in(path_or_paths: Paths) -> int:
     FileUnreadableError
         If there are more than any instrument has: a few bytes can declare any number of them.
     """
-    return sum(_cells_in(path) for path in found(path_or_paths))
+    return sum(_cells_in(path) for path in find_files(path_or_paths))
 
 
 def _cells_in(path: Path) -> int:

@@ -19,14 +19,14 @@ from no2sr.core.errors import (
     SettingsError,
 )
 from no2sr.core.grid import crop, transform_of
-from no2sr.core.image import COLUMN_ATTRS, crs_of, with_history
+from no2sr.core.image import COLUMN_ATTRS, add_history, crs_of
 from no2sr.core.layers import UNCERTAINTIES, assemble_scene, companions_of, is_companion
-from no2sr.core.provenance import origin, refined
+from no2sr.core.provenance import origin, refinement_of
 from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.column import convert_companion
-from no2sr.readers.kit.files import check_room, readable
+from no2sr.readers.kit.files import check_room, explain_read_errors
 from no2sr.readers.kit.fills import read_column
-from no2sr.readers.kit.time import moment_in, select_time, with_time
+from no2sr.readers.kit.time import moment_in, select_time, settle_time
 from no2sr.readers.kit.uncertainty import clean_layer
 from no2sr.readers.opening.cropping import crop_to_box
 from no2sr.readers.opening.doubts import doubt_range
@@ -66,15 +66,15 @@ def scene_of(
             f"{source.path.name} is a swath but other files are grids; open them one kind at a time"
         )
     options = replace(options, variable=source.variable)
-    with readable(source.path):
-        dataset = select_time(with_time(source.dataset), time, source=source.path.name)
+    with explain_read_errors(source.path):
+        dataset = select_time(settle_time(source.dataset), time, source=source.path.name)
         name = _find_variable(dataset, options, source)
         if options.chunks is None:
             dataset = _load(dataset, name, source)
     field = describe_variable(dataset[name])
     no2 = options.variable is None or mentions_no2(field.name, field.text)
     label = f"{source.path.name}: {name}"
-    own = refined(source.dataset.attrs) > 1  # what this package writes marks its gaps
+    own = refinement_of(source.dataset.attrs) > 1  # what this package writes marks its gaps
     found, column = read_column(dataset[name], label=label, options=options, no2=no2, sure=own)
     image = _enter(dataset.assign({name: column}), name, alone=alone)
     layers = _enter_companions(dataset, image, stated=field.unit, found=found, source=source)
@@ -89,7 +89,7 @@ def scene_of(
     image.attrs = {**_attrs(image, field, no2=no2), **_origin(source)}
     screening = source.dataset.attrs.get("screening")
     step = f"read {field.path} of {source.path.name} as {source.reader}"
-    image = with_history(image, f"{step}, {screening}" if screening else step)
+    image = add_history(image, f"{step}, {screening}" if screening else step)
     scene = assemble_scene(image, dict(zip(layers, others, strict=True)))
     return scene if alone or "time" in scene.coords else _date_by_name(scene, source)
 
@@ -101,7 +101,7 @@ def _date_by_name(scene: xr.Dataset, source: Source) -> xr.Dataset:
         return scene
     column = column_of(scene)
     step = f"took the time {str(moment)[:16]} from the name of {source.path.name}"
-    dated = scene.assign({str(column.name): with_history(column, step)})
+    dated = scene.assign({str(column.name): add_history(column, step)})
     return dated.assign_coords(time=moment)
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from no2sr.core.errors import DimensionError
 from no2sr.core.layers import companions_of, layer_name
-from no2sr.readers.kit.files import readable
+from no2sr.readers.kit.files import explain_read_errors
 from no2sr.readers.opening.grids import column_of
 from no2sr.readers.opening.paths import shard_of
 from no2sr.readers.opening.source import Source
@@ -70,7 +70,7 @@ def _join(
 ) -> xr.DataArray:
     """Return one layer of the whole."""
     first, (y, x) = parts[0], axes
-    lay = _laid if first.chunks is None else _promised
+    lay = _lay if first.chunks is None else _promise
     coords = {k: c for k, c in first.coords.items() if not {"x", "y"} & set(c.dims)}
     mapping = {k: c.drop_attrs() if k == "spatial_ref" else c for k, c in coords.items()}
     joined = xr.DataArray(
@@ -100,7 +100,7 @@ def _column(shard: Source) -> xr.DataArray:
 
 
 def _load(column: xr.DataArray, shard: Source) -> xr.DataArray:
-    with readable(shard.path):
+    with explain_read_errors(shard.path):
         return column.load() if column.chunks is None else column
 
 
@@ -158,7 +158,7 @@ def _pieces(places: list[Tile], shape: tuple[int, int], whole: str) -> _Pieces:
     return _Pieces(list(pairwise(down)), list(pairwise(across)), owner)
 
 
-def _laid(parts: list[Any], places: list[Tile], pieces: _Pieces) -> NDArray[np.floating[Any]]:
+def _lay(parts: list[Any], places: list[Tile], pieces: _Pieces) -> NDArray[np.floating[Any]]:
     """Return the values of the whole, gaps where no shard is."""
     first, shape = parts[0], (pieces.rows[-1][1], pieces.columns[-1][1])
     values = np.full((*first.shape[:-2], *shape), np.nan, dtype=first.dtype)
@@ -167,7 +167,7 @@ def _laid(parts: list[Any], places: list[Tile], pieces: _Pieces) -> NDArray[np.f
     return values
 
 
-def _promised(parts: list[Any], places: list[Tile], pieces: _Pieces) -> Any:
+def _promise(parts: list[Any], places: list[Tile], pieces: _Pieces) -> Any:
     """Return the same as a dask array, of shards that are dask arrays."""
     import dask.array as da
 

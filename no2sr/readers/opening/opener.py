@@ -120,7 +120,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     from no2sr.readers.opening.doubts import doubt_resolution
     from no2sr.readers.opening.grids import column_of
     from no2sr.readers.opening.source import is_swath
-    from no2sr.readers.opening.sources import refuse, sources
+    from no2sr.readers.opening.sources import read_sources, refuse
 
     box = None if bbox is None else check_box(bbox)
     options = ReadOptions(
@@ -132,7 +132,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         bbox=box,
         limits=limits,
     )
-    first, rest = sources(path_or_paths, reader, options)
+    first, rest = read_sources(path_or_paths, reader, options)
     if is_swath(first.dataset):
         # Compiles its kernel: no grid should wait for it.
         from no2sr.readers.opening.swaths import Gridding, merge_swaths
@@ -213,12 +213,12 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
         As for `open_no2`.
     """
     from no2sr.readers.opening.source import is_swath
-    from no2sr.readers.opening.sources import sources
+    from no2sr.readers.opening.sources import read_sources
     from no2sr.readers.opening.swaths import Gridding, merge_swaths
     from no2sr.swaths.sums import CORRELATION
 
     options = ReadOptions(variable=variable, qa_min=qa_min, unit=unit, nodata=nodata, limits=limits)
-    first, rest = sources(path_or_paths, reader, options, progress=progress)
+    first, rest = read_sources(path_or_paths, reader, options, progress=progress)
     if not is_swath(first.dataset):
         first.dataset.close()
         raise SettingsError(

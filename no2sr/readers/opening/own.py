@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from no2sr.core.columns import find_columns
 from no2sr.core.layers import is_companion
-from no2sr.core.provenance import PREFIX, noted
+from no2sr.core.provenance import PREFIX, select_own
 from no2sr.core.units import is_column
 from no2sr.readers.formats import zarr_store
 from no2sr.readers.kit.bands import bands_in, is_tiff
-from no2sr.readers.kit.bands import opened as opened_raster
-from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, opened
+from no2sr.readers.kit.bands import open_raster as opened_raster
+from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, open_netcdf
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
@@ -42,7 +42,7 @@ def name_own(path: Path, options: ReadOptions) -> ReadOptions:
     if options.variable is not None:
         return options
     told, fields = _content(path)
-    if not noted(told) or LAYER in told:
+    if not select_own(told) or LAYER in told:
         return options
     names: dict[Hashable, Field] = {field.name: field for field in fields}
     own = [f for f in fields if len(f.dims) > 1 and not is_companion(f.name, names)]
@@ -61,7 +61,7 @@ def _content(path: Path) -> tuple[Mapping[Any, Any], list[Field]]:
         with opened_raster(path) as raster:
             return raster.tags(), bands_in(raster)
     if is_netcdf(path):
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             told = {key: attribute(file, key) for key in file.ncattrs() if key.startswith(PREFIX)}
             return told, fields_in(file) if told else []
     return {}, []

@@ -17,14 +17,14 @@ from no2sr.readers.registry import find_reader
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["expanded", "found", "grouped", "separate", "shard_of"]
+__all__ = ["expand", "find_files", "group_shards", "separate", "shard_of"]
 
 # Earth Engine names shards after the row and column of their first cell.
 _SHARD = re.compile(r"(.+?)-?(\d{10})-(\d{10})(\.tiff?)", re.IGNORECASE)
 _COMPANIONS = {"LatLonGrid.ncf"}  # read with the files beside them, never alone
 
 
-def expanded(
+def expand(
     given: str | Path | Iterable[str | Path], reader: str | None
 ) -> list[tuple[Path, str | None]]:
     """Return the files that paths, folders and globs stand for, with their readers if looked up.
@@ -46,11 +46,11 @@ def expanded(
         If files of a folder are left out, because no reader recognises them.
     """
     paths = [given] if isinstance(given, str | Path) else given
-    return [entry for path in paths for entry in _expanded(Path(path), reader)]
+    return [entry for path in paths for entry in _expand(Path(path), reader)]
 
 
-def found(given: str | Path | Iterable[str | Path]) -> Iterator[Path]:
-    """Yield every file and Zarr store that `expanded` looks at, none of them opened.
+def find_files(given: str | Path | Iterable[str | Path]) -> Iterator[Path]:
+    """Yield every file and Zarr store that `expand` looks at, none of them opened.
 
     Among them are those that no reader recognises, and those that are read with the others; not
     what cannot be looked up, which reading will complain of.
@@ -59,7 +59,7 @@ def found(given: str | Path | Iterable[str | Path]) -> Iterator[Path]:
     for path in map(Path, paths):
         inside: list[Path] = []
         with suppress(OSError, ValueError):  # no rights, a name too long, a zero in it
-            inside = [p for p in _named(path) if p.is_file() or _is_store(p)]
+            inside = [p for p in _list_named(path) if p.is_file() or _is_store(p)]
         yield from inside
 
 
@@ -87,7 +87,7 @@ def separate(path: Path) -> list[tuple[Path, ...]]:
         return [(path,)]
     known: list[tuple[Path, str | None]] = []
     unknown = []
-    for file in filter(_may_be_data, _named(path)):
+    for file in filter(_may_be_data, _list_named(path)):
         try:
             find_reader(file)
         except UnknownFormatError:
@@ -97,12 +97,12 @@ def separate(path: Path) -> list[tuple[Path, ...]]:
             pass  # its own job will say what is wrong with it
         known.append((file, None))
     if not known:
-        raise _nothing_in(path, unknown)
+        raise _no_data_error(path, unknown)
     _warn_of_unknown(path, unknown)
-    return [tuple(file for file, _ in group) for group in grouped(known)]
+    return [tuple(file for file, _ in group) for group in group_shards(known)]
 
 
-def _named(path: Path) -> list[Path]:
+def _list_named(path: Path) -> list[Path]:
     """Return what is in a folder, a path itself, or what matches a pattern."""
     if path.is_dir() and not _is_store(path):
         return sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
@@ -113,11 +113,11 @@ def _matches(path: Path) -> list[Path]:
     return [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
 
 
-def _expanded(path: Path, reader: str | None) -> list[tuple[Path, str | None]]:
+def _expand(path: Path, reader: str | None) -> list[tuple[Path, str | None]]:
     there = is_there(path)
     if there and path.is_dir() and reader is None and not _is_store(path):
         inside = [p for p in sorted(path.iterdir()) if _may_be_data(p)]
-        return _of_one_product(inside, path)
+        return _find_one_product(inside, path)
     if there or not glob.has_magic(str(path)):
         return [(path, reader)]
     matches = _matches(path)
@@ -125,7 +125,7 @@ def _expanded(path: Path, reader: str | None) -> list[tuple[Path, str | None]]:
         raise SettingsError(
             f"no file matches {path}, expected at least one; check the pattern and the folder"
         )
-    return _of_one_product(matches, path) if reader is None else [(p, reader) for p in matches]
+    return _find_one_product(matches, path) if reader is None else [(p, reader) for p in matches]
 
 
 def _may_be_data(path: Path) -> bool:
@@ -148,7 +148,7 @@ def _is_layer(path: Path, *, among: set[Path]) -> bool:
     )
 
 
-def _of_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | None]]:
+def _find_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | None]]:
     """Look up the readers of files that were not named one by one.
 
     Layers that lie beside their column, such as ``day_uncertainty.tif`` beside ``day.tif``, are no
@@ -165,9 +165,9 @@ def _of_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | N
     if len(readers) > 1:
         _count_empty_ones_with_the_others(readers)
     if not readers:
-        raise _nothing_in(source, unknown)
+        raise _no_data_error(source, unknown)
     if len(readers) > 1:
-        kinds = [f"{name} ({_listed([p.name for p in found])})" for name, found in readers.items()]
+        kinds = [f"{name} ({_list([p.name for p in found])})" for name, found in readers.items()]
         raise SettingsError(
             f"{source} mixes products: {'; '.join(kinds)}, expected one; give a pattern that "
             "matches one of them, or name the files"
@@ -177,11 +177,11 @@ def _of_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | N
     return [(path, name) for path in found]
 
 
-def _nothing_in(source: Path, unknown: list[str]) -> UnknownFormatError:
+def _no_data_error(source: Path, unknown: list[str]) -> UnknownFormatError:
     """Return the error over a folder or pattern without data."""
     return UnknownFormatError(
         f"{source} is a folder or pattern without a file that no2sr reads (it has "
-        f"{_listed(unknown) or 'none at all'}), expected one at least; give the right one"
+        f"{_list(unknown) or 'none at all'}), expected one at least; give the right one"
     )
 
 
@@ -189,7 +189,7 @@ def _warn_of_unknown(source: Path, unknown: list[str]) -> None:
     if unknown:
         warnings.warn(
             f"{len(unknown)} of the files in {source} are left out, because no reader knows them: "
-            f"{_listed(unknown)}",
+            f"{_list(unknown)}",
             No2srWarning,
             stacklevel=6,
         )
@@ -200,11 +200,11 @@ def _count_empty_ones_with_the_others(readers: dict[str, list[Path]]) -> None:
 
     A portal's empty granules say nothing of their product; they are left out when they are read.
     """
-    from no2sr.readers.kit.netcdf import opened, walk
+    from no2sr.readers.kit.netcdf import open_netcdf, walk
 
     empty = []
     for path in readers.get("cf_grid", []):
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             if next(walk(file), None) is None:
                 empty.append(path)
     named = [name for name in readers if name != "cf_grid"]
@@ -213,7 +213,7 @@ def _count_empty_ones_with_the_others(readers: dict[str, list[Path]]) -> None:
         readers.pop("cf_grid", None)
 
 
-def _listed(names: list[str]) -> str:
+def _list(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
@@ -223,7 +223,7 @@ def shard_of(path: Path) -> str | None:
     return f"{match[1]}{match[4]}" if match else None
 
 
-def grouped(
+def group_shards(
     entries: list[tuple[Path, str | None]],
 ) -> list[list[tuple[Path, str | None]]]:
     """Put the shards of one export together; every other file stays alone."""

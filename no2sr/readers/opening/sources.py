@@ -6,11 +6,11 @@ import warnings
 from typing import TYPE_CHECKING
 
 from no2sr.core.errors import ManyGapsWarning, NoValidPixelsError, SettingsError, UnknownFormatError
-from no2sr.readers.kit.files import readable
+from no2sr.readers.kit.files import explain_read_errors
 from no2sr.readers.kit.netcdf import check_filled, hold_open
 from no2sr.readers.kit.screens import check_limits, check_quality
 from no2sr.readers.opening.own import name_own
-from no2sr.readers.opening.paths import expanded, grouped
+from no2sr.readers.opening.paths import expand, group_shards
 from no2sr.readers.opening.source import Source
 from no2sr.readers.registry import find_reader
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     Entry = tuple[Path, str | None]  # a file, and its reader where that is known
 
-__all__ = ["refuse", "sources"]
+__all__ = ["read_sources", "refuse"]
 
 
-def sources(
+def read_sources(
     path_or_paths: str | Path | Iterable[str | Path],
     reader: str | None,
     options: ReadOptions,
@@ -44,7 +44,7 @@ def sources(
     SettingsError
         If there is no file, or the quality threshold is out of range.
     """
-    paths = grouped(expanded(path_or_paths, reader))
+    paths = group_shards(expand(path_or_paths, reader))
     if not paths:
         raise SettingsError("there is no file to open, expected at least one; check the pattern")
     if not 0 <= options.qa_min <= 1:
@@ -52,7 +52,7 @@ def sources(
             f"the quality threshold is {options.qa_min!r}, expected 0 to 1; "
             "give 0.75, the product's advice, or 0.5 to keep cloudy scenes"
         )
-    found = _read(_counted(paths, progress), options, alone=len(paths) == 1)
+    found = _read(_count(paths, progress), options, alone=len(paths) == 1)
     first = next(found, None)
     if first is None:
         raise NoValidPixelsError(
@@ -61,7 +61,7 @@ def sources(
     return first, found
 
 
-def _counted(
+def _count(
     groups: list[list[Entry]], progress: Callable[[int, int], None] | None
 ) -> Iterator[list[Entry]]:
     """Tell how many were done whenever the next is asked for."""
@@ -78,18 +78,18 @@ def _read(groups: Iterator[list[Entry]], options: ReadOptions, *, alone: bool) -
         if len(group) > 1:
             from no2sr.readers.opening.mosaic import join_shards
 
-            yield join_shards([_one(path, reader, options) for path, reader in group])
+            yield join_shards([_read_one(path, reader, options) for path, reader in group])
             continue
         try:
-            yield _one(*group[0], options)
+            yield _read_one(*group[0], options)
         except NoValidPixelsError as empty:
             if alone:
                 raise
             warnings.warn(f"{empty}; it is left out", ManyGapsWarning, stacklevel=4)
 
 
-def _one(path: Path, reader: str | None, options: ReadOptions) -> Source:
-    with readable(path), hold_open(path):
+def _read_one(path: Path, reader: str | None, options: ReadOptions) -> Source:
+    with explain_read_errors(path), hold_open(path):
         chosen = find_reader(path, reader)
         if reader is not None or options.limits:  # no product's reader expects an empty file
             check_filled(path)

@@ -7,7 +7,7 @@ import xarray as xr
 
 from no2sr.core.errors import DimensionError
 from no2sr.core.grid import bounds_of, georeference, transform_of
-from no2sr.core.image import crs_of, with_history
+from no2sr.core.image import add_history, crs_of
 from no2sr.core.layers import LAYERS, assemble_scene, companions_of
 from no2sr.readers.opening.grids import column_of
 
@@ -24,7 +24,7 @@ def stack_scenes(scenes: list[xr.Dataset]) -> xr.Dataset:
     DimensionError
         If a scene has no time, two have the same, or their grids differ.
     """
-    columns = [_with_time_dim(column_of(scene)) for scene in scenes]
+    columns = [_add_time_dim(column_of(scene)) for scene in scenes]
     first = columns[0]
     for column in columns[1:]:
         _check_alike(first, column)
@@ -35,13 +35,13 @@ def stack_scenes(scenes: list[xr.Dataset]) -> xr.Dataset:
     layers = {}
     for layer in (layer for layer in LAYERS if any(layer in each for each in there)):
         parts = [
-            _with_time_dim(each[layer]) if layer in each else xr.full_like(column, np.nan)
+            _add_time_dim(each[layer]) if layer in each else xr.full_like(column, np.nan)
             for each, column in zip(there, columns, strict=True)
         ]
         attrs = next(each[layer].attrs for each in there if layer in each)
         layers[layer] = _stack([part.assign_attrs(attrs) for part in parts])
     whole.name = first.name
-    return assemble_scene(with_history(whole, f"stacked {len(scenes)} files along time"), layers)
+    return assemble_scene(add_history(whole, f"stacked {len(scenes)} files along time"), layers)
 
 
 def _check_alike(first: xr.DataArray, other: xr.DataArray) -> None:
@@ -72,7 +72,7 @@ def _stack(images: list[xr.DataArray]) -> xr.DataArray:
     return georeference(whole, transform_of(images[0]), crs_of(images[0]))
 
 
-def _with_time_dim(image: xr.DataArray) -> xr.DataArray:
+def _add_time_dim(image: xr.DataArray) -> xr.DataArray:
     if "time" in image.dims:
         return image
     if "time" not in image.coords:

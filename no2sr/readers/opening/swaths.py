@@ -16,7 +16,7 @@ from no2sr.readers.opening.cropping import check_box
 from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.grids import column_of
 from no2sr.readers.opening.source import RESOLUTION, is_swath
-from no2sr.readers.opening.sources import sources
+from no2sr.readers.opening.sources import read_sources
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import load_reader
 from no2sr.swaths.gridding import grid_swaths
@@ -116,7 +116,7 @@ def merge_swaths(
             lazy=gridding.lazy,
         )
     except NoValidPixelsError as none:
-        raise NoValidPixelsError(f"{_listed(merge.names)}: {none}") from none
+        raise NoValidPixelsError(f"{_list(merge.names)}: {none}") from none
     versions = sorted(merge.versions - {""})
     _check_versions(versions)
     column = column_of(scene)
@@ -124,12 +124,12 @@ def merge_swaths(
         general = {k: column.attrs[k] for k in ("cell_methods", "source", "history")}
         column = column.drop_attrs(deep=False).assign_attrs(general | merge.attrs)
     screening = first.dataset.attrs.get("screening", "all pixels")
-    step = f"no2sr: read {_listed(merge.names)} as {first.reader}, {screening}"
+    step = f"no2sr: read {_list(merge.names)} as {first.reader}, {screening}"
     earlier = f"{column.attrs['history']}\n{step}"  # reading went before gridding
     told = first.dataset.attrs | {"processor_version": ", ".join(versions)}
     noted = origin(load_reader(first.reader).product, told)
     layers = {
-        layer: field if layer in (COVERAGE, COUNT) else _bare(field)
+        layer: field if layer in (COVERAGE, COUNT) else _strip(field)
         for layer, field in companions_of(scene, column.name).items()
     }
     return assemble_scene(column.assign_attrs(history=earlier, **noted), layers)
@@ -168,7 +168,7 @@ def open_swaths(
     """
     box = None if bbox is None else check_box(bbox)
     options = ReadOptions(bbox=box, **interpreting)
-    first, rest = sources(path_or_paths, reader, options, progress=progress)
+    first, rest = read_sources(path_or_paths, reader, options, progress=progress)
     for source in chain([first], rest):
         if not is_swath(source.dataset):
             source.dataset.close()
@@ -181,7 +181,7 @@ def open_swaths(
         yield source.dataset.assign_attrs({**source.dataset.attrs, **told})
 
 
-def _bare(layer: xr.DataArray) -> xr.DataArray:
+def _strip(layer: xr.DataArray) -> xr.DataArray:
     """Drop what follows from the column."""
     kept = {key: layer.attrs[key] for key in ("comment", "cell_methods") if key in layer.attrs}
     return layer.drop_attrs(deep=False).assign_attrs(kept)
@@ -199,5 +199,5 @@ def _check_versions(versions: list[str]) -> None:
         )
 
 
-def _listed(names: list[str]) -> str:
+def _list(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.core.columns import choose, listing
+from no2sr.core.columns import choose, list_fields
 from no2sr.core.errors import DimensionError, MissingVariableError
-from no2sr.readers.kit.cf import gridded_in, only, opened_cf
-from no2sr.readers.kit.netcdf import field_of, is_netcdf, opened
+from no2sr.readers.kit.cf import list_gridded, open_cf, select_variable
+from no2sr.readers.kit.netcdf import field_of, is_netcdf, open_netcdf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ class Cams:
         """Tell whether the file has one of the variables of CAMS."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             return any(_is_cams(field_of(v)) for v in file.variables.values())
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
@@ -56,17 +56,17 @@ class Cams:
         DimensionError
             If two forecasts are of the same time.
         """
-        fields = gridded_in(path)
+        fields = list_gridded(path)
         if options.variable is None and COLUMN not in {field.name for field in fields}:
             raise MissingVariableError(
-                f"{path.name} has no NO2 column ({COLUMN}) but {listing(fields)}, expected one: a "
-                "mixing ratio or a concentration is no column; to use one in its own unit name it "
-                "with variable="
+                f"{path.name} has no NO2 column ({COLUMN}) but {list_fields(fields)}; to use a "
+                "mixing ratio or a concentration (no column) in its own unit, name it with "
+                "variable="
             )
         field = choose(fields, variable=options.variable or COLUMN, source=path.name)
-        dataset = opened_cf(path, options.chunks, field)
+        dataset = open_cf(path, options.chunks, field)
         one_run = dataset.drop_vars([name for name in _RUNS if name in dataset.coords])
-        grid = _along_time(only(one_run, field.name), path)
+        grid = _along_time(select_variable(one_run, field.name), path)
         grid.set_close(dataset.close)
         return grid
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.readers.kit.netcdf import attribute, find, is_netcdf, opened
+from no2sr.readers.kit.netcdf import attribute, find, is_netcdf, open_netcdf
 from no2sr.readers.kit.pixels import Layout, swath_of
 from no2sr.readers.kit.screens import Criterion
 
@@ -55,7 +55,7 @@ class GemsLevel2:
         """Tell whether the file has the groups of a GEMS level 2 product."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             return DATA in file.groups and find(file, _LAYOUT.latitude) is not None
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
@@ -66,7 +66,7 @@ class GemsLevel2:
         MissingVariableError
             If it is of another gas, or lacks the variable.
         """
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             swath = swath_of(file, _LAYOUT, options=options, path=path)
             version = attribute(file, "processor_version") or attribute(file, "version")
         for axis, limit in (("latitude", 90), ("longitude", 360)):

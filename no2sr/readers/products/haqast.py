@@ -16,8 +16,8 @@ import pandas as pd
 
 from no2sr.core.columns import choose
 from no2sr.core.errors import DimensionError, MissingVariableError
-from no2sr.readers.kit.cf import gridded_in, only, opened_cf
-from no2sr.readers.kit.netcdf import attribute, floats, is_netcdf, opened
+from no2sr.readers.kit.cf import list_gridded, open_cf, select_variable
+from no2sr.readers.kit.netcdf import attribute, is_netcdf, open_netcdf, read_floats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ class Haqast:
         """Tell whether the file has the variable of HAQAST, or NO2 and nothing else."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             column = file.variables.get(COLUMN)
             return _is_old(set(file.variables)) or (column is not None and column.ndim == 2)
 
@@ -58,14 +58,14 @@ class Haqast:
         DimensionError
             If that file does not fit.
         """
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             old = _is_old(set(file.variables))
             first = attribute(file, "RangeBeginningDate")
         default = OLD_COLUMN if old else COLUMN
-        field = choose(gridded_in(path), variable=options.variable or default, source=path.name)
-        dataset = opened_cf(path, options.chunks)
-        grid = only(dataset, field.name)
-        placed = _placed(grid, field.name, path) if old else grid
+        field = choose(list_gridded(path), variable=options.variable or default, source=path.name)
+        dataset = open_cf(path, options.chunks)
+        grid = select_variable(dataset, field.name)
+        placed = _place(grid, field.name, path) if old else grid
         moment = pd.to_datetime(first, errors="coerce")  # not there or no date: no time
         if "time" not in placed.variables and not pd.isna(moment):
             placed = placed.assign_coords(time=np.datetime64(moment.date(), "ns"))
@@ -82,7 +82,7 @@ def _is_old(names: set[str]) -> bool:
     return names == {OLD_COLUMN}
 
 
-def _placed(grid: xr.Dataset, name: str, path: Path) -> xr.Dataset:
+def _place(grid: xr.Dataset, name: str, path: Path) -> xr.Dataset:
     """Give the grid the axes of the companion file."""
     latitude, longitude = _companion_axes(path)
     shape = grid[name].shape
@@ -108,14 +108,14 @@ def _companion_axes(path: Path) -> tuple[NDArray[np.floating[Any]], NDArray[np.f
             f"{path.name} holds {OLD_COLUMN} without any axes, expected them in {COMPANION} beside "
             "it; download that file, too, into the same folder"
         )
-    with opened(companion) as file:
+    with open_netcdf(companion) as file:
         absent = [axis for axis in ("LAT", "LON") if axis not in file.variables]
         if absent:
             raise MissingVariableError(
                 f"{companion.name} has no {' and no '.join(absent)}, expected LAT and LON; "
                 "download it again"
             )
-        return _axis(floats(file["LAT"]), "LAT"), _axis(floats(file["LON"]), "LON")
+        return _axis(read_floats(file["LAT"]), "LAT"), _axis(read_floats(file["LON"]), "LON")
 
 
 def _axis(values: NDArray[np.floating[Any]], name: str) -> NDArray[np.floating[Any]]:

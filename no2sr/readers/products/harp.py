@@ -19,10 +19,10 @@ import xarray as xr
 from no2sr.core.columns import Field, choose, mentions_no2
 from no2sr.core.errors import MissingVariableError, SettingsError
 from no2sr.core.layers import TOTAL, UNCERTAINTIES
-from no2sr.readers.kit.cf import only, unread
+from no2sr.readers.kit.cf import open_unread, select_variable
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
-from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, opened
+from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, open_netcdf
 from no2sr.readers.kit.screens import QA_MIN
 from no2sr.readers.kit.time import TIME_COVERAGE, decode_times
 from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
@@ -48,25 +48,25 @@ class Harp:
         """Tell whether the file follows the HARP conventions."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             return "HARP" in attribute(file, "Conventions")
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
         """Return the grid, or the swath where the pixels lie in one long ``time`` dimension."""
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             fields = fields_in(file)
         field = choose(fields, variable=options.variable, source=path.name)
-        dataset = unread(path, options.chunks, field, engine="netcdf4")
+        dataset = open_unread(path, options.chunks, field, engine="netcdf4")
         if "latitude" not in field.dims:
             with dataset:
                 return _swath(dataset.load(), field, options, path)
         _check_no_quality(options, path, field)
-        grid = only(_placed(dataset), field.name)
+        grid = select_variable(_place(dataset), field.name)
         grid.set_close(dataset.close)
         return grid
 
 
-def _placed(dataset: xr.Dataset) -> xr.Dataset:
+def _place(dataset: xr.Dataset) -> xr.Dataset:
     """Give the grid centres where it has bounds only, and its time."""
     for axis in ("latitude", "longitude"):
         bounds = dataset.get(f"{axis}_bounds")
@@ -97,7 +97,7 @@ def _swath(dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path) 
     )
     for name in ("latitude_bounds", "longitude_bounds"):
         swath[name] = ((*PIXEL, "corner"), dataset[name].values[:, None, :])
-    return add_uncertainties(swath, _stated(dataset, field, found), label=path.name)
+    return add_uncertainties(swath, _read_stated(dataset, field, found), label=path.name)
 
 
 def _coverage(dataset: xr.Dataset) -> dict[str, str]:
@@ -116,7 +116,7 @@ def _coverage(dataset: xr.Dataset) -> dict[str, str]:
     return dict(zip(TIME_COVERAGE, (str(first.values), str(last.values)), strict=True))
 
 
-def _stated(dataset: xr.Dataset, field: Field, found: str) -> Stated:
+def _read_stated(dataset: xr.Dataset, field: Field, found: str) -> Stated:
     """Return what the file states of the errors of a column that is in the unit found."""
     parts: dict[str, Any] = {}
     for layer, name in find_companions(field.name, dataset.data_vars).items():

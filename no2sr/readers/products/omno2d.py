@@ -18,7 +18,14 @@ import xarray as xr
 from no2sr.core.columns import choose
 from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.core.units import FILL_LIMIT
-from no2sr.readers.kit.netcdf import attribute, check_values, fields_in, group_at, is_netcdf, opened
+from no2sr.readers.kit.netcdf import (
+    attribute,
+    check_values,
+    fields_in,
+    group_at,
+    is_netcdf,
+    open_netcdf,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +52,7 @@ class OMNO2d:
         """Tell whether the file has the grid group of OMNO2d."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             return group_at(file, GRID) is not None
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
@@ -58,7 +65,7 @@ class OMNO2d:
         DimensionError
             If spacing and number of cells contradict the span.
         """
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             group = group_at(file, f"{GRID}/Data Fields")
             if group is None:
                 raise MissingVariableError(
@@ -70,7 +77,7 @@ class OMNO2d:
             variable = group[field.name]
             check_values(variable)
             latitude, longitude = _axes(file[GRID], variable.shape, path)
-            values = _scaled(variable)
+            values = _scale(variable)
             time = _date(file)
         attrs = {"units": field.unit, "long_name": field.text}
         column = xr.DataArray(
@@ -109,7 +116,7 @@ def _numbers(group: netCDF4.Group, key: str) -> list[float]:
     return [float(n) for n in re.findall(r"[-+.\deE]+", attribute(group, key))]
 
 
-def _scaled(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
+def _scale(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     """Return the values; scale and offset have other names here than in NetCDF."""
     variable.set_auto_maskandscale(False)
     values = np.asarray(variable[...])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from no2sr.core.columns import choose, listing, mentions_no2
+from no2sr.core.columns import choose, list_fields, mentions_no2
 from no2sr.core.errors import DimensionError, MissingVariableError, NoValidPixelsError
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
@@ -26,9 +26,9 @@ from no2sr.readers.kit.netcdf import (
     check_values,
     field_of,
     find,
-    floats,
     is_netcdf,
-    opened,
+    open_netcdf,
+    read_floats,
     walk,
 )
 from no2sr.readers.kit.uncertainty import SLANT, Stated, add_uncertainties
@@ -61,7 +61,7 @@ class S5PLevel2:
         """Tell whether the file has the group and dimensions of a Sentinel-5P level 2 product."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             product = file.groups.get("PRODUCT")
             return product is not None and set(PIXEL) <= set(product.dimensions)
 
@@ -77,15 +77,15 @@ class S5PLevel2:
         DimensionError
             If it holds several time steps.
         """
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             product = file["PRODUCT"]
             column = self._column(file, path, options)
             _check_single(column, path)
             check_values(column)
             pixels = PIXEL[1:]
-            bad = _codes(_required(product, "qa_value", path)) <= round(100 * options.qa_min)
+            bad = _codes(_require(product, "qa_value", path)) <= round(100 * options.qa_min)
             label, no2 = f"{path.name}: {column.name}", mentions_no2(column.name)
-            found, read = read_column(_plain(column), label=label, options=options, no2=no2)
+            found, read = read_column(_read_plain(column), label=label, options=options, no2=no2)
             swath = xr.Dataset(
                 {"column": read.where(~bad).rename("column")}, attrs=_origin(file, path)
             )
@@ -95,12 +95,12 @@ class S5PLevel2:
                 "quality_threshold": options.qa_min,
             }
             for axis in ("latitude", "longitude"):
-                centres = floats(_required(product, axis, path))[0]
+                centres = read_floats(_require(product, axis, path))[0]
                 swath = swath.assign_coords({axis: (pixels, centres)})
                 corners = find(product, f"{GEOLOCATIONS}/{axis}_bounds")
                 if corners is not None:
-                    swath[f"{axis}_bounds"] = ((*pixels, "corner"), floats(corners)[0])
-            return add_uncertainties(swath, _stated(product, column, found), label=path.name)
+                    swath[f"{axis}_bounds"] = ((*pixels, "corner"), read_floats(corners)[0])
+            return add_uncertainties(swath, _read_stated(product, column, found), label=path.name)
 
     def _column(
         self, file: netCDF4.Dataset, path: Path, options: ReadOptions
@@ -117,7 +117,7 @@ class S5PLevel2:
         if options.variable is None and COLUMN not in product.variables:
             raise MissingVariableError(
                 f"{path.name} is {_title(file)} without {COLUMN}, expected L2__NO2___; it has "
-                f"{listing(fields)}; to use one of these name it with variable="
+                f"{list_fields(fields)}; to use one of these name it with variable="
             )
         return there[choose(fields, variable=options.variable or COLUMN, source=path.name).path]
 
@@ -129,7 +129,7 @@ def _title(file: netCDF4.Dataset) -> str:
     return f"Sentinel-5P {product}"
 
 
-def _required(group: netCDF4.Group, name: str, path: Path) -> netCDF4.Variable[Any]:
+def _require(group: netCDF4.Group, name: str, path: Path) -> netCDF4.Variable[Any]:
     found = find(group, name)
     if found is None:
         raise MissingVariableError(
@@ -150,7 +150,7 @@ def _check_single(column: netCDF4.Variable[Any], path: Path) -> None:
 def _codes(quality: netCDF4.Variable[Any]) -> NDArray[np.int16]:
     """Return the quality in whole hundredths, -1 where there is none."""
     if quality.dtype.kind == "f":  # some subsetters write decoded values
-        decoded = np.nan_to_num(floats(quality)[0], nan=-0.01)
+        decoded = np.nan_to_num(read_floats(quality)[0], nan=-0.01)
         return np.asarray(np.rint(100 * decoded), dtype="int16")
     quality.set_auto_maskandscale(False)
     raw = np.asarray(quality[0])
@@ -158,14 +158,14 @@ def _codes(quality: netCDF4.Variable[Any]) -> NDArray[np.int16]:
     return np.asarray(np.where(raw == fill, -1, raw.astype("int16")), dtype="int16")
 
 
-def _plain(variable: netCDF4.Variable[Any]) -> xr.DataArray:
+def _read_plain(variable: netCDF4.Variable[Any]) -> xr.DataArray:
     """Return one variable of the granule with its name and unit."""
     attrs = {key: attribute(variable, key) for key in ("units", "long_name", "standard_name")}
     said = {key: text for key, text in attrs.items() if text}
-    return xr.DataArray(floats(variable)[0], dims=PIXEL[1:], name=variable.name, attrs=said)
+    return xr.DataArray(read_floats(variable)[0], dims=PIXEL[1:], name=variable.name, attrs=said)
 
 
-def _stated(product: netCDF4.Group, column: netCDF4.Variable[Any], found: str) -> Stated:
+def _read_stated(product: netCDF4.Group, column: netCDF4.Variable[Any], found: str) -> Stated:
     """Return the precision of a column, and its random part where the file holds what it takes."""
 
     def convert_error(path: str) -> xr.DataArray | None:
@@ -173,14 +173,14 @@ def _stated(product: netCDF4.Group, column: netCDF4.Variable[Any], found: str) -
         if error is None or error.dimensions != column.dimensions:
             return None
         stated = attribute(column, "units")
-        return convert_companion(_plain(error), stated=stated, found=found, label=path)
+        return convert_companion(_read_plain(error), stated=stated, found=found, label=path)
 
     total = convert_error(f"{column.name}_precision")
     slant = convert_error(SLANT_PRECISION) if column.name == COLUMN else None
     factor = find(product, AIR_MASS_FACTOR)
     if slant is None or factor is None or factor.dimensions != column.dimensions:
         return Stated(total=total)
-    air_mass = _plain(factor)
+    air_mass = _read_plain(factor)
     return Stated(random=slant / air_mass.where(air_mass > 0), total=total, source=SLANT)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from no2sr.core.errors import FileUnreadableError, MissingVariableError
-from no2sr.readers.kit.files import beginning
+from no2sr.readers.kit.files import read_beginning
 from no2sr.readers.kit.time import month_in
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Temis:
 
     def recognises(self, path: Path) -> bool:
         """Tell whether a line ``lat=`` follows a short header of text."""
-        lines = beginning(path, 2048).split(b"\n")[: HEADER + 1]
+        lines = read_beginning(path, 2048).split(b"\n")[: HEADER + 1]
         return any(_ROW.fullmatch(line.decode("latin-1").rstrip()) for line in lines)
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from no2sr.readers.kit.netcdf import attribute, find, is_netcdf, opened
+from no2sr.readers.kit.netcdf import attribute, find, is_netcdf, open_netcdf
 from no2sr.readers.kit.pixels import Layout, swath_of
 from no2sr.readers.kit.screens import Criterion
 
@@ -54,7 +54,7 @@ class TempoLevel2:
         """Tell whether the file has a product group and 2-D centres in geolocation."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             latitude = find(file, _LAYOUT.latitude)
             return "product" in file.groups and latitude is not None and latitude.ndim == 2
 
@@ -66,7 +66,7 @@ class TempoLevel2:
         MissingVariableError
             If it has no tropospheric column, as subsets may; the message names what there is.
         """
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             swath = swath_of(file, _LAYOUT, options=options, path=path)
             return swath.assign_attrs(origin(file, path))
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from no2sr.core.columns import choose, listing
+from no2sr.core.columns import choose, list_fields
 from no2sr.core.errors import MissingVariableError
 from no2sr.core.image import regular_axis
 from no2sr.core.layers import TOTAL, layer_name
-from no2sr.readers.kit.netcdf import fields_in, find, is_netcdf, opened
-from no2sr.readers.kit.screens import failing, limited
+from no2sr.readers.kit.netcdf import fields_in, find, is_netcdf, open_netcdf
+from no2sr.readers.kit.screens import apply_limits, find_failing
 from no2sr.readers.products.tempo_l2 import CRITERIA, origin
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class TempoLevel3:
         """Tell whether the file has a product group and 1-D axes in the root."""
         if not is_netcdf(path):
             return False
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             axes = [find(file, name) for name in AXES]
             return "product" in file.groups and all(a is not None and a.ndim == 1 for a in axes)
 
@@ -60,20 +60,20 @@ class TempoLevel3:
         MissingVariableError
             If it has no tropospheric column; the message names what there is.
         """
-        with opened(path) as file:
+        with open_netcdf(path) as file:
             fields = [field for field in fields_in(file) if len(field.dims) > 1]
             attrs = origin(file, path)
             if options.variable is None and find(file, COLUMN) is None:
                 raise MissingVariableError(
                     f"{path.name} has no tropospheric NO2 column ({COLUMN}), it has "
-                    f"{listing(fields)}; to use one of these name it with variable="
+                    f"{list_fields(fields)}; to use one of these name it with variable="
                 )
         field = choose(fields, variable=options.variable or COLUMN, source=path.name)
-        grid, screening = _screened(path, field, fields, options)
+        grid, screening = _screen(path, field, fields, options)
         return grid.assign_attrs(attrs | {"screening": screening})
 
 
-def _screened(
+def _screen(
     path: Path, field: Field, fields: list[Field], options: ReadOptions
 ) -> tuple[xr.Dataset, str]:
     """Return the field where the masks let it pass, and what was applied."""
@@ -83,7 +83,7 @@ def _screened(
     root = tree.to_dataset()
     cells = {name: _window(root[name], name, options.bbox) for name in AXES}
     there = {f.path: tree[f.path].isel(cells, missing_dims="ignore") for f in fields}
-    bad, screening = failing(limited(CRITERIA, options.limits), there.get)
+    bad, screening = find_failing(apply_limits(CRITERIA, options.limits), there.get)
     column = there[field.path] if bad is None else there[field.path].where(~bad)
     grid = column.rename(field.name).to_dataset()
     error = there.get(f"{field.path}_uncertainty")

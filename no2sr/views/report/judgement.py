@@ -52,7 +52,7 @@ def judge(
         return "", "Not judged: the fine map does not name its model."
     try:
         chosen = model if isinstance(model, Model) else load_model(model or name, scale=scale)
-        if model is None and not _same(chosen, after):
+        if model is None and not _is_same(chosen, after):
             return "", (
                 f"Not judged: this version of no2sr ships other weights of {name} than those that "
                 "made the fine map; name the folder of its weights as the model."
@@ -65,7 +65,7 @@ def judge(
     return _format_table(table, chosen.card.name), ""
 
 
-def _same(model: Model, after: xr.DataArray) -> bool:
+def _is_same(model: Model, after: xr.DataArray) -> bool:
     """Tell whether the weights are those that the fine map names."""
     named = after.attrs.get("no2sr_model_sha256")
     return named in (None, model.card.files.get("network.keras"))

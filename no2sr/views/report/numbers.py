@@ -8,7 +8,7 @@ import numpy as np
 
 from no2sr.core.colours import shown_unit, value_text
 from no2sr.core.grid import bounds_of, cell_areas
-from no2sr.core.provenance import PREFIX, readable
+from no2sr.core.provenance import PREFIX, list_labelled
 from no2sr.steps.conserve import closure
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def list_provenance(after: xr.DataArray) -> list[tuple[str, str]]:
     """
     names = ("source", "title", "institution", "references", "comment")
     told = [(name, str(after.attrs[name])) for name in names if after.attrs.get(name)]
-    return told + readable(after.attrs)
+    return told + list_labelled(after.attrs)
 
 
 def _keeps_noise(after: xr.DataArray) -> bool:

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from no2sr.core.atomic import replacing
+from no2sr.core.atomic import replace_atomically
 from no2sr.core.colours import UNCERTAINTY_RAMP, ramp, robust_limits, shown_unit
 from no2sr.core.grid import bounds_of
 from no2sr.core.image import is_geographic
@@ -70,7 +70,7 @@ def write_report(
         As for `make_report`.
     """
     page = make_report(coarse, fine, model=model, title=title)
-    with replacing(path, overwrite=overwrite) as temporary:
+    with replace_atomically(path, overwrite=overwrite) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)
 

@@ -21,7 +21,7 @@ def system(request):
     """Return the system of four overpasses on a grid of 20 x 22 cells, in units of the noise."""
     grid = Grid(Frame(10.0, 45.5, 0.03), (20, 22), (0, 0))
     shelf = Shelf([fly_over(seed) for seed in range(4)], grid.box, 0.0)
-    observations = observe(shelf.near(grid.box), grid, "quadrilateral").scale(3e-6)
+    observations = observe(shelf.select_near(grid.box), grid, "quadrilateral").scale(3e-6)
     rng = np.random.default_rng(1)
     weights = rng.uniform(0.5, 2, observations.all_values.size)
     strength = rng.uniform(0.2, 5, grid.size)
