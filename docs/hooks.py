@@ -25,8 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # In the order in which they are used.
 FUNCTIONS = (
     "open_no2", "downscale", "downscale_file", "reconstruct", "write", "degrade",
-    "coarsen_to_native", "evaluate", "render", "enhance", "train", "load_model", "save_model",
-    "available_models", "available_readers", "write_geotiff", "write_netcdf", "write_zarr",
+    "coarsen_to_native", "evaluate", "extract", "render", "enhance", "train", "load_model",
+    "save_model", "available_models", "available_readers", "write_geotiff", "write_netcdf",
+    "write_zarr",
 )  # fmt: skip
 
 # What a browser fetches of its own accord; a link that is clicked may lead anywhere.

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from no2sr.downscaling.pipeline import downscale
     from no2sr.downscaling.reconstruction.entry import reconstruct
     from no2sr.downscaling.to_file import downscale_file
+    from no2sr.evaluation.extraction import extract
     from no2sr.evaluation.tables import evaluate
     from no2sr.networks.store import available_models, load_model, save_model
     from no2sr.networks.training.settings import TrainSettings
@@ -105,6 +106,7 @@ __all__ = [
     "downscale_file",
     "enhance",
     "evaluate",
+    "extract",
     "load_model",
     "open_no2",
     "reconstruct",
@@ -128,6 +130,7 @@ _HOMES = {
     "downscale_file": "no2sr.downscaling.to_file",
     "enhance": "no2sr.views.rendering",
     "evaluate": "no2sr.evaluation.tables",
+    "extract": "no2sr.evaluation.extraction",
     "load_model": "no2sr.networks.store",
     "open_no2": "no2sr.readers.opening.opener",
     "reconstruct": "no2sr.downscaling.reconstruction.entry",

@@ -35,6 +35,8 @@ _OPTIONS = {
     "edges": "--edges",
     "limits": "--limit",
     "nodata": "--nodata",
+    "points": "--points",
+    "polygons": "--polygons",
     "qa_min": "--qa",
     "reader": "--reader",
     "resolution": "--resolution",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from no2sr.cli.guard import call_guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import xarray as xr
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from no2sr.downscaling.settings import Reading
     from no2sr.readers.kit.time import Moment
 
-__all__ = ["add_uncertainty", "open_pair"]
+__all__ = ["add_layers", "open_pair"]
 
 
 def open_pair(
@@ -53,10 +53,14 @@ def open_pair(
         return [call_guarded(no2sr.open_no2, path, **reading.arguments()), second]
 
 
-def add_uncertainty(
-    scene: xr.DataArray | xr.Dataset, path: Path, *, time: Moment | None = None
+def add_layers(
+    scene: xr.DataArray | xr.Dataset,
+    path: Path,
+    layers: Iterable[str],
+    *,
+    time: Moment | None = None,
 ) -> xr.DataArray | xr.Dataset:
-    """Add the uncertainty to a scene that was read from a file, if it is stored with it.
+    """Add layers to a scene that was read from a file, as far as they are stored with it.
 
     Parameters
     ----------
@@ -64,36 +68,50 @@ def add_uncertainty(
         What `no2sr.open_no2` returned for `path`.
     path : Path
         A GeoTIFF has the uncertainty beside it in ``name_uncertainty.tif``, NetCDF and Zarr have
-        it as another variable.
+        it as another variable; other layers likewise.
+    layers : iterable of str
+        Some of `no2sr.core.layers.LAYERS`.
     time : str, datetime or datetime64, optional
         Time that was chosen for the scene.
 
     Returns
     -------
     Dataset or DataArray
-        With the layer, or `scene` itself where there is none.
+        With the layers that were found, or `scene` itself where there are no others.
     """
-    import no2sr
-    from no2sr.core.errors import MissingVariableError
-    from no2sr.core.layers import TOTAL, assemble_scene, layer_name
-    from no2sr.writers.layers import COLUMN, enter_layer, layer_path, layers_in
+    from no2sr.core.layers import assemble_scene
+    from no2sr.writers.layers import COLUMN, enter_layer, layers_in
 
-    if TOTAL in layers_in(scene):
-        return scene
+    there = layers_in(scene)
     column = enter_layer(scene)
     column = column.rename(COLUMN if column.name is None else column.name)
     chosen: dict[str, Any] = {} if time is None or "time" not in column.dims else {"time": time}
-    # Readers take an uncertainty for a column only if it is asked for.
-    beside, chosen["variable"] = layer_path(path, TOTAL), "1"
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        beside, chosen["variable"] = path, layer_name(column.name, TOTAL)
-    if not beside.exists():
+    wanted = [layer for layer in layers if layer not in there]
+    found = {layer: _read_layer(path, layer, column, **chosen) for layer in wanted}
+    found = {layer: image for layer, image in found.items() if image is not None}
+    if not found:
         return scene
+    return assemble_scene(column, {layer: enter_layer(scene, layer) for layer in there} | found)
+
+
+def _read_layer(path: Path, layer: str, column: xr.DataArray, **chosen: Any) -> Any:
+    """Read a layer that is stored with a column, or return None."""
+    import no2sr
+    from no2sr.core.errors import MissingVariableError
+    from no2sr.core.layers import layer_name
+    from no2sr.writers.layers import enter_layer, layer_path
+
+    # Readers take an uncertainty for a column only if it is asked for.
+    beside, variable = layer_path(path, layer), "1"
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        beside, variable = path, layer_name(str(column.name), layer)
+    if not beside.exists():
+        return None
     with _silence_refined(), suppress(MissingVariableError):
-        sigma = enter_layer(call_guarded(no2sr.open_no2, beside, **chosen))
-        bare = sigma.copy(data=sigma.values).drop_attrs(deep=False)
-        return assemble_scene(column, {TOTAL: bare.assign_attrs(units=sigma.attrs["units"])})
-    return scene
+        image = enter_layer(call_guarded(no2sr.open_no2, beside, variable=variable, **chosen))
+        bare = image.copy(data=image.values).drop_attrs(deep=False)
+        return bare.assign_attrs(units=image.attrs["units"])
+    return None
 
 
 @contextmanager

@@ -114,8 +114,9 @@ def command(
       no2sr plot tempo.tif map.png --range 0 150 --ramp viridis
     """
     from no2sr.cli.jobs import check_free, check_no_input
-    from no2sr.cli.pairs import add_uncertainty, open_pair
+    from no2sr.cli.pairs import add_layers, open_pair
     from no2sr.core.atomic import replace_atomically
+    from no2sr.core.layers import TOTAL
     from no2sr.views.figures import check_matplotlib
 
     kind = _choose_kind(drawing, len(inputs))
@@ -126,7 +127,7 @@ def command(
     check_matplotlib()
     scenes = open_pair(reading, *inputs)
     if drawing.uncertainty:
-        scenes[-1] = add_uncertainty(scenes[-1], inputs[-1], time=reading.time)
+        scenes[-1] = add_layers(scenes[-1], inputs[-1], [TOTAL], time=reading.time)
     figure = _draw(kind, scenes, drawing=drawing, colouring=colouring)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replace_atomically(out, overwrite=saving.overwrite) as temporary:

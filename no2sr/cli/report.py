@@ -81,14 +81,15 @@ def command(path: Path, fine: Path, *, page: Page, reading: Reading, saving: Sav
       no2sr report S5P_OFFL_L2__NO2_20231027.nc fine.tif --title "Delhi, 27 October"
     """
     from no2sr.cli.jobs import check_free, check_no_input
-    from no2sr.cli.pairs import add_uncertainty, open_pair
+    from no2sr.cli.pairs import add_layers, open_pair
+    from no2sr.core.layers import TOTAL
     from no2sr.views.report.page import write_report
 
     out = page.out or fine.with_suffix(".html")
     check_no_input([out], [path, fine])
     check_free(out, overwrite=saving.overwrite)
     before, after = open_pair(reading, path, fine)
-    after = add_uncertainty(after, fine, time=reading.time)
+    after = add_layers(after, fine, [TOTAL], time=reading.time)
     start_backend(page.model)
     out.parent.mkdir(parents=True, exist_ok=True)
     written = write_report(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "PARTS",
     "PREFIX",
     "UNSTATED",
     "coarsen_attrs",
@@ -28,6 +29,7 @@ __all__ = [
 PREFIX = "no2sr_"
 UNSTATED = "not stated by the input"
 SCALE, EARLIER = f"{PREFIX}scale", f"{PREFIX}earlier_scale"
+PARTS = f"{PREFIX}uncertainty_parts"
 # Names without the prefix, and labels for people. These four hold on any grid of the input.
 _OF_INPUT = {
     "product": "product",
@@ -52,6 +54,7 @@ _LABELS = {
     "time_coverage_start": "first overpass",
     "time_coverage_end": "last overpass",
     "overpass_times": "times of the overpasses",
+    "uncertainty_parts": "parts of the uncertainty",
     "version": "no2sr version",
 }
 _FORMATS = {

@@ -250,8 +250,11 @@ def describe_fine(task: Task, values: Any, uncertainty: Any = None, **facts: flo
     image, method, refining = task.image, task.method, task.refining
     shape = (*image.shape[:-2], *values.shape[1:])
     fine = refine(image, method.scale, values.reshape(shape))
-    earlier = {"earlier_scale": task.earlier} if task.earlier > 1 else {}
-    described = _describe(fine, task, **facts, **earlier)
+    told: dict[str, Any] = {"earlier_scale": task.earlier} if task.earlier > 1 else {}
+    if uncertainty is not None:
+        known = [name for name in ("noise", "systematic") if name in task.canvas.fields]
+        told["uncertainty_parts"] = ", ".join([*known, "detail"])
+    described = _describe(fine, task, **facts, **told)
     layers = {}
     if uncertainty is not None:
         layers[TOTAL] = fine.copy(data=uncertainty.reshape(shape)).drop_attrs(deep=False)
@@ -262,7 +265,7 @@ def describe_fine(task: Task, values: Any, uncertainty: Any = None, **facts: flo
     return scene.map(drop_beyond_poles, keep_attrs=True)
 
 
-def _describe(fine: xr.DataArray, task: Task, **facts: float) -> xr.DataArray:
+def _describe(fine: xr.DataArray, task: Task, **facts: Any) -> xr.DataArray:
     """Write down what was done."""
     method, edges = task.method, task.refining.edges
     told = {
