@@ -5,6 +5,7 @@
 # make kills N=100    kill runs at random moments; nothing may be lost, half or stray
 # make mutation       change the code a little and count how often the tests notice
 # make fuzz N=10000   feed mutants of good files to the command line
+# make test-slim  everything but training in an environment without TensorFlow, Keras and OpenCV
 # make test-qgis   the outputs and the plugin in real QGIS, which is installed if need be (Debian, Ubuntu)
 # make docs   the site in build/site, built strictly
 # make plugin   zip the QGIS plugin into dist/
@@ -14,11 +15,12 @@
 # make lint   ruff and numpydoc;  make types   mypy;  make clean   remove what make made
 
 VENV := .venv
+SLIM := .venv-slim
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo docs test laws kills reliability mutation test-qgis test-browser plugin fuzz lint types clean benchmark benchmark-accuracy
+.PHONY: demo docs test test-slim laws kills reliability mutation test-qgis test-browser plugin fuzz lint types clean benchmark benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -44,6 +46,9 @@ mutation: $(VENV)/.stamp-dev
 # Mutants of good files through the command line; failing ones are kept in out/fuzz.
 fuzz: $(VENV)/.stamp-dev
 	$(BIN)/python tests/hostile/fuzz.py --number $(or $(N),300) --seed $(or $(SEED),1) $(if $(N),--json benchmarks/records/fuzz.json)
+
+test-slim: $(VENV)/.stamp-dev $(SLIM)/.stamp
+	NO2SR_SLIM=$(abspath $(SLIM))/bin/python $(BIN)/python -m pytest tests/test_slim.py
 
 test-browser: $(VENV)/.stamp-browser
 	NO2SR_REQUIRE_BROWSER=1 $(BIN)/python -m pytest tests/browser
@@ -74,7 +79,7 @@ benchmark-accuracy: $(VENV)/.stamp-dev
 	$(BIN)/python benchmarks/reconstruct.py
 
 clean:
-	rm -rf $(VENV) out build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SLIM) out build dist htmlcov .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The interpreter: $PYTHON, else the newest of the supported ones that really starts (a shim may not).
@@ -98,6 +103,15 @@ $(VENV)/.stamp-package: $(VENV)/.stamp-venv pyproject.toml
 $(VENV)/.stamp-dev: $(VENV)/.stamp-package
 	@echo "installing the tools of the tests"
 	@$(PIP) install --group dev
+	@touch $@
+
+# The wheel is built and installed as users do it, and rebuilt when the package changes.
+$(SLIM)/.stamp: $(VENV)/.stamp-venv packaging/requirements-slim.txt pyproject.toml $(shell find no2sr -type f ! -name '*.pyc')
+	@echo "making $(SLIM)"
+	@rm -rf $(SLIM) build/slim && $(BIN)/python -m venv $(SLIM)
+	@$(SLIM)/bin/python -m pip -qq --disable-pip-version-check install -r packaging/requirements-slim.txt
+	@$(PIP) wheel --no-deps --wheel-dir build/slim .
+	@$(SLIM)/bin/python -m pip -qq --disable-pip-version-check install --no-deps build/slim/*.whl
 	@touch $@
 
 $(VENV)/.stamp-browser: $(VENV)/.stamp-dev

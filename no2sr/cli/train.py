@@ -218,10 +218,10 @@ def command(
       no2sr train 91-image/*.bmp --scale 3 --hyperparameter kernels=9,5,5 --output pictures
     """
     import no2sr
+    from no2sr.networks.backend import need_training
     from no2sr.networks.store import check_replaceable
-    from no2sr.views.figures import check_matplotlib
 
-    check_matplotlib()
+    need_training("matplotlib")
     check_free(output, overwrite=saving.overwrite)
     checkpoint = _checkpoint_of(output)
     check_name(checkpoint, WriteError)

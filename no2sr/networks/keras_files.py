@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from no2sr.core.errors import CardMismatchError
+from no2sr.networks.backend import need_keras
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,10 @@ def read_keras(path: Path) -> keras.Model:
     ------
     CardMismatchError
         If it holds layers of others than Keras and no2sr, or is damaged.
+    MissingDependencyError
+        If Keras or its backend is not installed.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    need_keras(f"{path.name}, a Keras network,")
     import keras
 
     from no2sr.networks import layers  # noqa: F401 - registers our layers with Keras

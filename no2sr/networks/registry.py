@@ -39,6 +39,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from no2sr.core.errors import ModelError, SettingsError, UnknownModelError
+from no2sr.networks.backend import need_keras
 from no2sr.networks.receptive_field import footprint
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def build_network(
         If its module cannot be imported or lacks ``GRID`` or ``build``.
     SettingsError
         If it does not know a hyperparameter, or cannot take this scale or number of channels.
+    MissingDependencyError
+        If Keras or its backend is not installed.
     """
     build = _architecture(name).build
     known = set(signature(build).parameters)
@@ -130,6 +133,7 @@ def build_network(
         given["scale"] = scale
     elif grid_of(name) == "coarse" and scale != 1:
         raise SettingsError(f"network {name} keeps the coarse grid; use scale=1, not {scale}")
+    need_keras(f"network {name}")
     network: keras.Model = build(**given, **hyperparameters)
     return network
 

@@ -242,24 +242,20 @@ def _enlarge_colours(
     """Enlarge (y, x, 3) as luminance and chroma; transparent pixels do not affect their neighbours.
 
     Input and output have 8 bits, but nothing is rounded in between: on smooth maps the rounding of
-    an 8-bit YCrCb image would cost as much as the network gains.
+    an 8-bit YPbPr image would cost as much as the network gains.
     """
-    import cv2
+    from skimage.color import rgb2ypbpr, ypbpr2rgb
 
-    bgr = colours[..., ::-1].astype(np.float32) / WHITE
     luminance, *chroma = (
         fill_gaps(np.where(seen, plane, np.float32(np.nan)), model.card.margin)
-        for plane in np.moveaxis(cv2.cvtColor(bgr, cv2.COLOR_BGR2YCrCb), -1, 0)
+        for plane in np.moveaxis(rgb2ypbpr(colours.astype(np.float32) / WHITE), -1, 0)
     )
     cut = model.card.radius if edges == "shave" else 0
     fine = [
         enlarge_luminance(WHITE * luminance, model, edges=edges) / np.float32(WHITE),
         *(trim(upsample(plane, model.card.scale), cut) for plane in chroma),
     ]
-    together = np.asarray(
-        cv2.cvtColor(np.stack(fine, axis=-1), cv2.COLOR_YCrCb2BGR), dtype=np.float32
-    )
-    return _to_bytes(WHITE * together[..., ::-1])
+    return _to_bytes(WHITE * ypbpr2rgb(np.stack(fine, axis=-1)))
 
 
 def _to_bytes(plane: NDArray[np.floating]) -> NDArray[np.uint8]:

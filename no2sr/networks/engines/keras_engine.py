@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from no2sr.networks.backend import need_keras
 from no2sr.networks.engines.port import as_batch, as_image
 
 if TYPE_CHECKING:
@@ -32,8 +32,13 @@ def keras_engine(load: Callable[[], Any], card: ModelCard) -> Engine:
     Returns
     -------
     Engine
+
+    Raises
+    ------
+    MissingDependencyError
+        If Keras or its backend is not installed.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    need_keras(f"model {card.name} on the Keras engine")
     import keras
 
     network = load()

@@ -10,13 +10,13 @@ import dataclasses
 import hashlib
 import json
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from no2sr.core.errors import CardMismatchError, SettingsError
 from no2sr.core.grid import check_scale
 from no2sr.core.version import __version__
+from no2sr.networks.backend import need_training
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.registry import build_network, find_reach, grid_of, role_of
 from no2sr.networks.training.checkpoints import Checkpoint
@@ -84,8 +84,10 @@ def train(
         If the network is unknown, or a setting is out of range.
     CardMismatchError
         If the checkpoint is damaged or belongs to another run, or `start` has another architecture.
+    MissingDependencyError
+        If packages that training and saving need are not installed; the message lists them.
     """
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    need_training()
     import keras
 
     settings = settings or TrainSettings()
