@@ -8,11 +8,12 @@
 # make test-slim  everything but training in an environment without TensorFlow, Keras and OpenCV
 # make test-qgis   the outputs and the plugin in real QGIS, which is installed if need be (Debian, Ubuntu)
 # make docs   the site in build/site, built strictly
+# make dist   the wheel and the sdist in dist/, built and checked as a package index does
 # make plugin   zip the QGIS plugin into dist/
 # make benchmark   measure speed and memory and write docs/performance.md
 # make benchmark-accuracy   judge all networks on real fields and write docs/accuracy.md
 # make test-browser   the reports in Chromium, which is installed where it is missing
-# make lint   ruff and numpydoc;  make types   mypy;  make clean   remove what make made
+# make lint   ruff, numpydoc, and the files of a release;  make types   mypy;  make clean   remove what make made
 
 VENV := .venv
 SLIM := .venv-slim
@@ -20,7 +21,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 SAMPLE := $(wildcard sample_data/S5P_*.nc)
 
-.PHONY: demo docs test test-slim laws kills reliability mutation test-qgis test-browser plugin fuzz lint types clean benchmark benchmark-accuracy
+.PHONY: demo docs test test-slim laws kills reliability mutation test-qgis test-browser dist plugin fuzz lint types clean benchmark benchmark-accuracy
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-package
@@ -47,7 +48,9 @@ mutation: $(VENV)/.stamp-dev
 fuzz: $(VENV)/.stamp-dev
 	$(BIN)/python tests/hostile/fuzz.py --number $(or $(N),300) --seed $(or $(SEED),1) $(if $(N),--json benchmarks/records/fuzz.json)
 
-test-slim: $(VENV)/.stamp-dev $(SLIM)/.stamp
+# The wheel is installed as users do it.
+test-slim: $(VENV)/.stamp-dev $(SLIM)/.stamp dist
+	@$(SLIM)/bin/python -m pip -qq --disable-pip-version-check install --no-deps --force-reinstall dist/no2sr-*.whl
 	NO2SR_SLIM=$(abspath $(SLIM))/bin/python $(BIN)/python -m pytest tests/test_slim.py
 
 test-browser: $(VENV)/.stamp-browser
@@ -60,6 +63,13 @@ test-qgis: $(VENV)/.stamp-dev $(VENV)/.stamp-qgis
 docs: $(VENV)/.stamp-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
+# The wheel is built from the sdist, so both are complete.
+dist: $(VENV)/.stamp-venv
+	@$(PIP) install --group dist
+	rm -f dist/no2sr-*.whl dist/no2sr-*.tar.gz
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/no2sr-*.whl dist/no2sr-*.tar.gz
+
 plugin: $(VENV)/.stamp-venv
 	$(BIN)/python qgis_plugin/make_zip.py dist
 
@@ -67,6 +77,10 @@ lint: $(VENV)/.stamp-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m numpydoc lint $$(find no2sr -name '*.py' ! -name '__main__.py')
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/hadolint packaging/Dockerfile
 
 types: $(VENV)/.stamp-dev
 	$(BIN)/mypy
@@ -105,13 +119,10 @@ $(VENV)/.stamp-dev: $(VENV)/.stamp-package
 	@$(PIP) install --group dev
 	@touch $@
 
-# The wheel is built and installed as users do it, and rebuilt when the package changes.
-$(SLIM)/.stamp: $(VENV)/.stamp-venv packaging/requirements-slim.txt pyproject.toml $(shell find no2sr -type f ! -name '*.pyc')
+$(SLIM)/.stamp: $(VENV)/.stamp-venv packaging/requirements-slim.txt
 	@echo "making $(SLIM)"
-	@rm -rf $(SLIM) build/slim && $(BIN)/python -m venv $(SLIM)
+	@rm -rf $(SLIM) && $(BIN)/python -m venv $(SLIM)
 	@$(SLIM)/bin/python -m pip -qq --disable-pip-version-check install -r packaging/requirements-slim.txt
-	@$(PIP) wheel --no-deps --wheel-dir build/slim .
-	@$(SLIM)/bin/python -m pip -qq --disable-pip-version-check install --no-deps build/slim/*.whl
 	@touch $@
 
 $(VENV)/.stamp-browser: $(VENV)/.stamp-dev

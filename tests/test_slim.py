@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,13 +75,21 @@ def test_the_environment_is_slim(name):
 
 @pytest.mark.skipif(not SLIM, reason="no slim environment; make test-slim makes it")
 def test_the_environment_has_this_no2sr_installed_from_a_wheel(tmp_path):
-    code = "import no2sr; print(no2sr.__version__, no2sr.__file__)"
+    code = (
+        "import importlib.metadata, json, no2sr\n"
+        "about = importlib.metadata.metadata('no2sr')\n"
+        "page = about.get_payload() or about['Description']\n"
+        "print(json.dumps([about['Version'], no2sr.__version__, no2sr.__file__, page]))"
+    )
     done = subprocess.run(
         [SLIM, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
-    version, path = done.stdout.split(maxsplit=1)
-    assert version == no2sr.__version__
+    declared, version, path, page = json.loads(done.stdout)
+    assert declared == version == no2sr.__version__
     assert "site-packages" in path
+    targets = re.findall(r"\]\(([^)]*)\)", page)
+    assert len(targets) > 10
+    assert not [target for target in targets if not target.startswith("https://")]
 
 
 def test_the_map_is_that_of_a_full_install(made):
