@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from no2sr.downscaling.to_file import downscale_file
     from no2sr.evaluation.extraction import extract
     from no2sr.evaluation.tables import evaluate
-    from no2sr.networks.store import available_models, load_model, save_model
+    from no2sr.networks.saving import save_model
+    from no2sr.networks.store import available_models, load_model
     from no2sr.networks.training.settings import TrainSettings
     from no2sr.networks.training.trainer import train
     from no2sr.readers.opening.opener import open_no2
@@ -135,7 +136,7 @@ _HOMES = {
     "open_no2": "no2sr.readers.opening.opener",
     "reconstruct": "no2sr.downscaling.reconstruction.entry",
     "render": "no2sr.views.rendering",
-    "save_model": "no2sr.networks.store",
+    "save_model": "no2sr.networks.saving",
     "train": "no2sr.networks.training.trainer",
     "write": "no2sr.writers.dispatch",
     "write_geotiff": "no2sr.writers.geotiff",

@@ -192,7 +192,8 @@ def command(
     """
     import no2sr
     from no2sr.core.door import choose_variable
-    from no2sr.evaluation.comparison import compare, default_methods
+    from no2sr.evaluation.comparison import compare
+    from no2sr.evaluation.methods import default_methods
     from no2sr.evaluation.tables import choose_metrics, tabulate
 
     _check_outputs(tables)

@@ -219,7 +219,7 @@ def command(
     """
     import no2sr
     from no2sr.networks.backend import need_training
-    from no2sr.networks.store import check_replaceable
+    from no2sr.networks.saving import check_replaceable
 
     need_training("matplotlib")
     check_free(output, overwrite=saving.overwrite)

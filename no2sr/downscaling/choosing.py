@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from os import PathLike
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from no2sr.core.errors import CardMismatchError
+from no2sr.core.errors import CardMismatchError, SettingsError
 from no2sr.core.grid import check_scale
 from no2sr.downscaling.baselines import BASELINES, Baseline
 from no2sr.downscaling.kernel import NetworkMethod
@@ -12,15 +13,22 @@ from no2sr.downscaling.method import FunctionMethod, Method
 from no2sr.downscaling.runner import Runner
 from no2sr.downscaling.uncertainty import states_detail
 from no2sr.networks.card import Model
+from no2sr.networks.foreign import EXPORT, is_from, name_kind
 from no2sr.networks.store import load_model
 
 if TYPE_CHECKING:
-    from no2sr.downscaling.settings import Refining
+    from no2sr.downscaling.settings import AnyMethod, Refining
     from no2sr.steps.conserve import Kind
 
-__all__ = ["choose_method"]
+__all__ = ["choose_method", "name_method"]
 
 AMethod = TypeVar("AMethod", bound=Method)
+# Networks that can be called like a function, and how they become models.
+_LIBRARIES = {
+    "keras": "pass no2sr.load_model(network, card={'scale': 4}) instead, with its scale",
+    "torch": EXPORT,
+}
+_MEMBERS = ("name", "scale", "halo", "reach", "facts", "states_uncertainty")
 
 
 def choose_method(refining: Refining, *, noisy: bool = False) -> Method:
@@ -38,19 +46,47 @@ def choose_method(refining: Refining, *, noisy: bool = False) -> Method:
         As for `downscale`.
     """
     scale = check_scale(refining.scale, least=2)
-    model = refining.model
+    model = "srcnn" if refining.model is None else refining.model
     if isinstance(model, str) and model in BASELINES:
         return Baseline(name=model, scale=scale)
-    if isinstance(model, Method):
-        return _check_method(model, scale)
-    if callable(model):
-        name = getattr(model, "__name__", "function")
-        return FunctionMethod(function=model, scale=scale, name=name)
+    if isinstance(model, str | PathLike):
+        model = load_model(model, scale=scale)
     if not isinstance(model, Model):
-        model = load_model(model or "srcnn", scale=scale)
+        return _check_method(_take_method(model, scale), scale)
     method = _assemble_network(model, refining, noisy=noisy)
     _check_method(method, scale).load()
     return method
+
+
+def name_method(model: AnyMethod) -> str:
+    """Name a method for a table: the text given, or what the object calls itself."""
+    if isinstance(model, str | PathLike):
+        return str(model)
+    if isinstance(model, Model):
+        return model.card.name
+    return str(getattr(model, "name", getattr(model, "__name__", type(model).__name__)))
+
+
+def _take_method(model: Any, scale: int) -> Method:
+    """Take an object that is neither a name nor a model as a method, or say why it is none."""
+    if isinstance(model, type) or not callable(model):
+        raise SettingsError(
+            f"{name_kind(model)} is no method; give the name of one, a path, a Model, an object "
+            "like no2sr.downscaling.method.Method, or a function of a coarse array and the scale"
+        )
+    for library, advice in _LIBRARIES.items():
+        if is_from(library, model):
+            kind = type(model).__name__
+            raise SettingsError(f"model is a {kind} of {library}, without a card; {advice}")
+    if isinstance(model, Method):
+        return model
+    missing = [name for name in _MEMBERS if not hasattr(model, name)]
+    if hasattr(model, "halo") and missing:
+        raise SettingsError(
+            f"method {name_method(model)} lacks {', '.join(missing)}; add what "
+            "no2sr.downscaling.method.Method lists"
+        )
+    return FunctionMethod(function=model, scale=scale, name=name_method(model))
 
 
 def _assemble_network(model: Model, refining: Refining, *, noisy: bool) -> NetworkMethod:

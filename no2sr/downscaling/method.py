@@ -1,18 +1,19 @@
 """The method port: what turns a coarse block into a fine one.
 
 Networks, the classical methods and the luminance path are methods, and so is any object of yours
-with the same four members. Everything that runs methods (`no2sr.downscale` in memory, by window and
+with the same members. Everything that runs methods (`no2sr.downscale` in memory, by window and
 on Dask, `no2sr.evaluate`) knows only what stands here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from inspect import signature
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from no2sr.core.errors import DimensionError
+from no2sr.core.errors import DimensionError, ModelError, No2srError, SettingsError
 from no2sr.downscaling.tally import Tally
 from no2sr.steps.gaps import restore_gaps
 
@@ -147,14 +148,67 @@ class FunctionMethod:
         """A function returns values alone."""
         return False
 
+    def __post_init__(self) -> None:
+        """Refuse a function that does not take two arguments.
+
+        Raises
+        ------
+        SettingsError
+            If that is so.
+        """
+        try:
+            parameters = signature(self.function)
+        except (TypeError, ValueError):  # some compiled functions do not say
+            return
+        try:
+            parameters.bind(None, None)
+        except TypeError as error:
+            raise SettingsError(
+                f"method {self.name} cannot be called as {self.name}(coarse, scale) ({error}); "
+                "define it with these two arguments"
+            ) from error
+
     def __call__(self, block: Block) -> Estimate:
-        """Apply the function and put the gaps back."""
-        fine = np.asarray(self.function(block.values, self.scale), dtype=np.float32)
-        wanted = tuple(self.scale * size for size in block.values.shape)
+        """Apply the function and put the gaps back.
+
+        Raises
+        ------
+        ModelError
+            If the function fails, or returns no number for an observed cell.
+        DimensionError
+            If it returns an array of another shape.
+        """
+        shape = block.values.shape
+        wanted = tuple(self.scale * size for size in shape)
+        fine = self._call(block.values.copy())
         if fine.shape != wanted:
             raise DimensionError(
                 f"method {self.name} returned an array of shape {fine.shape} where {wanted} was "
                 f"needed; return {self.scale} fine cells along each coarse one"
             )
         valid = np.isfinite(block.values)
-        return Estimate(restore_gaps(fine, valid, scale=self.scale), None, Tally.of(block.values))
+        whole = restore_gaps(fine, valid, scale=self.scale)
+        lost = np.sum(~np.isfinite(whole)) - self.scale**2 * np.sum(~valid)
+        if lost:
+            raise ModelError(
+                f"method {self.name} returned NaN or infinity in {lost} fine cells that are "
+                "observed; fill gaps before you interpolate, as no2sr.steps.gaps.fill_gaps does"
+            )
+        return Estimate(whole, None, Tally.of(block.values))
+
+    def _call(self, coarse: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Call the function, and name it if it fails."""
+        try:
+            fine = np.asarray(self.function(coarse, self.scale))
+        except No2srError:
+            raise
+        except Exception as error:  # whatever functions of users raise
+            raise ModelError(
+                f"method {self.name} failed on a coarse array of shape {coarse.shape} "
+                f"({type(error).__name__}: {error}); correct the function"
+            ) from error
+        if not np.can_cast(fine.dtype, np.float32, "same_kind"):
+            raise ModelError(
+                f"method {self.name} returned values of type {fine.dtype}; return real numbers"
+            )
+        return fine.astype(np.float32)

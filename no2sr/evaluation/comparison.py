@@ -7,43 +7,39 @@ tests all judge the same estimates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from no2sr.core.door import choose_variable
+from no2sr.core.door import choose_variable, enter
 from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import bounds_of, check_scale, modcrop
-from no2sr.downscaling.baselines import BASELINES, NOISE_AWARE, Baseline
+from no2sr.downscaling.baselines import Baseline
 from no2sr.downscaling.blocks import Canvas
-from no2sr.downscaling.choosing import choose_method
 from no2sr.downscaling.pipeline import check_size
 from no2sr.downscaling.run import collect
-from no2sr.downscaling.settings import Refining
 from no2sr.evaluation.adding import add_noise
+from no2sr.evaluation.methods import resolve_methods
 from no2sr.evaluation.records import Comparison, Judging, Observation, Scene
-from no2sr.networks.store import available_models
 from no2sr.simulation.degrading import degrade
 from no2sr.steps.conserve import closure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from no2sr.downscaling.method import Method
-    from no2sr.downscaling.settings import AnyMethod
+    from no2sr.evaluation.methods import Methods
 
-    Methods = Sequence[str] | Mapping[str, AnyMethod]
     Images = xr.Dataset | xr.DataArray | Iterable[xr.Dataset | xr.DataArray]
 
 __all__ = [
     "BASE",
     "compare",
     "compare_observations",
-    "default_methods",
     "observe",
 ]
 
@@ -66,7 +62,7 @@ def compare(
     reference : Dataset or DataArray, (y, x) or (time, y, x), or an iterable of them
         Fine images; sizes are trimmed to multiples of the scale.
     scale : int
-    methods : sequence of str, or mapping of label to method, optional
+    methods : method, sequence of methods, or mapping of label to method, optional
         A method is the name of a classical method of `no2sr.downscaling.baselines` or of a shipped
         network, the folder of a saved model, a Model, any
         `no2sr.downscaling.method.Method`, or a function that maps a coarse array (y, x) and the
@@ -92,9 +88,10 @@ def compare(
     """
     scale = check_scale(scale, least=2)
     judging = judging or Judging()
-    given = [reference] if isinstance(reference, xr.Dataset | xr.DataArray) else reference
+    alone = isinstance(reference, str | xr.Dataset | xr.DataArray)
+    given: Any = [reference] if alone or not isinstance(reference, Iterable) else reference
     chosen = resolve_methods(methods, scale, judging)
-    images = [choose_variable(image) for image in given]
+    images = [_take_image(image) for image in given]
     return compare_observations(
         observe(images, scale, judging),
         scale=scale,
@@ -102,6 +99,13 @@ def compare(
         judging=judging,
         progress=progress,
     )
+
+
+def _take_image(image: xr.Dataset | xr.DataArray) -> xr.DataArray:
+    """Return the image of a dataset; one that has been through the door may be all gaps."""
+    column = choose_variable(image)
+    strict = column.dims[-2:] == ("y", "x") and "spatial_ref" in column.coords
+    return column if strict else enter(image)
 
 
 def observe(images: Sequence[xr.DataArray], scale: int, judging: Judging) -> list[Observation]:
@@ -180,51 +184,6 @@ def compare_observations(
         classical=tuple(label for label in chosen if isinstance(chosen[label], Baseline)),
         scenes=tuple(scenes),
     )
-
-
-def default_methods(scale: int, *, noisy: bool = False) -> list[str]:
-    """List all baselines, and the shipped networks that have the scale.
-
-    Parameters
-    ----------
-    scale : int
-    noisy : bool
-        Whether noise is known. Without it the baselines that use it are bicubic interpolation, and
-        are left out.
-    """
-    cards = [card for card in available_models() if card.domain == "column"]
-    classical = [name for name in BASELINES if noisy or name not in NOISE_AWARE]
-    return [*classical, *(card.name for card in cards if card.scale == scale)]
-
-
-def resolve_methods(
-    methods: Methods | None, scale: int, judging: Judging, *, noisy: bool | None = None
-) -> dict[str, Method]:
-    """Make methods by label.
-
-    Parameters
-    ----------
-    methods : sequence of str, or mapping of label to method, optional
-        As for `compare`.
-    scale : int
-    judging : Judging
-    noisy : bool, optional
-        Whether noise is known; by default, whether it is added.
-
-    Raises
-    ------
-    ModelError
-        If there is no such method.
-    """
-    noisy = judging.noise is not None if noisy is None else noisy
-    methods = default_methods(scale, noisy=noisy) if methods is None else methods
-    named = methods if isinstance(methods, Mapping) else {name: name for name in methods}
-    return {
-        label: choose_method(
-            Refining(scale=scale, model=method, uncertainty=judging.uncertainty), noisy=noisy
-        )
-        for label, method in named.items()
-    }
 
 
 def _scenes(

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from no2sr.evaluation.adding import AddedNoise
-    from no2sr.evaluation.comparison import Images, Methods
+    from no2sr.evaluation.comparison import Images
+    from no2sr.evaluation.methods import Methods
     from no2sr.evaluation.records import Comparison, Scene
 
 __all__ = ["DEFAULT_METRICS", "choose_metrics", "evaluate", "tabulate"]
@@ -61,7 +62,7 @@ def evaluate(
     reference : Dataset or DataArray, (y, x) or (time, y, x), or an iterable of them
         Fine images. Each is averaged to the coarse grid; only blocks observed in full count.
     scale : int
-    methods : sequence of str, or mapping of label to method, optional
+    methods : method, sequence of methods, or mapping of label to method, optional
         A method is the name of a classical method of `no2sr.downscaling.baselines` or of a shipped
         network, the folder of a saved model, a Model, any
         `no2sr.downscaling.method.Method`, or a function that maps a coarse array (y, x) and the

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 from no2sr.core.errors import CardMismatchError
 from no2sr.steps.resample import KERNEL_REACH
@@ -19,8 +21,15 @@ __all__ = ["Grid", "Model", "ModelCard", "Role"]
 
 Grid = Literal["fine", "coarse"]
 Role = Literal["super-resolution", "denoiser", "uncertainty"]
+Domain = Literal["column", "luminance"]
+Predicts = Literal["correction", "image"]
 
 CARD_FORMAT = 1
+# Words and whole numbers of a card, with the least that each may be.
+_WORDS = {"grid": Grid, "role": Role, "domain": Domain, "predicts": Predicts}
+_LEAST = {"scale": 1, "radius": 0, "shrink": 0, "window": 3, "parameters": 0}
+# A tile carries a rim of this width: farther out it would be little but rim.
+_MOST_RADIUS = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +61,10 @@ class ModelCard:
         Data that it was trained on: columns, normalised locally and conserved, or the luminance of
         pictures, divided by 255.
     predicts : {"correction", "image"}
-        The output is added to the bicubic image, or replaces it as in the first SRCNN.
+        The output is added to the bicubic image, or replaces it as in the first SRCNN. Both are in
+        units of the local spread; the image is normalised like the input.
     window : int
-        Side of the normalisation window in coarse cells.
+        Side of the normalisation window in coarse cells, an odd number.
     parameters : int
         Number of trained weights.
     training : dict
@@ -76,8 +86,8 @@ class ModelCard:
     shrink: int
     grid: Grid = "fine"
     hyperparameters: dict[str, Any] = field(default_factory=dict)
-    domain: Literal["column", "luminance"] = "column"
-    predicts: Literal["correction", "image"] = "correction"
+    domain: Domain = "column"
+    predicts: Predicts = "correction"
     window: int = 9
     parameters: int = 0
     training: dict[str, Any] = field(default_factory=dict)
@@ -91,23 +101,43 @@ class ModelCard:
     without_onnx: str = ""
 
     def __post_init__(self) -> None:
-        """Turn lists of names, as JSON has them, into tuples.
+        """Refuse what no network can have, and turn lists of names, as JSON has them, into tuples.
 
         Raises
         ------
         CardMismatchError
-            If the role is unknown, there are no names, or a name occurs twice.
+            If a field is out of its range; the message names it.
         """
         for name in ("inputs", "outputs"):
-            given = getattr(self, name)
-            names = () if isinstance(given, str) else tuple(given)
-            if not names or len(set(names)) < len(names):
-                raise CardMismatchError(f"{name} is {given!r} on a card; give different names")
-            object.__setattr__(self, name, names)
-        if self.role not in get_args(Role):
-            raise CardMismatchError(
-                f"role is {self.role!r} on a card; use one of {', '.join(get_args(Role))}"
+            object.__setattr__(self, name, _check_names(name, getattr(self, name)))
+        for name, least in _LEAST.items():
+            object.__setattr__(self, name, _check_count(name, getattr(self, name), least))
+        for name, words in _WORDS.items():
+            if getattr(self, name) not in get_args(words):
+                _refuse(name, getattr(self, name), f"use {', '.join(get_args(words))}")
+        if not isinstance(self.network, str) or not self.network:
+            _refuse("network", self.network, "give a name")
+        for name in ("hyperparameters", "training", "metrics", "files"):
+            if not isinstance(getattr(self, name), Mapping):
+                _refuse(name, getattr(self, name), "give a dict")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse fields that contradict each other."""
+        if self.shrink > self.radius:
+            _refuse("shrink", self.shrink, f"use at most the radius, {self.radius}")
+        if self.radius > _MOST_RADIUS:
+            _refuse(
+                "radius",
+                self.radius,
+                f"use at most {_MOST_RADIUS}; a network that sees the whole image goes into a "
+                "function, which is a method, too",
             )
+        if not self.window % 2:
+            _refuse("window", self.window, "use an odd number")
+        several = len(self.outputs) > 1 and self.role == "super-resolution"
+        if several and "correction" not in self.outputs:
+            _refuse("outputs", self.outputs, "call one of them correction")
 
     @property
     def name(self) -> str:
@@ -190,6 +220,31 @@ class ModelCard:
                 "use the no2sr version that wrote it, or train again"
             )
         return card
+
+
+def _check_names(name: str, given: Any) -> tuple[str, ...]:
+    """Return the names of channels as a tuple."""
+    names = tuple(given) if isinstance(given, list | tuple) else ()
+    texts = all(isinstance(each, str) and each for each in names)
+    if not names or not texts or len(set(names)) < len(names):
+        _refuse(name, given, "give a list of different names")
+    return names
+
+
+def _check_count(name: str, given: Any, least: int) -> int:
+    """Return a whole number as an int, whatever library it comes from."""
+    try:
+        number = least - 1 if isinstance(given, bool) else operator.index(given)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        _refuse(name, given, f"use a whole number of at least {least}")
+    return number
+
+
+def _refuse(name: str, given: object, advice: str) -> NoReturn:
+    """Refuse a field of a card."""
+    raise CardMismatchError(f"{name} is {given!r} on a card; {advice}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

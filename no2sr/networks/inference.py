@@ -15,6 +15,7 @@ import numpy as np
 
 from no2sr.core.errors import CardMismatchError
 from no2sr.networks.prepared import Prepared
+from no2sr.steps.normalise import denormalise
 from no2sr.steps.tiles import Tile, cut_tiles, trim
 
 if TYPE_CHECKING:
@@ -89,8 +90,10 @@ def _estimate(prepared: Prepared, tile: Tile, engine: Engine) -> NDArray[np.floa
     spread is 0 the upsampled value stands.
     """
     card = prepared.card
-    correction = trim(run_network(prepared.network_input(tile), card, engine), card.rim)
-    estimate: NDArray[np.float32] = correction * prepared.fine_spread(tile)
+    found = trim(run_network(prepared.network_input(tile), card, engine), card.rim)
+    if card.domain == "column" and card.predicts == "image":
+        return denormalise(found, prepared.fine_window(tile)[1])
+    estimate: NDArray[np.float32] = found * prepared.fine_spread(tile)
     estimate += prepared.upsample_image(tile)
     return estimate
 
@@ -108,7 +111,8 @@ def run_network(image: NDArray[np.float32], card: ModelCard, engine: Engine) -> 
     Returns
     -------
     array, (y', x'), in spreads
-        The correction. Cut its outer ``card.rim`` pixels.
+        The correction, or of a network for columns that predicts the image, the normalised image.
+        Cut its outer ``card.rim`` pixels.
     """
     if card.domain == "column":
         found = engine(image)

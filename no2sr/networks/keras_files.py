@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from no2sr.core.errors import CardMismatchError
 from no2sr.networks.backend import need_keras
+from no2sr.networks.causes import state_cause
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +43,6 @@ def read_keras(path: Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as unsafe:  # Keras refuses foreign code by errors of many kinds
         raise CardMismatchError(
-            f"{path} cannot be loaded safely ({unsafe}); only layers of Keras and no2sr are "
-            "allowed; use a model of no2sr.save_model, from somebody you trust"
+            f"{path} cannot be loaded safely ({state_cause(unsafe)}); only layers of Keras "
+            "and no2sr are allowed; use a model of no2sr.save_model, from somebody you trust"
         ) from unsafe

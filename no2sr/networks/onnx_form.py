@@ -45,8 +45,8 @@ def to_onnx(network: keras.Model) -> bytes:
     ----------
     network : keras.Model
         ``(batch, y, x, channels)`` to ``(batch, y', x', outputs)``; a functional or sequential
-        model of Conv2D, Activation, ReLU, Add, Concatenate and the layers of
-        `no2sr.networks.layers`.
+        model of Conv2D, Activation, ReLU, LeakyReLU, BatchNormalization, Add, Concatenate, layers
+        that work in training only, and the layers of `no2sr.networks.layers`.
 
     Returns
     -------
@@ -138,13 +138,48 @@ def _write_layer(graph: _Graph, layer: Any, inputs: list[str], *, last: bool) ->
 
 
 def _write_rectifier(graph: _Graph, layer: Any, inputs: list[str]) -> str | None:
-    """Write a rectifier without limit, slope or threshold."""
-    plain = layer.max_value is None and not (layer.negative_slope or layer.threshold)
-    return graph.add("Relu", inputs) if plain else None
+    """Write a rectifier without limit or threshold."""
+    if layer.max_value is not None or layer.threshold:
+        return None
+    return (
+        _write_leaking_rectifier(graph, layer, inputs)
+        if layer.negative_slope
+        else graph.add("Relu", inputs)
+    )
 
 
-def _write_sum(graph: _Graph, _layer: Any, inputs: list[str]) -> str:
-    """Write a sum."""
+def _write_leaking_rectifier(graph: _Graph, layer: Any, inputs: list[str]) -> str:
+    """Write a rectifier with a slope."""
+    return graph.add("LeakyRelu", inputs, alpha=float(layer.negative_slope))
+
+
+def _write_batch_normalisation(graph: _Graph, layer: Any, inputs: list[str]) -> str | None:
+    """Write batch normalisation with the statistics of training; the runtime folds it."""
+    from keras import ops
+
+    if layer.axis not in (-1, 3):
+        return None
+    mean, variance = (ops.convert_to_numpy(w) for w in (layer.moving_mean, layer.moving_variance))
+    gamma = np.ones_like(mean) if layer.gamma is None else ops.convert_to_numpy(layer.gamma)
+    beta = np.zeros_like(mean) if layer.beta is None else ops.convert_to_numpy(layer.beta)
+    given = [
+        graph.store_constant(f"{layer.name}_{name}", values)
+        for name, values in zip(
+            ("gamma", "beta", "mean", "variance"), (gamma, beta, mean, variance), strict=True
+        )
+    ]
+    return graph.add("BatchNormalization", [*inputs, *given], epsilon=float(layer.epsilon))
+
+
+def _pass_through(_graph: _Graph, _layer: Any, inputs: list[str]) -> str:
+    """Write nothing: the layer works during training only."""
+    return inputs[0]
+
+
+def _write_sum(graph: _Graph, _layer: Any, inputs: list[str]) -> str | None:
+    """Write a sum of images; one with a number has a single input."""
+    if len(inputs) < 2:
+        return None
     return graph.add("Add" if len(inputs) == 2 else "Sum", inputs)
 
 
@@ -176,9 +211,16 @@ def _write_trim(graph: _Graph, layer: Any, inputs: list[str]) -> str:
 
 _WRITERS: dict[str, Callable[[_Graph, Any, list[str]], str | None]] = {
     "Add": _write_sum,
+    "BatchNormalization": _write_batch_normalisation,
     "Concatenate": _write_concatenation,
     "DepthToSpace": _write_depth_to_space,
+    "Dropout": _pass_through,
+    "GaussianDropout": _pass_through,
+    "GaussianNoise": _pass_through,
+    "Identity": _pass_through,
+    "LeakyReLU": _write_leaking_rectifier,
     "ReLU": _write_rectifier,
+    "SpatialDropout2D": _pass_through,
     "Trim": _write_trim,
     "ZeroMean": _write_centring,
 }

@@ -19,7 +19,10 @@ _POINTWISE = {
     *("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"),
     *("Activation", "ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"),
     *("BatchNormalization", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout2D"),
-    *("DepthToSpace", "ZeroMean"),
+    *("Dense", "DepthToSpace", "ZeroMean"),
+    # Functions of keras.ops and operators such as +, which are no layers.
+    *("Absolute", "Clip", "Divide", "Negative", "TrueDivide"),
+    *("Elu", "Gelu", "LeakyRelu", "Relu", "Sigmoid", "Silu", "Softplus", "Tanh"),
 }
 
 

@@ -1,15 +1,13 @@
-"""Save and load models: a folder with ``network.keras``, ``network.onnx`` and ``card.json``.
+"""Load models: a folder with ``network.keras``, ``network.onnx`` and ``card.json``.
 
 Loading never runs code: Keras' safe mode refuses Lambda layers and foreign classes, and both files
 are first compared with the SHA-256 on the card. If the ONNX writer does not know a layer, there is
-no ``network.onnx``, and the card says why.
+no ``network.onnx``, and the card says why. A model from an ONNX file has no ``network.keras``.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import logging
 import os
 from importlib.resources import files
 from pathlib import Path
@@ -17,15 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from no2sr.core.errors import (
     CardMismatchError,
-    ModelError,
-    OutputExistsError,
     SettingsError,
     UnknownModelError,
-    WriteError,
 )
-from no2sr.core.names import check_name
+from no2sr.core.grid import check_scale
 from no2sr.networks.card import Model, ModelCard
-from no2sr.networks.foreign import FOREIGN, load_foreign
+from no2sr.networks.foreign import EXPORT, FOREIGN, is_from, load_foreign, name_kind
 from no2sr.networks.keras_files import read_keras
 from no2sr.networks.legacy import load_legacy
 
@@ -37,19 +32,21 @@ if TYPE_CHECKING:
     from no2sr.networks.card import Role
 
 __all__ = [
+    "CARD",
+    "KERAS_FILE",
+    "ONNX_FILE",
     "available_models",
-    "check_replaceable",
+    "checksum_of",
     "find_here",
     "find_shipped",
     "load_keras",
     "load_model",
-    "save_model",
 ]
 
-log = logging.getLogger("no2sr")
 CARD = "card.json"
 KERAS_FILE = "network.keras"
 ONNX_FILE = "network.onnx"
+_OF_TORCH = {".ckpt", ".pt", ".pth", ".safetensors"}
 
 
 def available_models(*, role: Role | None = "super-resolution") -> list[ModelCard]:
@@ -67,7 +64,7 @@ def available_models(*, role: Role | None = "super-resolution") -> list[ModelCar
 
 
 def load_model(
-    name_or_path: str | Path,
+    name_or_path: str | os.PathLike[str] | keras.Model,
     *,
     scale: int | None = None,
     card: ModelCard | Mapping[str, Any] | None = None,
@@ -76,16 +73,18 @@ def load_model(
 
     Parameters
     ----------
-    name_or_path : str or Path
+    name_or_path : str, Path or keras.Model
         Name of a shipped network, such as ``"srcnn"``; the folder of a saved model; a ``.keras`` or
-        ``.onnx`` file, with `card`; or a file of SRCNN weights, Keras 1 HDF5 or the authors'
-        MATLAB, which becomes a model for luminance.
+        ``.onnx`` file or a Keras network in memory, with `card`; or a file of SRCNN weights, Keras
+        1 HDF5 or the authors' MATLAB, which becomes a model for luminance. Load a network in memory
+        again after training it further.
     scale : int, optional
         Fine cells along each side of a coarse one. Needed with a name and with SRCNN weights; with
         a folder or a card it is compared with the card. The denoiser needs none.
     card : ModelCard or mapping, optional
-        Needed with a ``.keras`` or ``.onnx`` file. A mapping needs ``scale``, and for ONNX also
-        ``radius`` and ``shrink``.
+        Needed with a network from elsewhere. A mapping needs ``scale``, and for ONNX also
+        ``radius`` and ``shrink``; ``predicts`` is ``"correction"`` if it is left out. See
+        `no2sr.networks.card.ModelCard`.
 
     Returns
     -------
@@ -99,25 +98,42 @@ def load_model(
     CardMismatchError
         If a file is missing, damaged, made for another scale, or does not fit its card.
     SettingsError
-        If a card is given with anything but a ``.keras`` or ``.onnx`` file.
+        If a card is given with anything but a network from elsewhere, or an argument is of another
+        kind.
     """
+    scale = None if scale is None else check_scale(scale)
+    if not isinstance(name_or_path, str | os.PathLike):
+        return load_foreign(_check_network(name_or_path), card, scale)
     path = Path(name_or_path)
     known = {entry.name for entry in available_models(role=None)}
     # Not Path.exists(), which raises for impossible names.
-    there = str(name_or_path) not in known and os.path.exists(path)  # noqa: PTH110
-    if there and path.is_file() and path.suffix in FOREIGN:
+    there = str(name_or_path) not in known and os.path.exists(name_or_path)  # noqa: PTH110
+    if path.suffix.lower() in FOREIGN and not (there and path.is_dir()):
+        if not there:
+            raise UnknownModelError(f"there is no file {path}; check its name and folder")
         return load_foreign(path, card, scale)
+    if there and path.suffix.lower() in _OF_TORCH:
+        raise CardMismatchError(f"{path} is a file of PyTorch; {EXPORT}")
     if card is not None:
         raise SettingsError(
-            f"{name_or_path} is not a .keras or .onnx file that is there; leave card= out, "
-            "or give such a file"
+            f"{name_or_path} is not a .keras or .onnx file; leave card= out, or give such a file"
         )
     if not there:
         return _load_folder(find_shipped(str(name_or_path), scale))
-    if path.is_file():
-        return load_legacy(path, scale)
+    return load_legacy(path, scale) if path.is_file() else _load_saved(path, scale)
+
+
+def _check_network(thing: Any) -> Any:
+    """Refuse what is neither a name nor a Keras network."""
+    if is_from("keras", thing) and hasattr(thing, "to_json"):
+        return thing
+    raise SettingsError(f"{name_kind(thing)} is no model; give a name, a path or a Keras network")
+
+
+def _load_saved(path: Path, scale: int | None) -> Model:
+    """Load a folder, which must be for the scale."""
     model = _load_folder(path)
-    if scale is not None and model.card.scale != scale:
+    if scale not in (None, model.card.scale):
         raise CardMismatchError(
             f"model {path} was trained for scale {model.card.scale}, not {scale}; "
             f"use scale={model.card.scale} or another model"
@@ -178,65 +194,6 @@ def find_here(model: Model) -> Model:
     return here
 
 
-def save_model(model: Model, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Save a model as a folder.
-
-    Parameters
-    ----------
-    model : Model
-    path : str or Path
-        The folder to make; it appears only when it is complete.
-    overwrite : bool
-        Replace a model that is there.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    OutputExistsError
-        If the folder exists and may not be replaced.
-    WriteError
-        If it cannot be written.
-    ModelError
-        If the model comes from an ONNX file.
-    """
-    from no2sr.core.atomic import explain_refusals, replace_atomically
-
-    folder = Path(path)
-    check_replaceable(folder, overwrite=overwrite)
-    if model.onnx is not None:
-        raise ModelError(
-            f"model {model.card.name} comes from an ONNX file and has no Keras network to save; "
-            "keep the file and its card"
-        )
-    with explain_refusals(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    with replace_atomically(folder, overwrite=overwrite) as work:
-        work.mkdir()
-        _write_files(model, work)
-    return folder
-
-
-def check_replaceable(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to save a model over anything but a model that may be replaced.
-
-    Raises
-    ------
-    OutputExistsError
-        If the folder exists and may not be replaced.
-    WriteError
-        If no folder can have this name.
-    """
-    check_name(folder, WriteError)
-    if folder.exists() and not (overwrite and (folder / CARD).is_file()):
-        advice = "pass overwrite=True or choose another name"
-        if overwrite:
-            advice = "it is no model, so it is not replaced; choose another name"
-        raise OutputExistsError(f"{folder} exists already; {advice}")
-
-
 def load_keras(model: Model) -> keras.Model:
     """Load the Keras network of a model, in safe mode if it comes from a file.
 
@@ -252,34 +209,23 @@ def load_keras(model: Model) -> keras.Model:
     return read_keras(model.folder / KERAS_FILE)
 
 
-def _write_files(model: Model, folder: Path) -> None:
-    """Write both network forms and the card with their checksums."""
-    from no2sr.networks.onnx_form import UnwritableError, to_onnx
-
-    network = load_keras(model)
-    network.save(folder / KERAS_FILE)
-    names, reason = [KERAS_FILE], ""
-    try:
-        (folder / ONNX_FILE).write_bytes(to_onnx(network))
-        names.append(ONNX_FILE)
-    except UnwritableError as error:
-        reason = str(error)
-        log.info("saved without an ONNX form: %s", reason)
-    sums = {name: _sha256(folder / name) for name in names}
-    card = dataclasses.replace(model.card, files=sums, without_onnx=reason)
-    (folder / CARD).write_text(card.to_json())
-
-
 def _load_folder(folder: Path) -> Model:
     """Read the card and compare the files with it."""
     card = _read_card(folder)
-    for name in (KERAS_FILE,) if card.without_onnx else (KERAS_FILE, ONNX_FILE):
+    names = {KERAS_FILE, ONNX_FILE}
+    if card.without_onnx:
+        names.remove(ONNX_FILE)
+    if set(card.files) == {ONNX_FILE}:  # saved from an ONNX file
+        names.remove(KERAS_FILE)
+    for name in sorted(names):
         path = folder / name
-        if not path.is_file() or _sha256(path) != card.files.get(name):
+        if not path.is_file() or checksum_of(path) != card.files.get(name):
             state = "differs from its card" if path.is_file() else "is missing"
             raise CardMismatchError(
                 f"{path} {state}, {folder / CARD}; copy the whole folder of the model again"
             )
+    if KERAS_FILE not in names:
+        return Model(card=card, onnx=(folder / ONNX_FILE).read_bytes())
     return Model(card=card, folder=folder)
 
 
@@ -294,6 +240,6 @@ def _read_card(folder: Path) -> ModelCard:
     return ModelCard.from_json(path.read_text(encoding="utf-8"), str(path))
 
 
-def _sha256(path: Path) -> str:
-    """Return the checksum of a file."""
+def checksum_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -13,8 +13,9 @@ from no2sr.downscaling.baselines import BASELINES, NOISE_AWARE
 from no2sr.downscaling.kernel import NetworkMethod
 from no2sr.downscaling.pipeline import downscale
 from no2sr.evaluation.adding import add_noise
-from no2sr.evaluation.comparison import compare, resolve_methods
+from no2sr.evaluation.comparison import compare
 from no2sr.evaluation.measures import MEASURES, STATED
+from no2sr.evaluation.methods import resolve_methods
 from no2sr.evaluation.noise import noise_floor, noise_level
 from no2sr.evaluation.records import Judging
 from no2sr.evaluation.spectra import power_spectrum

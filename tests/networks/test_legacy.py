@@ -18,7 +18,8 @@ from no2sr.core.errors import CardMismatchError
 from no2sr.downscaling.pipeline import downscale
 from no2sr.downscaling.runner import Runner
 from no2sr.networks.engines.make import make_engine
-from no2sr.networks.store import load_model, save_model
+from no2sr.networks.saving import save_model
+from no2sr.networks.store import load_model
 
 
 @pytest.fixture(scope="module")

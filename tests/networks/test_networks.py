@@ -12,7 +12,8 @@ from no2sr.core.errors import CardMismatchError, OutputExistsError, UnknownModel
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.engines.make import make_engine
 from no2sr.networks.registry import build_network, footprint, grid_of
-from no2sr.networks.store import available_models, find_here, load_keras, load_model, save_model
+from no2sr.networks.saving import save_model
+from no2sr.networks.store import available_models, find_here, load_keras, load_model
 
 CARD = ModelCard(network="srcnn", scale=4, radius=7, shrink=6)
 

@@ -15,7 +15,8 @@ from no2sr.networks.noise_step import KNEES, denoise, estimate_uncertainty
 from no2sr.networks.prepared import Prepared
 from no2sr.networks.receptive_field import footprint
 from no2sr.networks.registry import build_network
-from no2sr.networks.store import available_models, find_here, load_keras, load_model, save_model
+from no2sr.networks.saving import save_model
+from no2sr.networks.store import available_models, find_here, load_keras, load_model
 from no2sr.simulation.scenes import scene
 
 SHARES = tuple(f"share_{k}" for k in range(1, len(KNEES) + 2))
@@ -176,7 +177,7 @@ def test_misuse_is_named(denoiser, uncertainty, block):
     engine = make_engine(denoiser)
     prepared = Prepared(column, denoiser.card, layers={"noise": noise})
     pytest.importorskip("openvino")
-    with pytest.raises(SettingsError, match="takes more than the column, and precision int8"):
+    with pytest.raises(SettingsError, match="takes more than the column or predicts the image"):
         make_engine(denoiser, name="openvino", precision="int8")
     with pytest.raises(SettingsError, match="model denoiser needs the layer 'noise'"):
         denoise(Prepared(column, denoiser.card), engine)

@@ -27,7 +27,7 @@ from no2sr.core.errors import (
 from no2sr.core.grid import georeference, transform_of
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.registry import build_network
-from no2sr.networks.store import save_model
+from no2sr.networks.saving import save_model
 from no2sr.readers.pictures import open_picture
 from no2sr.views.rendering import render
 

@@ -46,8 +46,9 @@ def keras_engine(load: Callable[[], Any], card: ModelCard) -> Engine:
     call = _compile(network, len(card.inputs)) if on_tensorflow else network
 
     def run(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = np.asarray(keras.ops.convert_to_numpy(call(as_batch(image, card))))
-        return as_image(found, card)
+        batch = as_batch(image, card)
+        found = np.asarray(keras.ops.convert_to_numpy(call(batch)), dtype=np.float32)
+        return as_image(found, card, batch)
 
     return run
 

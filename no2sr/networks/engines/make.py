@@ -77,10 +77,11 @@ def _openvino_engine(model: Model, precision: str) -> Engine:
         raise ModelError(
             f"model {model.card.name} comes from an ONNX file; use engine='onnxruntime'"
         )
-    if precision == "int8" and model.card.inputs != ("column",):
+    usual = model.card.inputs == ("column",) and model.card.predicts == "correction"
+    if precision == "int8" and not usual:
         raise SettingsError(
-            f"model {model.card.name} takes more than the column, and precision int8 is measured "
-            "on columns alone; use precision='bfloat16'"
+            f"model {model.card.name} takes more than the column or predicts the image, and "
+            "precision int8 is measured on corrections of columns alone; use precision='bfloat16'"
         )
     try:
         graph = _graph_of(model)

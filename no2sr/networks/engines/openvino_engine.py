@@ -18,6 +18,7 @@ import numpy as np
 from no2sr.core.errors import MissingDependencyError, SettingsError
 from no2sr.networks.engines.port import pad_to_multiples
 from no2sr.networks.inference import run_network
+from no2sr.networks.onnx_files import check_closed
 from no2sr.networks.prepared import Prepared
 from no2sr.simulation.scenes import add_noise, scene
 from no2sr.steps.tiles import cut_tiles, trim
@@ -60,6 +61,8 @@ def openvino_engine(graph: bytes, card: ModelCard, *, precision: str) -> Engine:
     ------
     MissingDependencyError
         If openvino, or for int8 nncf, is not installed.
+    CardMismatchError
+        If the graph keeps weights in another file.
     SettingsError
         If int8 changes the corrections by more than `MOST_CHANGE`, or is not possible.
     """
@@ -70,6 +73,7 @@ def openvino_engine(graph: bytes, card: ModelCard, *, precision: str) -> Engine:
             "openvino is not installed, and engine='openvino' needs it; "
             "install it with: pip install 'no2sr[openvino]'"
         ) from error
+    check_closed(graph, card.name)
     network = openvino.Core().read_model(graph)
     if precision == "int8":
         network = _quantise(network, card)

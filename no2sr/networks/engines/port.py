@@ -57,19 +57,35 @@ def as_batch(image: NDArray[np.float32], card: ModelCard) -> Batch:
     return image[None, :, :, None] if image.ndim == 2 else image[None]
 
 
-def as_image(batch: Batch, card: ModelCard) -> NDArray[np.float32]:
+def as_image(batch: Batch, card: ModelCard, given: Batch) -> NDArray[np.float32]:
     """Take the axes of a batch off again.
 
     Parameters
     ----------
-    batch : array, (1, y, x, outputs)
+    batch : array, (1, y', x', outputs)
+        What the network returned.
     card : ModelCard
+    given : array, (1, y, x, inputs)
+        What it was given.
 
     Returns
     -------
-    array, (y, x) or (y, x, outputs)
+    array, (y', x') or (y', x', outputs)
         Without the last axis if the card has one output.
+
+    Raises
+    ------
+    CardMismatchError
+        If the card implies another shape.
     """
+    grow = _growth(card)
+    sides = (grow * (size - 2 * card.shrink) for size in given.shape[1:3])
+    wanted = (1, *sides, len(card.outputs))
+    if batch.shape != wanted:
+        raise CardMismatchError(
+            f"model {card.name} maps an image of shape {given.shape[1:]} to {batch.shape[1:]}; its "
+            f"card implies {wanted[1:]}; correct scale, grid, shrink or outputs on the card"
+        )
     return batch[0, ..., 0] if len(card.outputs) == 1 else batch[0]
 
 
@@ -87,13 +103,18 @@ def pad_to_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
     Engine
         For images of every size.
     """
-    grow = card.scale if card.grid == "coarse" else 1
-    multiple = FOLD if grow == 1 else 1
+    multiple = FOLD if _growth(card) == 1 else 1
 
     def engine(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows, columns = (grow * (size - 2 * card.shrink) for size in image.shape[:2])
+        rows, columns = (size - 2 * card.shrink for size in image.shape[:2])
         pads = [(0, -rows % multiple), (0, -columns % multiple), (0, 0)]
-        padded = np.pad(image, pads[: image.ndim])
-        return as_image(run(as_batch(padded, card))[:, :rows, :columns], card)
+        batch = as_batch(np.pad(image, pads[: image.ndim]), card)
+        found = as_image(run(batch), card, batch)
+        return found if multiple == 1 else found[:rows, :columns]
 
     return engine
+
+
+def _growth(card: ModelCard) -> int:
+    """Return how many times finer the output of a network is than its input."""
+    return card.scale if card.grid == "coarse" else 1
