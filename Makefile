@@ -141,7 +141,8 @@ $(VENV)/.stamp-docs: $(VENV)/.stamp-package
 	@touch $@
 
 # QGIS for /usr/bin/python3: what its recommendations would add is not needed.
-$(VENV)/.stamp-qgis: $(VENV)/.stamp-venv
+$(VENV)/.stamp-qgis: $(VENV)/.stamp-dev
+	@$(PIP) install --group qgis
 	@if ! /usr/bin/python3 -c 'import qgis.core' 2>/dev/null; then \
 	    echo "installing QGIS (a minute or two)"; \
 	    if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \

@@ -16,6 +16,7 @@ HOST = "https://github.com/"
 ADDRESSED = (
     "CITATION.cff",
     "packaging/Dockerfile",
+    "qgis_plugin/no2sr_qgis/metadata.txt",
     "packaging/conda/recipe.yaml",
     ".github/SECURITY.md",
     ".github/ISSUE_TEMPLATE/bug.yml",

@@ -12,7 +12,6 @@ from qgis.core import (
     QgsProcessingException,
     QgsProcessingLayerPostProcessorInterface,
     QgsProcessingOutputRasterLayer,
-    QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
     QgsProcessingParameterRasterDestination,
@@ -20,6 +19,7 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 
 from no2sr_qgis import program
+from no2sr_qgis.enums import ADVANCED
 from no2sr_qgis.settings import program_setting
 
 UNITS = ["umol", "mol", "Pmolec", "molec"]
@@ -89,8 +89,7 @@ class Algorithm(QgsProcessingAlgorithm):
 
     def add_advanced(self, parameter):
         """Add a parameter to the advanced ones."""
-        advanced = QgsProcessingParameterDefinition.FlagAdvanced
-        parameter.setFlags(parameter.flags() | advanced)
+        parameter.setFlags(parameter.flags() | ADVANCED)
         self.addParameter(parameter)
 
     def add_extent(self):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from qgis.core import (
-    QgsProcessing,
     QgsProcessingOutputRasterLayer,
     QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
 )
 
 from no2sr_qgis.base import Algorithm, beside, file_of
+from no2sr_qgis.enums import DECIMAL, FILES
 
 _BESIDE = {
     "COVERAGE": "Share of each cell that was observed",
@@ -38,16 +38,14 @@ class Grid(Algorithm):
         """State the parameters."""
         number = QgsProcessingParameterNumber
         self.addParameter(
-            QgsProcessingParameterMultipleLayers(
-                "INPUTS", self.tr("Swath files (level 2)"), QgsProcessing.TypeFile
-            )
+            QgsProcessingParameterMultipleLayers("INPUTS", self.tr("Swath files (level 2)"), FILES)
         )
         self.add_extent()
         self.addParameter(
             number(
                 "RESOLUTION",
                 self.tr("Cell size in degrees"),
-                number.Double,
+                DECIMAL,
                 defaultValue=0.05,
                 minValue=0.0001,
             )
@@ -56,7 +54,7 @@ class Grid(Algorithm):
             number(
                 "QA",
                 self.tr("Quality that a pixel must exceed, where there is a quality value"),
-                number.Double,
+                DECIMAL,
                 defaultValue=0.75,
                 minValue=0,
                 maxValue=1,

@@ -64,15 +64,16 @@ class Qgis:
 
     def look(self, raster: Path, png: Path, *more: object) -> dict[str, Any]:
         """Return what QGIS sees in a raster."""
-        return self._told("look.py", raster, png, *more)
+        return self.told("look.py", raster, png, *more)
 
     def run(self, algorithm: str, parameters: dict[str, Any], *more: object) -> dict[str, Any]:
         """Run an algorithm inside QGIS and return what came of it."""
-        return self._told("process.py", algorithm, json.dumps(parameters), *more)
+        return self.told("process.py", algorithm, json.dumps(parameters), *more)
 
-    def _told(self, script: str, *args: object) -> dict[str, Any]:
+    def told(self, script: str, *args: object, python: str = PYTHON) -> dict[str, Any]:
+        """Return what a script of this folder printed."""
         done = subprocess.run(
-            [PYTHON, HERE / script, *map(str, args)],
+            [python, HERE / script, *map(str, args)],
             env=self.environment,
             capture_output=True,
             text=True,

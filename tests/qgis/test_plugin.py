@@ -310,3 +310,16 @@ def test_the_zip_installs_as_a_plugin(qgis, root, tmp_path, inputs):
     done = qgis.process("run", "no2sr:info", f"--INPUT={inputs['geotiff']}", **alone)
     assert done.code == 0, done.err
     assert "EPSG:4326" in done.out  # no name of a file holds that
+
+
+def test_it_declares_the_same_to_qt_5_and_to_qt_6(qgis):
+    five = qgis.told("definitions.py")
+    six = qgis.told("definitions.py", "qt6", python=sys.executable)
+    assert (five.pop("qt")[0], six.pop("qt")[0]) == ("5", "6")
+    assert (five.pop("icon"), six.pop("icon")) == ("PyQt5", "PyQt6")
+    assert set(five) == {"downscale", "grid", "info"}
+    assert five["downscale"]["parameters"]["MODEL"] == [True, "srcnn"]
+    assert five["downscale"]["parameters"]["SCALE"] == [False, 4]
+    assert "UNCERTAINTY" in five["downscale"]["outputs"]
+    assert "UNCERTAINTY_SYSTEMATIC" in five["grid"]["outputs"]
+    assert six == five
