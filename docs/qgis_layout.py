@@ -1,9 +1,9 @@
-"""Put a map on a page and write it as PDF, without a window.
+"""Put a map on a page and write it as PDF or PNG, without a window.
 
     QT_QPA_PLATFORM=offscreen /usr/bin/python3 docs/qgis_layout.py fine.tif page.pdf "A title"
 
 It is run by the Python that QGIS was built for. The project with the layout is saved beside the
-PDF, so that both can be changed in QGIS afterwards.
+page, so that both can be changed in QGIS afterwards.
 """
 # ruff: noqa: INP001 - a script, in no package
 
@@ -31,7 +31,7 @@ from qgis.PyQt.QtGui import QFont
 NOTE = "An estimate, not an observation: detail inside a coarse cell is inferred. Made with no2sr."
 
 
-def main(raster: str, pdf: str, title: str = "Tropospheric NO2") -> None:
+def main(raster: str, page: str, title: str = "Tropospheric NO2") -> None:
     """Load the raster with its style, lay out an A4 page, and write it."""
     application = QgsApplication([], GUIenabled=False)
     application.initQgis()
@@ -49,10 +49,20 @@ def main(raster: str, pdf: str, title: str = "Tropospheric NO2") -> None:
     add_text(layout, title, 18, (15, 8, 260, 12))
     add_text(layout, NOTE, 8, (15, 196, 260, 6))
     add_legend(layout, picture, layer)
-    project.write(str(Path(pdf).with_suffix(".qgz").resolve()))
-    done = QgsLayoutExporter(layout).exportToPdf(pdf, QgsLayoutExporter.PdfExportSettings())
+    project.write(str(Path(page).with_suffix(".qgz").resolve()))
+    write(QgsLayoutExporter(layout), page)
+
+
+def write(exporter, page):
+    """Write the page in the format of its suffix."""
+    if page.endswith(".png"):
+        settings = QgsLayoutExporter.ImageExportSettings()
+        settings.dpi = 90
+        done = exporter.exportToImage(page, settings)
+    else:
+        done = exporter.exportToPdf(page, QgsLayoutExporter.PdfExportSettings())
     if done != QgsLayoutExporter.ExportResult.Success:
-        sys.exit(f"QGIS could not write {pdf}")
+        sys.exit(f"QGIS could not write {page}")
 
 
 def place(layout, item, box):

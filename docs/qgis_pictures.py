@@ -20,6 +20,7 @@ from pathlib import Path
 SCRIPT = Path(globals().get("__file__", "docs/qgis_pictures.py")).resolve()  # QGIS does not say
 ROOT = SCRIPT.parents[1]
 PICTURES = ROOT / "docs" / "images" / "qgis"
+TITLE = "NO2 over northern India, 15 January 2024 (simulated)"
 SCREEN = ":93"
 REGION = ["--bbox", "76", "24", "84", "29"]
 
@@ -35,14 +36,22 @@ def main() -> None:
         for run in runs:
             subprocess.run([program, *run, *REGION, "--quiet"], check=True)
         qgis = shutil.which("qgis.bin") or "qgis"
+        environment = _environment(folder, program)
         screen = subprocess.Popen(["Xvfb", SCREEN, "-screen", "0", "1400x900x24"])
         try:
             subprocess.run(
                 [qgis, "--noversioncheck", "--nologo", "--code", SCRIPT],
-                env=_environment(folder, program),
+                env=environment,
                 check=True,
                 timeout=100,
             )
+            layout = ROOT / "docs" / "qgis_layout.py"
+            subprocess.run(
+                ["/usr/bin/python3", layout, folder / "fine.tif", PICTURES / "page.png", TITLE],
+                env=environment | {"QT_QPA_PLATFORM": "offscreen"},
+                check=True,
+            )
+            (PICTURES / "page.qgz").unlink()
         finally:
             screen.kill()
             screen.wait()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
 from affine import Affine
 from opening import open_column
+from PIL import Image
+from rasterio import features
 
 import no2sr
 from no2sr.cli import main
@@ -148,3 +153,46 @@ def test_a_netcdf_file_opens_by_its_path(qgis, inputs, tmp_path):
     assert np.allclose(seen["extent"], image.rio.bounds(), rtol=0, atol=1e-9)
     assert seen["maximum"] == pytest.approx(float(image.max()), rel=1e-6)
     assert seen["mean"] == pytest.approx(float(image.astype(float).mean()), rel=1e-6)
+
+
+def test_the_guide_makes_a_page_and_qgis_writes_it_again(qgis, inputs, tmp_path, root):
+    out = tmp_path / "fine.tif"
+    run("downscale", inputs["geotiff"], out, "--scale", 2)
+    for name in ("page.pdf", "page.png"):
+        line = [
+            "/usr/bin/python3",
+            root / "docs" / "qgis_layout.py",
+            out,
+            tmp_path / name,
+            "A title",
+        ]
+        subprocess.run(line, env=qgis.environment, check=True)
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    with Image.open(tmp_path / "page.png") as page:
+        assert page.width / page.height == pytest.approx(297 / 210, abs=0.01)
+        shown = page.convert("RGB").crop((100, 120, 750, 650))  # inside the map
+        assert len(set(shown.getdata())) > 100  # a map without an extent is white
+    again = tmp_path / "again.pdf"
+    options = [f"--PROJECT_PATH={tmp_path / 'page.qgz'}", "--LAYOUT=NO2", f"--OUTPUT={again}"]
+    done = qgis.process("run", "native:printlayouttopdf", *options)
+    assert done.code == 0, done.err
+    assert again.read_bytes().startswith(b"%PDF")
+
+
+def test_zonal_statistics_of_the_guide(qgis, inputs, tmp_path):
+    out, wards, table = (tmp_path / name for name in ("fine.tif", "wards.geojson", "wards.csv"))
+    run("downscale", inputs["geotiff"], out, "--scale", 2)
+    corners = [[80.01, 24.01], [80.99, 24.01], [80.99, 24.99], [80.01, 24.99], [80.01, 24.01]]
+    ward = {"type": "Polygon", "coordinates": [corners]}
+    feature = {"type": "Feature", "properties": {"ward": "A"}, "geometry": ward}
+    wards.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    options = [f"--INPUT={wards}", f"--INPUT_RASTER={out}", "--RASTER_BAND=1"]
+    options.append("--COLUMN_PREFIX=no2_")
+    done = qgis.process("run", "native:zonalstatisticsfb", *options, f"--OUTPUT={table}")
+    assert done.code == 0, done.err
+    found = pd.read_csv(table).iloc[0]
+    with rasterio.open(out) as raster:
+        inside = features.geometry_mask([ward], raster.shape, raster.transform, invert=True)
+        values = raster.read(1)[inside]
+    assert found["no2_count"] == np.isfinite(values).sum()
+    assert found["no2_mean"] == pytest.approx(np.nanmean(values), rel=1e-6)

@@ -69,6 +69,12 @@ def test_downscale_gives_what_the_command_line_gives(plugin, inputs, tmp_path):
     assert np.allclose(values, 1e6 * fine.values, rtol=1e-6, atol=0, equal_nan=True)
     assert bounds == pytest.approx(fine.rio.bounds(), abs=1e-9)
     assert out.with_suffix(".qml").exists()
+    uncertainty = out.with_name(f"{out.stem}_uncertainty.tif")
+    assert f"UNCERTAINTY:\t{uncertainty}" in done.out
+    stated, unit, _ = read(uncertainty)
+    assert unit == "umol m-2"
+    assert np.array_equal(np.isfinite(stated), np.isfinite(values))
+    assert np.nanmin(stated) > 0
     seen = plugin.look(out, tmp_path / "a.png")
     assert (seen["renderer"], seen["crs"]) == ("singlebandpseudocolor", "EPSG:4326")
 
@@ -121,7 +127,8 @@ def test_grid_writes_the_column_and_what_goes_with_it(plugin, inputs, tmp_path):
     values, unit, bounds = read(out)
     assert (unit, values.shape) == ("umol m-2", (30, 40))
     assert bounds == pytest.approx((76, 26, 80, 29), abs=1e-9)
-    for name in ("COVERAGE", "COUNT"):
+    uncertainties = ("UNCERTAINTY", "UNCERTAINTY_RANDOM", "UNCERTAINTY_SYSTEMATIC")
+    for name in ("COVERAGE", "COUNT", *uncertainties):
         path = tmp_path / f"l3_{name.lower()}.tif"
         assert f"{name}:\t{path}" in done.out
         assert path.with_suffix(".qml").exists()
