@@ -171,7 +171,7 @@ def test_the_guide_makes_a_page_and_qgis_writes_it_again(qgis, inputs, tmp_path,
     with Image.open(tmp_path / "page.png") as page:
         assert page.width / page.height == pytest.approx(297 / 210, abs=0.01)
         shown = page.convert("RGB").crop((100, 120, 750, 650))  # inside the map
-        assert len(set(shown.getdata())) > 100  # a map without an extent is white
+        assert len(shown.getcolors(1 << 20)) > 100  # a map without an extent is white
     again = tmp_path / "again.pdf"
     options = [f"--PROJECT_PATH={tmp_path / 'page.qgz'}", "--LAYOUT=NO2", f"--OUTPUT={again}"]
     done = qgis.process("run", "native:printlayouttopdf", *options)
