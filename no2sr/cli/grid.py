@@ -109,6 +109,7 @@ def _grid(
         limits=reading.limits,
         bbox=reading.bbox,
         resolution=reading.resolution,
+        time=reading.time,
         lazy=True,
         progress=progress,
     )

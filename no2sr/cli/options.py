@@ -142,13 +142,20 @@ _SWATHS = (
         "the size of its pixels]",
     ),
 )
+_STATED_TIME = click.option(
+    "--time",
+    "reading_time",
+    metavar="TIME",
+    help="When it was observed, if the files do not say so, such as 2020-06.",
+)
 _READING = (
     *_SWATHS,
     click.option(
         "--time",
         "reading_time",
         metavar="TIME",
-        help="Time to read from a grid with several, such as 2023-10-31T04:00.",
+        help="Time to read from a grid with several, such as 2023-10-31T04:00. For a file without "
+        "times: when it was observed, such as 2020-06 or 2020-06-01/2020-06-14.",
     ),
 )
 _WRITING = (
@@ -311,7 +318,7 @@ def add_reading(command: Command) -> Command:
 
 def add_reading_of_swaths(command: Command) -> Command:
     """Add the options of `reading` that apply to swaths."""
-    return add_record(command, "reading", _build_reading, _SWATHS)
+    return add_record(command, "reading", _build_reading, (*_SWATHS, _STATED_TIME))
 
 
 def add_reading_of_values(command: Command) -> Command:

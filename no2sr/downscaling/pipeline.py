@@ -19,6 +19,7 @@ from no2sr.core.grid import drop_beyond_poles, refine, shave
 from no2sr.core.image import add_history
 from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, UNCERTAINTIES, assemble_scene
 from no2sr.core.provenance import doubt_refined
+from no2sr.core.times import keep_bounds
 from no2sr.core.version import __version__
 from no2sr.downscaling.blocks import Canvas
 from no2sr.downscaling.choosing import choose_method
@@ -35,14 +36,7 @@ if TYPE_CHECKING:
     from no2sr.downscaling.noise import Noise
     from no2sr.downscaling.settings import AnyMethod, Conserve, Edges
 
-__all__ = [
-    "LEAST_CELLS",
-    "Task",
-    "check_size",
-    "describe_fine",
-    "downscale",
-    "plan_task",
-]
+__all__ = ["LEAST_CELLS", "Task", "check_size", "describe_fine", "downscale", "plan_task"]
 
 Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 # The support of the bicubic kernel: with fewer cells it would see nothing but padding.
@@ -169,6 +163,8 @@ class Task:
     canvas : Canvas
     method : Method
     refining : Refining
+    source : Dataset or DataArray
+        What the image was made from.
     earlier : int
         Scale by which the scene had been refined before.
     """
@@ -177,6 +173,7 @@ class Task:
     canvas: Canvas
     method: Method
     refining: Refining
+    source: xr.Dataset | xr.DataArray
     earlier: int = 1
 
 
@@ -211,7 +208,14 @@ def plan_task(
     shared = layers.get(SYSTEMATIC, None if RANDOM in layers else layers.get(TOTAL))
     beside = {"noise": noise, "systematic": shared}
     canvas = Canvas.of(image, method.scale, {k: v for k, v in beside.items() if v is not None})
-    return Task(image=image, canvas=canvas, method=method, refining=refining, earlier=earlier)
+    return Task(
+        image=image,
+        canvas=canvas,
+        method=method,
+        refining=refining,
+        source=dataset,
+        earlier=earlier,
+    )
 
 
 def check_size(image: xr.DataArray, method: Method, *, edges: str = "pad") -> None:
@@ -262,7 +266,7 @@ def describe_fine(task: Task, values: Any, uncertainty: Any = None, **facts: flo
     if refining.edges == "shave":
         rim = method.reach * method.scale
         scene = scene.map(shave, keep_attrs=True, args=(rim,))
-    return scene.map(drop_beyond_poles, keep_attrs=True)
+    return keep_bounds(scene.map(drop_beyond_poles, keep_attrs=True), task.source)
 
 
 def _describe(fine: xr.DataArray, task: Task, **facts: Any) -> xr.DataArray:

@@ -23,6 +23,7 @@ from no2sr.core.errors import SettingsError
 from no2sr.core.grid import check_scale, coarsen, modcrop
 from no2sr.core.image import add_history, check_image
 from no2sr.core.layers import assemble_scene
+from no2sr.core.times import keep_bounds
 
 Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 
@@ -62,7 +63,9 @@ def degrade(scene: Grid, scale: int, *, psf: tuple[float, float] | None = None) 
     coarse = add_history(
         coarsen(image, scale, least_valid=LEAST_VALID), f"degrade scale={scale} psf={psf}"
     )
-    return coarse if isinstance(scene, xr.DataArray) else assemble_scene(coarse, {})
+    if isinstance(scene, xr.DataArray):
+        return coarse
+    return keep_bounds(assemble_scene(coarse, {}), scene)
 
 
 def _sigma(transfer: float, scale: int) -> float:

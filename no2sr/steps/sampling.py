@@ -32,6 +32,7 @@ from no2sr.core.earth import KM_PER_DEGREE
 from no2sr.core.grid import bounds_of, coarsen, modcrop, transform_of
 from no2sr.core.image import add_history, crs_of
 from no2sr.core.layers import assemble_scene, companions_of
+from no2sr.core.times import keep_bounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,7 +136,7 @@ def coarsen_to_native(scene: Grid) -> Grid:
         return coarse
     companions = companions_of(scene, str(column.name))
     layers = {name: _average(layer, found) for name, layer in companions.items()}
-    return assemble_scene(coarse, layers).assign_attrs(scene.attrs)
+    return keep_bounds(assemble_scene(coarse, layers).assign_attrs(scene.attrs), scene)
 
 
 def _average(image: xr.DataArray, found: Resolution) -> xr.DataArray:

@@ -29,8 +29,10 @@ from no2sr.core.errors import (
 )
 from no2sr.core.image import add_history
 from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, layer_name
+from no2sr.core.times import date_scene
 from no2sr.core.units import CANONICAL, canonical_unit
 from no2sr.swaths.corners import corners_from_centres
+from no2sr.swaths.moments import Moments
 from no2sr.swaths.overlap import Frame, Pixels, Sums, accumulate, extent
 from no2sr.swaths.sums import (
     CORRELATION,
@@ -42,7 +44,7 @@ from no2sr.swaths.sums import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     import xarray as xr
@@ -79,7 +81,9 @@ def grid_swaths(
         ``latitude_bounds``, ``longitude_bounds`` (..., corner=4) in degrees, or else ``latitude``,
         ``longitude``, from which `corners_from_centres` builds them. They are read one at a time,
         so memory does not grow with their number. The first one decides which uncertainties there
-        are, and its attribute ``variable`` gives the name of the column.
+        are, and its attribute ``variable`` gives the name of the column. The coordinate ``time``
+        (scanline,), or the attributes ``time_coverage_start`` and ``time_coverage_end``, say when
+        they were seen.
     bounds : (west, south, east, north), optional
         In degrees, widened to multiples of the resolution. A region across the antimeridian
         continues beyond 180, as in 170..190. By default the box around the valid pixels; longitudes
@@ -95,9 +99,10 @@ def grid_swaths(
     Returns
     -------
     Dataset, (y, x)
-        A scene (see `no2sr.core.layers`). Its column is an image: ``sum(a * column) / sum(a)``
-        over the pixels that overlap a cell by the share a of its area. A cell with a coverage below
-        1e-3 is a gap.
+        A scene (see `no2sr.core.layers`), with ``time`` and ``time_bnds`` if every swath with a
+        pixel on the grid says when it was seen. Its column is an image:
+        ``sum(a * column) / sum(a)`` over the pixels that overlap a cell by the share a of its area.
+        A cell with a coverage below 1e-3 is a gap.
 
         ``coverage``: ``sum(a)``, at most 1. The pixels of one swath do not overlap, so it is the
         share of the cell that was observed. For several swaths it is an upper bound of that share.
@@ -137,7 +142,8 @@ def grid_swaths(
     if not (isinstance(correlation, _NUMBERS) and 0 <= correlation <= 1):
         raise SettingsError(f"correlation is {correlation!r:.40}; give a number from 0 to 1")
     heads: list[Mapping[Any, Any]] = []
-    sums = _sum_up(swaths, bounds, resolution, heads)
+    moments = Moments(bounds)
+    sums = _sum_up(_noted(swaths, heads, moments), bounds, resolution)
     name = str(heads[0].get("variable", "column"))
     scene = means(sums, name, correlation=float(correlation))
     step = f"gridded {len(heads)} swath(s) at {resolution:g} degree by area of overlap"
@@ -149,24 +155,33 @@ def grid_swaths(
         comment = heads[0].get(f"{layer}_comment")
         if comment and layer_name(name, layer) in scene:
             scene[layer_name(name, layer)].attrs["comment"] = comment
+    scene = date_scene(scene, moments.span())
     return scene if lazy else scene.compute()
 
 
-def _sum_up(
-    swaths: Iterable[xr.Dataset],
-    bounds: Box | None,
-    resolution: float,
-    heads: list[Mapping[Any, Any]],
-) -> Sums:
-    """Add up all swaths and note the attributes of each."""
-    sums: Sums | None = None
+def _noted(
+    swaths: Iterable[xr.Dataset], heads: list[Mapping[Any, Any]], moments: Moments
+) -> Iterator[Pixels]:
+    """Yield the pixels of swaths, and note the attributes and the times of each."""
     for swath in swaths:
         heads.append(_head_of(swath))
-        sums = _add_swath(sums, pixels_of(swath), bounds, resolution)
+        pixels = [pixels_of(swath)]
+        moments.add(swath)
         del swath  # otherwise it would stay in memory while the next one is read
+        yield pixels.pop()
+
+
+def _sum_up(swaths: Iterable[Pixels], bounds: Box | None, resolution: float) -> Sums:
+    """Add up the pixels of all swaths."""
+    sums: Sums | None = None
+    number = 0
+    for pixels in swaths:
+        number += 1
+        sums = _add_swath(sums, pixels, bounds, resolution)
+        del pixels
     if sums is None or not cover_anything(sums):
         raise NoValidPixelsError(
-            f"in {len(heads)} swath(s), no pixel has a value and four corners"
+            f"in {number} swath(s), no pixel has a value and four corners"
             f"{'' if bounds is None else f' within {bounds}'}; "
             "lower the quality threshold or choose another region"
         )

@@ -10,6 +10,7 @@ import numpy as np
 from no2sr.core.image import STANDARD_NAME, is_geographic
 from no2sr.core.layers import COUNT, layer_name
 from no2sr.core.provenance import PREFIX, UNSTATED, refinement_of
+from no2sr.core.times import BOUNDS, EDGES, ENCODING, time_bounds
 from no2sr.writers.layers import COLUMN, label, layers_in
 from no2sr.writers.prepare import PROVENANCE, prepare_scene
 
@@ -22,7 +23,8 @@ __all__ = ["cf_layers", "chunks_of"]
 
 _CHUNK = 512
 _MAPPING = "crs"
-_TAKEN = {_MAPPING, "time", "latitude", "longitude", "x", "y"}
+_TAKEN = {_MAPPING, BOUNDS, "time", "latitude", "longitude", "x", "y"}
+_TIME_ENCODING = ENCODING | {"_FillValue": None}
 # Families of the CF standard name table that an amount of a gas on a grid, or its error, can have.
 # Names that products invented ("columnamountno2tropcloudscreened") would make the file invalid.
 _STANDARD_NAMES = re.compile(
@@ -45,10 +47,10 @@ def cf_layers(scene: xr.DataArray | xr.Dataset, unit: str | None) -> Iterator[xr
     Dataset
         CF-1.11: one field, its axes, time and grid mapping. The first holds the column, which
         names its companions in ``ancillary_variables``, and the attributes of the file. A single
-        time becomes a scalar coordinate: GIS programs do not open a file with a time axis by its
-        path.
+        time is an axis of length 1 if its bounds are known, and otherwise a scalar coordinate.
     """
     companions = layers_in(scene)
+    bounds = time_bounds(scene)
     column = ""
     for layer, image in prepare_scene(scene, unit):
         if layer == COLUMN:
@@ -59,7 +61,8 @@ def cf_layers(scene: xr.DataArray | xr.Dataset, unit: str | None) -> Iterator[xr
                 dataset[column].attrs["ancillary_variables"] = " ".join(names)
         else:
             dataset = _cf_dataset(image, layer_name(column, layer))
-        yield _as_integers(dataset) if layer == COUNT else dataset
+        dated = dataset if bounds is None else _attach_time_bounds(dataset, bounds)
+        yield _as_integers(dated) if layer == COUNT else dated
 
 
 def chunks_of(dataset: xr.Dataset) -> tuple[str, tuple[int, ...]]:
@@ -72,7 +75,7 @@ def chunks_of(dataset: xr.Dataset) -> tuple[str, tuple[int, ...]]:
     sizes : tuple of int
         Chunk size of each of its dimensions.
     """
-    name = next(str(key) for key in dataset.data_vars if key != _MAPPING)
+    name = next(str(key) for key in dataset.data_vars if key not in (_MAPPING, BOUNDS))
     sizes = dataset[name].sizes.items()
     return name, tuple(min(1 if dim == "time" else _CHUNK, n) for dim, n in sizes)
 
@@ -98,13 +101,25 @@ def _cf_dataset(image: xr.DataArray, name: str) -> xr.Dataset:
             "axis": "T",
             "units_metadata": "leap_seconds: none",  # as numpy counts
         }
-        dataset["time"].encoding = {
-            "units": "seconds since 1970-01-01 00:00:00",
-            "calendar": "proleptic_gregorian",
-            "dtype": "float64",
-            "_FillValue": None,
-        }
+        dataset["time"].encoding = dict(_TIME_ENCODING)
     return dataset.drop_attrs(deep=False)
+
+
+def _attach_time_bounds(dataset: xr.Dataset, bounds: xr.Variable) -> xr.Dataset:
+    """Add the bounds of the times, which have no attributes of their own (CF 7.1).
+
+    A single time becomes an axis: checkers refuse bounds of a scalar.
+    """
+    name, _ = chunks_of(dataset)
+    if dataset["time"].ndim == 0:
+        field, encoding, time = dataset[name], dataset[name].encoding, dataset["time"].encoding
+        dataset = dataset.assign({name: field.expand_dims("time")})
+        dataset[name].encoding, dataset["time"].encoding = encoding, time
+    edges = bounds.values.reshape(dataset.sizes["time"], 2)
+    bounded = dataset.assign({BOUNDS: (("time", EDGES), edges)})
+    bounded[BOUNDS].encoding = dict(_TIME_ENCODING)
+    bounded["time"].attrs["bounds"] = BOUNDS
+    return bounded
 
 
 def _as_integers(dataset: xr.Dataset) -> xr.Dataset:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 from rasterio.shutil import copy
@@ -25,6 +26,7 @@ from no2sr.core.errors import DimensionError
 from no2sr.core.grid import transform_of
 from no2sr.core.image import crs_of
 from no2sr.core.provenance import PREFIX
+from no2sr.core.times import BOUNDS, spans_in
 from no2sr.writers.layers import (
     COLUMN,
     LAYER_TAG,
@@ -38,11 +40,13 @@ from no2sr.writers.prepare import PROVENANCE, prepare_scene
 from no2sr.writers.qgis_style import remove_styled, replace_with_style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from concurrent.futures import Executor
 
     import xarray as xr
     from rasterio.io import DatasetWriter
+
+    from no2sr.core.spans import Span
 
 __all__ = ["LONGEST", "check_times", "write_geotiff"]
 
@@ -99,9 +103,11 @@ def write_geotiff(
     Notes
     -----
     Float32, NaN as nodata; pixel is area. Band: description ``NO2 troposphere [mol m-2]``, unit,
-    tags ``units``, ``long_name``, ``standard_name``. File: tags with provenance, all ``no2sr_*``;
-    a companion says in ``no2sr_layer`` which one it is. When a set is overwritten, files with this
-    tag that belonged to the earlier set are removed if the new set does not have that layer.
+    tags ``units``, ``long_name``, ``standard_name``. File: tags with provenance, all ``no2sr_*``,
+    and in UTC when the scene was observed: the time (``TIFFTAG_DATETIME``, ``time``) and its
+    interval (``time_bnds``). A companion says in ``no2sr_layer`` which one it is. When a set is
+    overwritten, files with this tag that belonged to the earlier set are removed if the new set
+    does not have that layer.
     """
     final = Path(path)
     places = {layer: layer_path(final, layer) for layer in (COLUMN, *layers_in(scene))}
@@ -111,11 +117,12 @@ def write_geotiff(
             layer: stack.enter_context(replace_with_style(place, overwrite=overwrite, style=style))
             for layer, place in places.items()
         }
-        name = ""
+        name, spans = "", spans_in(scene)
         for layer, image in prepare_scene(scene, unit):
             name = name or label(image)
             alone = _take_one_time(image)
-            _write_cog(alone, lent[layer], layer=layer, name=layer_label(name, layer))
+            tags = {**_time_tags(alone, spans), **({} if layer == COLUMN else {LAYER_TAG: layer})}
+            _write_cog(alone, lent[layer], name=layer_label(name, layer), tags=tags)
     if overwrite:
         for stale in set(list_outputs(final)) - set(places.values()):
             if _is_layer(stale):
@@ -135,11 +142,23 @@ def _is_layer(path: Path) -> bool:
         return False
 
 
-def _write_cog(image: xr.DataArray, path: Path, *, layer: str, name: str) -> None:
+def _time_tags(image: xr.DataArray, spans: list[Span]) -> dict[str, str]:
+    """Return the tags that say when a scene of one time was observed."""
+    if "time" not in image.coords or image["time"].ndim:
+        return {}
+    tags = {"time": str(image["time"].values)}
+    if len(spans) == 1 and not np.isnat(spans[0].start):
+        tags["TIFFTAG_DATETIME"] = pd.Timestamp(spans[0].start).strftime("%Y:%m:%d %H:%M:%S")
+        if spans[0].start < spans[0].end:
+            tags[BOUNDS] = str(spans[0])
+    return tags
+
+
+def _write_cog(image: xr.DataArray, path: Path, *, name: str, tags: Mapping[str, str]) -> None:
     """Write one layer, (y, x), called `name`."""
     plain = path.with_name(f"{path.name}.plain.tif")
     with rasterio.Env(**_SETTINGS):
-        _write_plain(image, plain, layer=layer, name=name)
+        _write_plain(image, plain, name=name, tags=tags)
         copy(plain, path, **_COG, num_threads=_threads())
     plain.unlink()  # of a set there may be six
 
@@ -182,7 +201,7 @@ def check_times(times: int) -> None:
         )
 
 
-def _write_plain(image: xr.DataArray, path: Path, *, layer: str, name: str) -> None:
+def _write_plain(image: xr.DataArray, path: Path, *, name: str, tags: Mapping[str, str]) -> None:
     """Write the plain GeoTIFF that the COG driver then copies."""
     ny, nx = image.shape
     profile: dict[str, Any] = {
@@ -200,7 +219,7 @@ def _write_plain(image: xr.DataArray, path: Path, *, layer: str, name: str) -> N
         "bigtiff": "IF_SAFER",
     }
     with rasterio.open(path, "w", **profile) as file:
-        _describe(file, image, layer=layer, name=name)
+        _describe(file, image, name=name, tags=tags)
         edges = list(pairwise(_row_edges(image)))
         with ThreadPoolExecutor(1) as ahead:  # compute a slab while the previous one is written
             made = _compute_ahead(ahead, lambda edge: image.isel(y=slice(*edge)).values, edges)
@@ -230,7 +249,9 @@ def _row_edges(image: xr.DataArray) -> list[int]:
     return [0, *np.cumsum(image.chunksizes["y"]).tolist()]
 
 
-def _describe(file: DatasetWriter, image: xr.DataArray, *, layer: str, name: str) -> None:
+def _describe(
+    file: DatasetWriter, image: xr.DataArray, *, name: str, tags: Mapping[str, str]
+) -> None:
     """Say in tags what the band holds and where it comes from."""
     attrs = {k: v for k, v in image.attrs.items() if k != LAYER_TAG}
     units = str(attrs["units"])
@@ -239,8 +260,4 @@ def _describe(file: DatasetWriter, image: xr.DataArray, *, layer: str, name: str
     band = {k: str(attrs[k]) for k in ("units", "long_name", "standard_name") if attrs.get(k)}
     file.update_tags(1, **band)
     told = {k: str(v) for k, v in attrs.items() if k in PROVENANCE or k.startswith(PREFIX)}
-    if layer != COLUMN:
-        told[LAYER_TAG] = layer
-    if "time" in image.coords and image["time"].ndim == 0:
-        told["time"] = str(image["time"].values)
-    file.update_tags(**told)
+    file.update_tags(**told, **tags)

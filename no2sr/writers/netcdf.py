@@ -81,7 +81,7 @@ def _store(dataset: xr.Dataset, path: Path, *, mode: Literal["w", "a"]) -> None:
         raise
     with ThreadPoolExecutor(os.cpu_count()) as pool, h5py.File(path, "r+") as file:
         for name, field in dataset.data_vars.items():
-            if field.ndim > 1:
+            if "chunksizes" in field.encoding:
                 fill(file[str(name)], field, pool)
 
 
@@ -105,11 +105,12 @@ def _add(file: netCDF4.Dataset, name: str, variable: xr.Variable) -> None:
     """Add a variable, without the values of a field."""
     own = dict(variable.attrs)
     stored: dict[str, Any] = {"fill_value": own.pop("_FillValue", None)}
-    if variable.ndim > 1:
+    is_field = "chunksizes" in variable.encoding
+    if is_field:
         stored |= {"zlib": True, "complevel": LEVEL, "shuffle": True}
         stored["chunksizes"] = variable.encoding["chunksizes"]
     dims = tuple(map(str, variable.dims))
     made = file.createVariable(name, variable.dtype, dims, **stored)
     made.setncatts(own)
-    if variable.ndim < 2:
+    if not is_field:
         made[...] = variable.values

@@ -14,7 +14,7 @@ from opening import open_column
 
 import no2sr
 from no2sr.core import errors
-from no2sr.readers.kit.time import coverage_of, moment_in
+from no2sr.readers.kit.coverage import span_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,24 +127,8 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_name_says_of_the_time(name):
-    moment = moment_in(name)
-    assert (None if moment is None else str(moment)[:16]) == NAMES[name]
-
-
-STATED = {"time_coverage_start": "2020-06-01T10:30:00.5Z", "time_coverage_end": "2020-06-01 12:00"}
-
-
-@pytest.mark.parametrize(
-    ("attrs", "name", "seen"),
-    [
-        (STATED, "no2.nc", ("2020-06-01T10:30:00Z", "2020-06-01T12:00:00Z")),
-        (STATED | {"time_coverage_end": "?"}, "no2.nc", None),
-        ({}, "S5P_20200601T0415_L2.nc", ("2020-06-01T04:15:00Z",) * 2),
-        ({}, "no2.nc", None),
-    ],
-)
-def test_when_a_swath_was_seen(attrs, name, seen):
-    assert coverage_of(attrs, name) == seen
+    span = span_in(name)
+    assert (None if span is None else str(span.start)[:16]) == NAMES[name]
 
 
 def test_days_in_the_names_of_files(tmp_path, no2sr_command):

@@ -255,8 +255,6 @@ def test_a_time_that_is_not_there(make_grid):
         no2sr.SettingsError, match=r"no time 2022-10.*2023-10-30T00:00:00, 2023-10-31"
     ):
         open_column(make_grid(times=DAYS), time="2022-10")
-    with pytest.raises(no2sr.SettingsError, match="no times"):
-        open_column(make_grid(), time="2022-10")
 
 
 def test_absolute_times_of_climate_tools(make_grid):

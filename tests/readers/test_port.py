@@ -241,8 +241,6 @@ def test_quality_out_of_range(make_s5p, qa_min):
 def test_arguments_that_do_not_apply_are_refused(make_s5p, make_grid):
     with pytest.raises(no2sr.SettingsError, match=r"resolution=0\.1 was given for a grid"):
         open_column(make_grid(), resolution=0.1)
-    with pytest.raises(no2sr.SettingsError, match=r"time='2023' was given for a swath"):
-        open_column(make_s5p(), time="2023")
     with pytest.raises(no2sr.SettingsError, match=r"is a grid already.*open_no2"):
         grid_no2(make_grid())
 

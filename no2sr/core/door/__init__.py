@@ -41,6 +41,7 @@ from no2sr.core.door.values import check_no_picture, check_values, clean
 from no2sr.core.door.variables import choose_variable
 from no2sr.core.errors import DimensionError
 from no2sr.core.grid import georeference, spans_globe
+from no2sr.core.times import TIME, bounds_name
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -173,8 +174,20 @@ def leave(fine: xr.DataArray, dataset: Friendly, *, variable: str | None = None)
     out.name = way.column.name
     if isinstance(dataset, xr.DataArray):
         return out
-    whole = out.to_dataset().assign_attrs(dataset.attrs)
+    whole = _restore_time_bounds(out.to_dataset().assign_attrs(dataset.attrs), dataset)
     return whole.reset_coords([name for name in [way.mapping] if name in dataset.data_vars])
+
+
+def _restore_time_bounds(whole: xr.Dataset, dataset: xr.Dataset) -> xr.Dataset:
+    """Restore the bounds of the times, which lie on a dimension of their own."""
+    if TIME not in whole.coords:
+        return whole
+    link = bounds_name(whole[TIME])
+    if link not in dataset.variables or link in whole.variables:
+        return whole
+    bounds = dataset[link].variable
+    held = whole.assign({link: bounds})
+    return held.set_coords(link) if link in dataset.coords else held
 
 
 def _survey(dataset: xr.Dataset | xr.DataArray, variable: str | None) -> _Way:

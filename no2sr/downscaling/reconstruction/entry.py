@@ -92,6 +92,7 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
         values are kept. ``<column>_uncertainty``, one standard deviation in mol m-2. ``count``, the
         pixels that overlap a cell. ``resolution``, the local resolution in km. How the map was
         made, with the curve by which the smoothness was chosen, is in the attributes of the column.
+        ``time`` and ``time_bnds`` say when the pixels were seen, if the files do.
 
     Raises
     ------
@@ -157,6 +158,7 @@ def reconstruct_swaths(
     -------
     Dataset, (y, x)
     """
+    from no2sr.core.times import date_scene
     from no2sr.downscaling.reconstruction.blocks import Folder, solve_region
     from no2sr.downscaling.reconstruction.layers import as_dataset, describe_run
     from no2sr.downscaling.reconstruction.reading import Shelf, lay_grid
@@ -173,7 +175,7 @@ def reconstruct_swaths(
         shelf.select_near, whole, settings, tuning, folder=folder, progress=progress
     )
     _warn_of_fine_cells(layers, whole)
-    return as_dataset(layers, whole, told)
+    return date_scene(as_dataset(layers, whole, told), shelf.moments.span())
 
 
 def _tune(shelf: Shelf, whole: Grid, settings: Settings) -> Tuning:

@@ -13,8 +13,8 @@ import numpy as np
 
 from no2sr.core.errors import NoValidPixelsError, SettingsError
 from no2sr.downscaling.reconstruction.records import Grid, Overpass, Settings
-from no2sr.readers.kit.time import coverage_of
 from no2sr.swaths.gridding import CORNERS, pixels_of
+from no2sr.swaths.moments import Moments, span_of
 from no2sr.swaths.overlap import Frame, Pixels
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Shelf:
         Number of swaths whose corners were built from the centres.
     attrs : dict
         Those of the first swath.
+    moments : Moments
+        When the pixels of the region were seen.
 
     Raises
     ------
@@ -67,18 +69,20 @@ class Shelf:
         self.names: list[str] = []
         self.built = 0
         self.attrs: dict[Any, Any] = {}
+        self.moments = Moments(bbox)
         size = 0.0
         found: list[Overpass] = []
         for swath in swaths:
             name = str(swath.attrs.get("source", f"swath {len(self.names) + 1}"))
             self.names.append(name)
             self.attrs = self.attrs or {**swath.attrs, "attrs": dict(swath["column"].attrs)}
+            seen = self.moments.add(swath) or span_of(swath)
             self.built += not set(swath.variables) >= CORNERS
             pixels, place = _select_near(pixels_of(swath), _widen(bbox, margin))
             if place.size:
                 size += sum(array.nbytes for array in pixels)
                 stored = self._store(pixels) if size > ROOM else pixels
-                found.append(Overpass(name, 0, stored, place, coverage_of(swath.attrs, name)))
+                found.append(Overpass(name, 0, stored, place, seen and seen.texts()))
         if not found:
             where = "" if bbox is None else f" within {bbox}"
             raise NoValidPixelsError(

@@ -22,7 +22,15 @@ from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.mapping import crs_in
-from no2sr.readers.kit.netcdf import attribute, check_values, field_of, is_netcdf, open_netcdf, walk
+from no2sr.readers.kit.netcdf import (
+    attribute,
+    check_values,
+    field_of,
+    find,
+    is_netcdf,
+    open_netcdf,
+    walk,
+)
 from no2sr.readers.kit.pixels import array_of, values_of
 from no2sr.readers.kit.places import (
     centres_in,
@@ -33,6 +41,7 @@ from no2sr.readers.kit.places import (
     usual_resolution,
 )
 from no2sr.readers.kit.quality import screen_by_quality
+from no2sr.readers.kit.time import attach_scanline_times
 from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
 
 if TYPE_CHECKING:
@@ -95,6 +104,7 @@ class Curvilinear:
             swath.attrs = {"variable": column.name, **_origin(file, path), **told}
             step = usual_resolution(centres, corners)
             swath.attrs |= {"resolution": step} if step else {}
+            swath = _attach_times(swath, column, file)
             return add_uncertainties(swath, _read_stated(column, found, shape), label=path.name)
 
 
@@ -253,6 +263,19 @@ def _read_stated(column: Variable, found: str, shape: tuple[int, ...]) -> Stated
                 _match_shape(read.values, shape), dims=PIXEL, attrs=read.attrs
             )
     return Stated(**parts)
+
+
+def _attach_times(swath: xr.Dataset, column: Variable, file: netCDF4.Dataset) -> xr.Dataset:
+    """Give a swath the time of its scanlines, or the one time of all."""
+    for times in (find(column.group(), "time"), find(file, "time")):
+        if times is None or attribute(times, "units").count(" since ") != 1:
+            continue
+        values = values_of(times).ravel()
+        if values.size == 1:
+            values = np.repeat(values, swath.sizes["scanline"])
+        numbers = xr.DataArray(values, attrs={"units": attribute(times, "units")})
+        return attach_scanline_times(swath, numbers)
+    return swath
 
 
 def _origin(file: netCDF4.Dataset, path: Path) -> dict[str, str]:

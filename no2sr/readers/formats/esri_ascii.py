@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, cast
 import rioxarray
 
 from no2sr.core.errors import MissingCRSError, MissingVariableError
+from no2sr.core.times import date_scene
 from no2sr.readers.kit.bands import open_raster
+from no2sr.readers.kit.coverage import month_in
 from no2sr.readers.kit.files import read_beginning
-from no2sr.readers.kit.time import month_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +76,7 @@ class EsriAscii:
             column = column.rio.write_crs("EPSG:4326")
         column.attrs = {}
         grid = column.rename(VARIABLE).to_dataset().assign_attrs(source=path.name)
-        month = month_in(path.name)
-        return grid if month is None else grid.assign_coords(time=month)
+        return date_scene(grid, month_in(path.name))
 
 
 READER = EsriAscii()

@@ -27,6 +27,8 @@ from no2sr.core.errors import (
 )
 from no2sr.core.layers import layer_name
 from no2sr.core.provenance import select_own
+from no2sr.core.spans import span_between
+from no2sr.core.times import BOUNDS, EDGES
 from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.bands import bands_in, is_tiff, open_raster
 from no2sr.readers.kit.column import is_surely_mol
@@ -253,11 +255,14 @@ def _implied_unit(field: Field, column: xr.DataArray) -> str:
 def _add_origin(dataset: xr.Dataset, tags: dict[str, str]) -> xr.Dataset:
     """Take over the time and the provenance that this package writes as tags."""
     told = {key: tags[key] for key in ("source", "history") if key in tags} | select_own(tags)
+    dataset = dataset.assign_attrs(told)
     try:
-        moment = np.datetime64(tags["time"], "ns")
+        dated = dataset.assign_coords(time=np.datetime64(tags["time"], "ns"))
     except (KeyError, ValueError):
-        return dataset.assign_attrs(told)
-    return dataset.assign_attrs(told).assign_coords(time=moment)
+        return dataset
+    edges = tags.get(BOUNDS, "").split("/")
+    span = span_between(*edges) if len(edges) == 2 else None
+    return dated if span is None else dated.assign_coords({BOUNDS: (EDGES, np.array(span))})
 
 
 READER = GeoTiff()

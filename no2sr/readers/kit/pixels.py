@@ -15,6 +15,7 @@ from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import attribute, field_of, find, walk
 from no2sr.readers.kit.screens import Criterion, apply_limits, find_failing
+from no2sr.readers.kit.time import attach_scanline_times
 from no2sr.readers.kit.uncertainty import SLANT, Stated, add_uncertainties
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Layout:
     slant_error, air_mass_factor : str
         Paths of the precision of the slant column and of the tropospheric air-mass factor, whose
         quotient is the random uncertainty of the tropospheric column; empty if there is none.
+    time : str
+        Path of the time of a scanline; empty if there is none.
     """
 
     column: str
@@ -56,6 +59,7 @@ class Layout:
     criteria: tuple[Criterion, ...]
     slant_error: str = ""
     air_mass_factor: str = ""
+    time: str = ""
 
 
 def swath_of(
@@ -99,6 +103,9 @@ def swath_of(
             corners = find(file, f"{getattr(layout, axis)}_bounds")
             if corners is not None and corners.shape[2:] == (4,):
                 swath[f"{axis}_bounds"] = ((*PIXEL, "corner"), values_of(corners))
+    times = find(file, layout.time) if layout.time else None
+    if times is not None:
+        swath = attach_scanline_times(swath, array_of(times))
     return add_uncertainties(swath, _read_stated(file, layout, column, found), label=path.name)
 
 

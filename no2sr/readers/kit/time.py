@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -12,9 +11,10 @@ import pandas as pd
 import xarray as xr
 
 from no2sr.core.errors import SettingsError
+from no2sr.core.spans import covered, parse_span
+from no2sr.core.times import BOUNDS, EDGES, TIME, bounds_name, date_scene, keep_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -22,13 +22,11 @@ if TYPE_CHECKING:
     from no2sr.core.columns import Field
 
 __all__ = [
-    "TIME_COVERAGE",
     "Moment",
-    "coverage_of",
+    "attach_scanline_times",
     "decode_times",
+    "in_utc",
     "layers_of",
-    "moment_in",
-    "month_in",
     "select_time",
     "settle_time",
     "spell_out_chunks",
@@ -38,20 +36,8 @@ log = logging.getLogger("no2sr")
 
 Moment: TypeAlias = "str | datetime | np.datetime64"
 
-# Attributes of a swath, as the Attribute Convention for Data Discovery names them.
-TIME_COVERAGE = ("time_coverage_start", "time_coverage_end")
-
 _NAMES = ("time", "valid_time", "t")  # CAMS says valid_time since 2024-09, openEO t
 _STEPS = {*_NAMES, "forecast_period", "forecast_reference_time"}
-_YEAR = r"(?<!\d)((?:19|20)\d\d)"
-_DAY = re.compile(
-    r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<between>[-_.]?)(?P<month>0[1-9]|1[0-2])(?P=between)"
-    r"(?P<day>[0-2]\d|3[01])(?:[T_ -]?(?P<hour>[01]\d|2[0-3])[:-]?(?P<minute>[0-5]\d)"
-    r"(?:[:-]?[0-5]\d)?Z?)?(?!\d)"
-)
-_DAY_OF_YEAR = re.compile(_YEAR + r"[-_m]?([0-2]\d\d|3[0-5]\d|36[0-6])(?!\d)")
-_DATED_MONTH = re.compile(_YEAR + r"[-_.]?(0[1-9]|1[0-2])(?![\d-])")
-_MONTH = re.compile(r"(?<!\d)((?:19|20)\d\d)(0[1-9]|1[0-2])(?!\d)")
 
 
 def layers_of(field: Field) -> tuple[int, int]:
@@ -77,98 +63,61 @@ def spell_out_chunks(chunks: Any, field: Field) -> Any:
     return {dim: along if dim in _STEPS else across for dim in field.dims}
 
 
-def month_in(name: str) -> np.datetime64 | None:
-    """Return the first day of a month that the name of a file says as ``YYYYMM``."""
-    month = _MONTH.search(name)
-    return np.datetime64(f"{month[1]}-{month[2]}-01", "ns") if month else None
-
-
-def moment_in(name: str) -> np.datetime64 | None:
-    """Return the one moment, day or month that the name of a file says; None where it says several.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``no2_2020-06-01.tif``, ``NO2_20200601T0415.nc``, ``A2020153.nc`` (the day of the
-        year) or ``no2_202006.nc``.
-    """
-    moments = {_moment(match) for match in _DAY.finditer(name)} - {None}
-    days = {str(moment)[:10] for moment in moments}
-    if len(days) > 1:
-        return None
-    if len(moments) == 1:
-        return moments.pop()
-    if days:  # from one time of a day to another
-        return np.datetime64(days.pop(), "ns")
-    of_year = {(match[1], match[2]) for match in _DAY_OF_YEAR.finditer(name)}
-    if len(of_year) == 1:
-        year, day = of_year.pop()
-        return np.datetime64(f"{year}-01-01", "ns") + np.timedelta64(int(day) - 1, "D")
-    months = {(match[1], match[2]) for match in _DATED_MONTH.finditer(name)}
-    year, month = months.pop() if len(months) == 1 else ("", "")
-    return np.datetime64(f"{year}-{month}-01", "ns") if year else None
-
-
-def coverage_of(attrs: Mapping[Any, Any], name: str) -> tuple[str, str] | None:
-    """Return the first and the last moment of a swath: ISO 8601, UTC, as 2019-01-03T11:08:28Z.
-
-    Parameters
-    ----------
-    attrs : mapping
-        Of the swath. Its `TIME_COVERAGE` counts first, if both are dates.
-    name : str
-        Of the file. It counts otherwise, as `moment_in` reads it; both moments are then the same.
-
-    Returns
-    -------
-    (str, str) or None
-        None if neither says it.
-    """
-    told = [str(attrs.get(key)) for key in TIME_COVERAGE]
-    stated: list[Any] = [pd.to_datetime(text, errors="coerce", utc=True) for text in told]
-    if any(pd.isna(moment) for moment in stated):
-        found = moment_in(name)
-        if found is None:
-            return None
-        stated = [pd.Timestamp(found, tz="UTC")] * 2
-    first, last = (str(moment.tz_localize(None).isoformat(timespec="seconds")) for moment in stated)
-    return f"{first}Z", f"{last}Z"
-
-
-def _moment(match: re.Match[str]) -> np.datetime64 | None:
-    """Return the moment that digits say, None where there is no such day."""
-    clock = f"T{match['hour']}:{match['minute']}" if match["hour"] else ""
-    try:
-        return np.datetime64(f"{match['year']}-{match['month']}-{match['day']}{clock}", "ns")
-    except ValueError:
-        return None
-
-
 def settle_time(dataset: xr.Dataset) -> xr.Dataset:
-    """Name the time coordinate ``time`` and decode it.
+    """Name the time coordinate ``time`` and its bounds ``time_bnds``, and decode both.
 
     Where that fails the numbers stay as they are, said in the log: not all tools write CF units.
+    Without a time, the one interval that the attributes of the dataset state is taken.
     """
     found = [name for name in _NAMES if name in dataset.coords or name in dataset.dims]
     if not found:
+        return date_scene(dataset, covered(dataset.attrs))
+    dataset = dataset if found[0] == TIME else dataset.rename({found[0]: TIME})
+    if TIME not in dataset.variables or dataset[TIME].dims not in ((), (TIME,)):
         return dataset
-    dataset = dataset if found[0] == "time" else dataset.rename({found[0]: "time"})
-    if "time" not in dataset.variables or dataset["time"].dims not in ((), ("time",)):
-        return dataset
+    time, edges = dataset[TIME], _find_edges(dataset)
     try:
-        return dataset.assign_coords(time=decode_times(dataset["time"]))
+        decoded = decode_times(time)
+        bounds = None if edges is None else decode_times(edges.assign_attrs(time.attrs))
     except (ValueError, OverflowError, TypeError) as problem:
         log.warning("the times stay undecoded: %s", problem)
         return dataset
+    if bounds is None:
+        return _attach_coverage(dataset.assign_coords({TIME: decoded}))
+    decoded = decoded.assign_attrs(bounds=BOUNDS)
+    bare = dataset.drop_vars(bounds_name(time))
+    dated = bare.assign_coords({TIME: decoded, BOUNDS: (bounds.dims, bounds.values)})
+    return keep_bounds(dated, dated)
+
+
+def _find_edges(dataset: xr.Dataset) -> xr.DataArray | None:
+    """Return the bounds of the times as they are stored, and none that do not fit."""
+    time = dataset[TIME]
+    edges = dataset.variables.get(bounds_name(time))
+    if edges is None or edges.shape != (*time.shape, 2):
+        return None
+    return xr.DataArray(edges.values, dims=(*time.dims, EDGES))
+
+
+def _attach_coverage(dataset: xr.Dataset) -> xr.Dataset:
+    """Give a single time the interval that the attributes state, if it lies in there."""
+    span = covered(dataset.attrs)
+    if span is None or dataset[TIME].size != 1 or dataset[TIME].dtype.kind != "M":
+        return dataset
+    (moment,) = dataset[TIME].values.ravel()
+    if not span.start <= moment <= span.end:
+        return dataset
+    stated = dataset.assign_coords({BOUNDS: (EDGES, np.array(span))})
+    return keep_bounds(stated, stated)
 
 
 def decode_times(time: xr.DataArray) -> xr.DataArray:
-    """Decode numbers of CF units, or days that CDO writes as numbers.
+    """Return times as dates, from numbers in the units of CF or CDO.
 
     Raises
     ------
     ValueError, OverflowError, TypeError
-        If they cannot be decoded.
+        If the units are none of time, or the numbers are no dates.
     """
     units = str(time.attrs.get("units", ""))
     if units.startswith(
@@ -176,40 +125,78 @@ def decode_times(time: xr.DataArray) -> xr.DataArray:
     ):  # absolute time of CDO, a fraction of the day behind the dot
         numbers = np.atleast_1d(time.data)
         days = np.floor(numbers).astype("int64")
-        dates = pd.to_datetime(days.astype(str), format="%Y%m%d")
-        moments = dates + pd.to_timedelta(numbers - days, unit="D")
+        dates = pd.to_datetime(days.ravel().astype(str), format="%Y%m%d")
+        moments = dates + pd.to_timedelta((numbers - days).ravel(), unit="D")
         attrs = {
             key: value for key, value in time.attrs.items() if key not in ("units", "calendar")
         }
         return time.copy(data=moments.to_numpy().reshape(time.shape)).assign_attrs(attrs)
-    return xr.decode_cf(xr.Dataset(coords={"time": time}))["time"]
+    bare = time.variable.copy(deep=False)
+    bare.attrs = {key: text for key, text in bare.attrs.items() if key != "bounds"}
+    decoded = xr.decode_cf(xr.Dataset({"moments": bare}))["moments"]
+    return time.copy(data=decoded.data).assign_attrs(decoded.attrs)
+
+
+def attach_scanline_times(swath: xr.Dataset, times: xr.DataArray) -> xr.Dataset:
+    """Give a swath the time of every scanline, as the coordinate ``time``.
+
+    Parameters
+    ----------
+    swath : Dataset, (scanline, ground_pixel)
+    times : DataArray, (scanline,) under any name
+        Dates, or numbers in units of CF; what cannot be decoded is left out, said in the log.
+    """
+    if times.shape != (swath.sizes["scanline"],):
+        return swath
+    try:
+        dates = decode_times(times).values.astype("datetime64[ns]")
+    except (ValueError, OverflowError, TypeError) as problem:
+        log.info("the times of the scanlines stay undecoded: %s", problem)
+        return swath
+    return swath.assign_coords({TIME: ("scanline", dates)})
 
 
 def select_time(dataset: xr.Dataset, time: Moment | None, *, source: str) -> xr.Dataset:
     """Take the steps that a moment or a part of a date names; a single step loses its dimension.
 
+    If the dataset has no time, the moment or the interval that is named is its time.
+
     Raises
     ------
     SettingsError
-        If there is no such step; the message lists those there are.
+        If there is no such step; the message lists those there are. If the dataset has no time
+        and `time` is none.
     """
+    if time is not None and TIME not in dataset.coords:
+        if TIME in dataset.dims:
+            raise SettingsError(
+                f"{source} has {dataset.sizes[TIME]} steps but no times; leave time= out, and "
+                "choose one in Python with isel(time=...)"
+            )
+        return date_scene(dataset, parse_span(in_utc(time)))
     if time is not None:
         dataset = _take(dataset, time, source)
-    return dataset.squeeze("time") if dataset.sizes.get("time") == 1 else dataset
+    return dataset.squeeze(TIME) if dataset.sizes.get(TIME) == 1 else dataset
+
+
+def in_utc(time: Moment) -> str:
+    """Return a moment or a part of a date as text; a moment with an offset becomes UTC."""
+    text = str(time) if isinstance(time, str | np.datetime64) else time.isoformat()
+    try:
+        moment = pd.Timestamp(text)
+    except (ValueError, OverflowError):
+        return text
+    return text if moment.tzinfo is None else moment.tz_convert("UTC").tz_localize(None).isoformat()
 
 
 def _take(dataset: xr.Dataset, time: Moment, source: str) -> xr.Dataset:
-    if "time" not in dataset.coords:
-        raise SettingsError(
-            f"{source} has no times, expected none to be asked for; leave time= out"
-        )
-    wanted = str(time) if isinstance(time, str | np.datetime64) else time.isoformat()
-    steps = dataset if "time" in dataset.dims else dataset.expand_dims("time")
+    wanted = in_utc(time)
+    steps = dataset if TIME in dataset.dims else dataset.expand_dims(TIME)
     try:
-        place = steps.indexes["time"].get_loc(wanted)
+        place = steps.indexes[TIME].get_loc(wanted)
     except (KeyError, ValueError, TypeError) as absent:
         raise SettingsError(
-            f"{source} has no time {wanted}, expected one of {_list(steps['time'].values)}; "
+            f"{source} has no time {wanted}, expected one of {_list(steps[TIME].values)}; "
             "give time= one of these, or a part such as 2023-10"
         ) from absent
     return steps.isel(time=[place] if isinstance(place, int | np.integer) else place)

@@ -234,7 +234,7 @@ def _describe_resolution(found: Resolution | None) -> dict[str, Any]:
 
 def _describe_swath(source: Source) -> dict[str, Any]:
     swath = source.dataset
-    span = [swath.attrs.get(f"time_coverage_{end}") for end in ("start", "end")]
+    span = span_of(swath)
     doubt_values(swath["column"].rename(swath.attrs.get("variable", "column")))
     return {
         "kind": "swath",
@@ -242,7 +242,7 @@ def _describe_swath(source: Source) -> dict[str, Any]:
         "shape": list(swath["column"].shape),
         "crs": "EPSG:4326",
         "bounds": _extent(swath["longitude"].values, swath["latitude"].values),
-        "time": span if all(span) else None,
+        "time": list(span.texts()) if span else None,
         "resolution": float(swath.attrs.get("resolution", RESOLUTION)),
         "pixel_km": _pixel_km(swath["longitude"].values, swath["latitude"].values),
         "quality_threshold": swath.attrs.get("quality_threshold"),

@@ -22,11 +22,13 @@ from no2sr.core.grid import crop, transform_of
 from no2sr.core.image import COLUMN_ATTRS, add_history, crs_of
 from no2sr.core.layers import UNCERTAINTIES, assemble_scene, companions_of, is_companion
 from no2sr.core.provenance import origin, refinement_of
+from no2sr.core.times import date_scene, keep_bounds
 from no2sr.core.units import CANONICAL
 from no2sr.readers.kit.column import convert_companion
+from no2sr.readers.kit.coverage import span_in
 from no2sr.readers.kit.files import check_room, explain_read_errors
 from no2sr.readers.kit.fills import read_column
-from no2sr.readers.kit.time import moment_in, select_time, settle_time
+from no2sr.readers.kit.time import select_time, settle_time
 from no2sr.readers.kit.uncertainty import clean_layer
 from no2sr.readers.opening.cropping import crop_to_box
 from no2sr.readers.opening.doubts import doubt_range
@@ -90,19 +92,19 @@ def scene_of(
     screening = source.dataset.attrs.get("screening")
     step = f"read {field.path} of {source.path.name} as {source.reader}"
     image = add_history(image, f"{step}, {screening}" if screening else step)
-    scene = assemble_scene(image, dict(zip(layers, others, strict=True)))
+    scene = keep_bounds(assemble_scene(image, dict(zip(layers, others, strict=True))), dataset)
     return scene if alone or "time" in scene.coords else _date_by_name(scene, source)
 
 
 def _date_by_name(scene: xr.Dataset, source: Source) -> xr.Dataset:
     """Give a scene without a time the one that the name of its file says, if it says one."""
-    moment = moment_in(source.path.name)
-    if moment is None:
+    span = span_in(source.path.name)
+    if span is None:
         return scene
     column = column_of(scene)
-    step = f"took the time {str(moment)[:16]} from the name of {source.path.name}"
+    step = f"took the time {str(span.start)[:16]} from the name of {source.path.name}"
     dated = scene.assign({str(column.name): add_history(column, step)})
-    return dated.assign_coords(time=moment)
+    return date_scene(dated, span)
 
 
 def column_of(scene: xr.Dataset) -> xr.DataArray:

@@ -72,6 +72,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         grids that are no product known here, the size of their pixels if that is another.
     time : str, datetime or datetime64, optional
         Take this step of a grid with several; a part such as ``"2023-10"`` takes all steps in it.
+        For a file without times: when it was observed, as a year, a month, a day or a moment, or
+        two with a slash between, such as ``"2019-08-01/2019-08-14"``.
     chunks : optional
         Passed to xarray, to read grids lazily with dask.
 
@@ -82,7 +84,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         `no2sr.core.image.check_image` with its negative values kept, and what is known beside it:
         ``<column>_uncertainty_random``, ``<column>_uncertainty_systematic``,
         ``<column>_uncertainty``, ``coverage`` and ``count``. Gridded swaths have the latter two; an
-        attribute ``comment`` says where an uncertainty comes from.
+        attribute ``comment`` says where an uncertainty comes from. ``time`` and its bounds
+        ``time_bnds`` say when it was observed, in UTC, if the files or `time` do.
 
     Raises
     ------
@@ -137,8 +140,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         # Compiles its kernel: no grid should wait for it.
         from no2sr.readers.opening.swaths import Gridding, merge_swaths
 
-        refuse(time=time)
-        gridding = Gridding(bbox=bbox, resolution=resolution)
+        gridding = Gridding(bbox=bbox, resolution=resolution, time=time)
         scene = merge_swaths(first, rest, options=options, gridding=gridding)
         doubt_resolution(column_of(scene))
         return scene
@@ -181,6 +183,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
     resolution: float | None = None,
+    time: Moment | None = None,
     correlation: float | None = None,
     lazy: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -189,7 +192,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
 
     Parameters
     ----------
-    path_or_paths, reader, variable, unit, nodata, qa_min, limits, bbox, resolution
+    path_or_paths, reader, variable, unit, nodata, qa_min, limits, bbox, resolution, time
         As for `open_no2`.
     correlation : float, optional
         Between the systematic errors of two overpasses, 0..1; by default
@@ -228,6 +231,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     gridding = Gridding(
         bbox=bbox,
         resolution=resolution,
+        time=time,
         correlation=CORRELATION if correlation is None else correlation,
         lazy=lazy,
     )

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from no2sr.readers.kit.time import Moment
     from no2sr.readers.port import ReadOptions
 
     Entry = tuple[Path, str | None]  # a file, and its reader where that is known
@@ -104,12 +103,8 @@ def _read_one(path: Path, reader: str | None, options: ReadOptions) -> Source:
         return Source(path, chosen.name, chosen.read(path, options), options.variable)
 
 
-def refuse(*, time: Moment | None = None, resolution: float | None = None) -> None:
+def refuse(*, resolution: float | None = None) -> None:
     """Refuse an argument that does not apply, rather than ignore it."""
-    if time is not None:
-        raise SettingsError(
-            f"time={time!r} was given for a swath, expected a grid with several steps; leave it out"
-        )
     if resolution is not None:
         raise SettingsError(
             f"resolution={resolution!r} was given for a grid, expected a swath; leave it out: a "

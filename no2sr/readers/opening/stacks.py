@@ -9,6 +9,7 @@ from no2sr.core.errors import DimensionError
 from no2sr.core.grid import bounds_of, georeference, transform_of
 from no2sr.core.image import add_history, crs_of
 from no2sr.core.layers import LAYERS, assemble_scene, companions_of
+from no2sr.core.times import BOUNDS, EDGES, TIME, keep_bounds, time_bounds
 from no2sr.readers.opening.grids import column_of
 
 __all__ = ["stack_scenes"]
@@ -41,7 +42,19 @@ def stack_scenes(scenes: list[xr.Dataset]) -> xr.Dataset:
         attrs = next(each[layer].attrs for each in there if layer in each)
         layers[layer] = _stack([part.assign_attrs(attrs) for part in parts])
     whole.name = first.name
-    return assemble_scene(add_history(whole, f"stacked {len(scenes)} files along time"), layers)
+    scene = assemble_scene(add_history(whole, f"stacked {len(scenes)} files along time"), layers)
+    return _attach_bounds(scene, scenes)
+
+
+def _attach_bounds(scene: xr.Dataset, parts: list[xr.Dataset]) -> xr.Dataset:
+    """Give a stack the bounds of the times of its parts, if each of them has bounds."""
+    bounds = [time_bounds(part) for part in parts]
+    if any(found is None for found in bounds):
+        return scene
+    edges = np.concatenate([found.values.reshape(-1, 2) for found in bounds if found is not None])
+    times = np.concatenate([np.atleast_1d(part[TIME].values) for part in parts])
+    stacked = scene.assign_coords({BOUNDS: ((TIME, EDGES), edges[np.argsort(times)])})
+    return keep_bounds(stacked, stacked)
 
 
 def _check_alike(first: xr.DataArray, other: xr.DataArray) -> None:

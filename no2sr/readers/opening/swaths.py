@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
 from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
+from no2sr.core.spans import TIME_COVERAGE, parse_span
+from no2sr.core.times import TIME, date_scene, describe_times, keep_bounds
 from no2sr.core.units import CANONICAL
-from no2sr.readers.kit.time import TIME_COVERAGE, coverage_of
+from no2sr.readers.kit.coverage import span_in
+from no2sr.readers.kit.time import in_utc
 from no2sr.readers.opening.cropping import check_box
 from no2sr.readers.opening.doubts import doubt_values
 from no2sr.readers.opening.grids import column_of
@@ -20,6 +23,7 @@ from no2sr.readers.opening.sources import read_sources
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import load_reader
 from no2sr.swaths.gridding import grid_swaths
+from no2sr.swaths.moments import span_of
 from no2sr.swaths.sums import CORRELATION
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from no2sr.core.earth import Box
+    from no2sr.readers.kit.time import Moment
     from no2sr.readers.opening.source import Source
     from no2sr.readers.port import Paths
 
@@ -40,12 +45,13 @@ class Gridding:
 
     Attributes
     ----------
-    bbox, resolution, correlation, lazy
+    bbox, resolution, time, correlation, lazy
         As for `no2sr.readers.opening.opener.grid_no2`.
     """
 
     bbox: Box | None = None
     resolution: float | None = None
+    time: Moment | None = None
     correlation: float = CORRELATION
     lazy: bool = False
 
@@ -132,7 +138,20 @@ def merge_swaths(
         layer: field if layer in (COVERAGE, COUNT) else _strip(field)
         for layer, field in companions_of(scene, column.name).items()
     }
-    return assemble_scene(column.assign_attrs(history=earlier, **noted), layers)
+    whole = assemble_scene(column.assign_attrs(history=earlier, **noted), layers)
+    return _date(keep_bounds(whole, scene), gridding.time)
+
+
+def _date(scene: xr.Dataset, time: Moment | None) -> xr.Dataset:
+    """Give a scene of undated swaths the time that the user states."""
+    if time is None:
+        return scene
+    if TIME in scene.coords:
+        raise SettingsError(
+            f"time={time!r} was given, but the files say when they were observed, "
+            f"{describe_times(scene)}; leave it out"
+        )
+    return date_scene(scene, parse_span(in_utc(time)))
 
 
 def open_swaths(
@@ -158,8 +177,8 @@ def open_swaths(
     ------
     Dataset, (scanline, ground_pixel)
         As `no2sr.swaths.gridding.grid_swaths` takes them. The attribute ``source`` is the name of
-        the file; ``time_coverage_start`` and ``time_coverage_end`` are there if the file or its
-        name says when the pixels were seen.
+        the file; its name says when the pixels were seen, as ``time_coverage_start`` and
+        ``time_coverage_end``, if nothing in it does.
 
     Raises
     ------
@@ -176,8 +195,9 @@ def open_swaths(
                 f"{source.path.name} is a grid already, expected swaths; open it with open_no2"
             )
         told = {"product": load_reader(source.reader).product, "source": source.path.name}
-        seen = coverage_of(source.dataset.attrs, source.path.name)
-        told |= dict(zip(TIME_COVERAGE, seen, strict=True)) if seen else {}
+        named = span_in(source.path.name)
+        if named is not None and span_of(source.dataset) is None:
+            told |= dict(zip(TIME_COVERAGE, named.texts(), strict=True))
         yield source.dataset.assign_attrs({**source.dataset.attrs, **told})
 
 

@@ -1,10 +1,10 @@
 """NASA HAQAST level 3 TROPOMI NO2, and the older files of the George Washington University.
 
 The former is recognised by ``Tropospheric_NO2(lat, lon)``; it has no time, its month is in the
-global attribute ``RangeBeginningDate``. The latter hold one variable, ``NO2``, and no axes at all:
-these are in ``LatLonGrid.ncf`` (``LAT``, ``LON``), looked for beside the file. Both are made from
-pixels with quality above 0.75 where their names say QA75. Source: HAQAST TROPOMI level 3 readme
-(NASA GES DISC).
+global attributes ``RangeBeginningDate`` and ``RangeEndingDate``. The latter hold one variable,
+``NO2``, and no axes at all: these are in ``LatLonGrid.ncf`` (``LAT``, ``LON``), looked for beside
+the file. Both are made from pixels with quality above 0.75 where their names say QA75. Source:
+HAQAST TROPOMI level 3 readme (NASA GES DISC).
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from no2sr.core.columns import choose
 from no2sr.core.errors import DimensionError, MissingVariableError
 from no2sr.readers.kit.cf import list_gridded, open_cf, select_variable
-from no2sr.readers.kit.netcdf import attribute, is_netcdf, open_netcdf, read_floats
+from no2sr.readers.kit.netcdf import is_netcdf, open_netcdf, read_floats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,15 +59,11 @@ class Haqast:
         """
         with open_netcdf(path) as file:
             old = _is_old(set(file.variables))
-            first = attribute(file, "RangeBeginningDate")
         default = OLD_COLUMN if old else COLUMN
         field = choose(list_gridded(path), variable=options.variable or default, source=path.name)
         dataset = open_cf(path, options.chunks)
         grid = select_variable(dataset, field.name)
         placed = _place(grid, field.name, path) if old else grid
-        moment = pd.to_datetime(first, errors="coerce")  # not there or no date: no time
-        if "time" not in placed.variables and not pd.isna(moment):
-            placed = placed.assign_coords(time=np.datetime64(moment.date(), "ns"))
         if "QA75" in path.name:
             placed.attrs |= {
                 "screening": "cells of pixels with qa_value above 0.75, by the product",

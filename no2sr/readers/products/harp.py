@@ -19,12 +19,13 @@ import xarray as xr
 from no2sr.core.columns import Field, choose, mentions_no2
 from no2sr.core.errors import MissingVariableError, SettingsError
 from no2sr.core.layers import TOTAL, UNCERTAINTIES
+from no2sr.core.times import BOUNDS, EDGES
 from no2sr.readers.kit.cf import open_unread, select_variable
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, open_netcdf
 from no2sr.readers.kit.screens import QA_MIN
-from no2sr.readers.kit.time import TIME_COVERAGE, decode_times
+from no2sr.readers.kit.time import attach_scanline_times
 from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
 
 if TYPE_CHECKING:
@@ -73,10 +74,23 @@ def _place(dataset: xr.Dataset) -> xr.Dataset:
         if axis not in dataset.variables and bounds is not None:
             units = {"units": "degrees_north" if axis == "latitude" else "degrees_east"}
             dataset = dataset.assign_coords({axis: (axis, bounds.data.mean(axis=-1), units)})
-    if "datetime" in dataset and dataset["datetime"].dims == ("time",):
-        dataset = dataset.assign_coords(
-            time=dataset["datetime"].drop_vars("datetime", errors="ignore")
-        )
+    return _dated(dataset)
+
+
+def _dated(dataset: xr.Dataset) -> xr.Dataset:
+    """Give the grid the times of HARP, and their bounds where it has both."""
+    times = {
+        name: dataset[name].drop_vars(name, errors="ignore")
+        for name in ("datetime", "datetime_start", "datetime_stop")
+        if name in dataset and dataset[name].dims == ("time",)
+    }
+    first = times.get("datetime", times.get("datetime_start"))
+    if first is None:
+        return dataset
+    dataset = dataset.assign_coords(time=first)
+    if len({str(moment.attrs.get("units")) for moment in times.values()}) == 1 and len(times) == 3:
+        edges = np.stack([times[f"datetime_{end}"].values for end in ("start", "stop")], axis=-1)
+        dataset = dataset.assign_coords({BOUNDS: (("time", EDGES), edges)})
     return dataset
 
 
@@ -93,27 +107,15 @@ def _swath(dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path) 
     swath = xr.Dataset(
         {"column": (PIXEL, np.where(valid, column.values, np.nan)[:, None], column.attrs)},
         coords={name: (PIXEL, dataset[name].values[:, None]) for name in ("latitude", "longitude")},
-        attrs={**dataset.attrs, **screening, **_coverage(dataset), "variable": field.name},
+        attrs={**dataset.attrs, **screening, "variable": field.name},
     )
+    for name in ("datetime", "datetime_start"):
+        if name in dataset and dataset[name].dims == ("time",):
+            swath = attach_scanline_times(swath, dataset[name])
+            break
     for name in ("latitude_bounds", "longitude_bounds"):
         swath[name] = ((*PIXEL, "corner"), dataset[name].values[:, None, :])
     return add_uncertainties(swath, _read_stated(dataset, field, found), label=path.name)
-
-
-def _coverage(dataset: xr.Dataset) -> dict[str, str]:
-    """Return when the first and the last pixel were seen, if that is stated."""
-    times = [
-        dataset[name]
-        for name in ("datetime_start", "datetime", "datetime_stop")
-        if name in dataset and dataset[name].dims == ("time",)
-    ]
-    if not times:
-        return {}
-    try:
-        first, last = decode_times(times[0]).min(), decode_times(times[-1]).max()
-    except (ValueError, OverflowError, TypeError):  # no CF unit: the pixels are none the worse
-        return {}
-    return dict(zip(TIME_COVERAGE, (str(first.values), str(last.values)), strict=True))
 
 
 def _read_stated(dataset: xr.Dataset, field: Field, found: str) -> Stated:

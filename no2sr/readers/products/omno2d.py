@@ -17,6 +17,8 @@ import xarray as xr
 
 from no2sr.core.columns import choose
 from no2sr.core.errors import DimensionError, MissingVariableError
+from no2sr.core.spans import calendar_span
+from no2sr.core.times import date_scene
 from no2sr.core.units import FILL_LIMIT
 from no2sr.readers.kit.netcdf import (
     attribute,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import netCDF4
     from numpy.typing import NDArray
 
+    from no2sr.core.spans import Span
     from no2sr.readers.port import ReadOptions
 
 __all__ = ["READER", "OMNO2d"]
@@ -78,7 +81,7 @@ class OMNO2d:
             check_values(variable)
             latitude, longitude = _axes(file[GRID], variable.shape, path)
             values = _scale(variable)
-            time = _date(file)
+            day = _date(file)
         attrs = {"units": field.unit, "long_name": field.text}
         column = xr.DataArray(
             values,
@@ -93,7 +96,7 @@ class OMNO2d:
         grid = column.to_dataset().assign_attrs(source=f"OMI OMNO2d ({path.name})")
         if field.name.endswith("CloudScreened"):
             grid.attrs["screening"] = "cells of pixels with cloud fraction < 0.3, by the product"
-        return grid if time is None else grid.assign_coords(time=time)
+        return date_scene(grid, day)
 
 
 def _axes(
@@ -126,13 +129,14 @@ def _scale(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
     return values if (scale_by, add) == (1, 0) else values * scale_by + add
 
 
-def _date(file: netCDF4.Dataset) -> np.datetime64 | None:
+def _date(file: netCDF4.Dataset) -> Span | None:
     """Return the day of the granule; its TAI runs ahead by leap seconds, never by a day."""
     about = group_at(file, ABOUT)
     seconds = attribute(about, "TAI93At0zOfGranule").strip("[]") if about is not None else ""
     if not seconds:
         return None
-    return np.datetime64("1993-01-01", "ns") + np.timedelta64(int(float(seconds) // 86400), "D")
+    day = np.datetime64("1993-01-01") + int(float(seconds) // 86400)
+    return calendar_span(str(day))
 
 
 READER = OMNO2d()

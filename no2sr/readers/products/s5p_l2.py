@@ -31,6 +31,7 @@ from no2sr.readers.kit.netcdf import (
     read_floats,
     walk,
 )
+from no2sr.readers.kit.time import attach_scanline_times, decode_times
 from no2sr.readers.kit.uncertainty import SLANT, Stated, add_uncertainties
 
 if TYPE_CHECKING:
@@ -100,6 +101,9 @@ class S5PLevel2:
                 corners = find(product, f"{GEOLOCATIONS}/{axis}_bounds")
                 if corners is not None:
                     swath[f"{axis}_bounds"] = ((*pixels, "corner"), read_floats(corners)[0])
+            times = _scanline_times(product)
+            if times is not None:
+                swath = attach_scanline_times(swath, times)
             return add_uncertainties(swath, _read_stated(product, column, found), label=path.name)
 
     def _column(
@@ -182,6 +186,25 @@ def _read_stated(product: netCDF4.Group, column: netCDF4.Variable[Any], found: s
         return Stated(total=total)
     air_mass = _read_plain(factor)
     return Stated(random=slant / air_mass.where(air_mass > 0), total=total, source=SLANT)
+
+
+def _scanline_times(product: netCDF4.Group) -> xr.DataArray | None:
+    """Return the times of the scanlines: a subset keeps the coverage of its whole orbit."""
+    delta, reference = (find(product, name) for name in ("delta_time", "time"))
+    if delta is None or delta.dimensions != PIXEL[:2]:
+        return None
+    unit = attribute(delta, "units")
+    if " since " in unit:
+        return xr.DataArray(read_floats(delta)[0], dims="scanline", attrs={"units": unit})
+    if reference is None or reference.size != 1:  # "milliseconds", of the day that time says
+        return None
+    day = decode_times(
+        xr.DataArray(
+            read_floats(reference), dims="time", attrs={"units": attribute(reference, "units")}
+        )
+    ).values.astype("datetime64[ms]")
+    since = {"units": f"milliseconds since {day[0]}"}
+    return xr.DataArray(read_floats(delta)[0], dims="scanline", attrs=since)
 
 
 def _origin(file: netCDF4.Dataset, path: Path) -> dict[str, str]:

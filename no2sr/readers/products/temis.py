@@ -16,8 +16,9 @@ import numpy as np
 import xarray as xr
 
 from no2sr.core.errors import FileUnreadableError, MissingVariableError
+from no2sr.core.times import date_scene
+from no2sr.readers.kit.coverage import month_in
 from no2sr.readers.kit.files import read_beginning
-from no2sr.readers.kit.time import month_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,8 +80,7 @@ class Temis:
             },
             attrs={"source": f"KNMI TEMIS ({path.name})"},
         )
-        month = month_in(path.name)
-        return grid if month is None else grid.assign_coords(time=month)
+        return date_scene(grid, month_in(path.name))
 
 
 def _rows(path: Path) -> list[tuple[float, NDArray[np.float64]]]:

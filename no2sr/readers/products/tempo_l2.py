@@ -40,6 +40,7 @@ _LAYOUT = Layout(
     criteria=CRITERIA,
     slant_error="support_data/fitted_slant_column_uncertainty",
     air_mass_factor="support_data/amf_troposphere",
+    time="geolocation/time",
 )
 
 
