@@ -30,6 +30,7 @@ from no2sr.readers.opening.source import RESOLUTION, Source, is_swath
 from no2sr.readers.opening.sources import read_sources
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
+from no2sr.swaths.moments import span_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

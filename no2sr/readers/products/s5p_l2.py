@@ -198,12 +198,9 @@ def _scanline_times(product: netCDF4.Group) -> xr.DataArray | None:
         return xr.DataArray(read_floats(delta)[0], dims="scanline", attrs={"units": unit})
     if reference is None or reference.size != 1:  # "milliseconds", of the day that time says
         return None
-    day = decode_times(
-        xr.DataArray(
-            read_floats(reference), dims="time", attrs={"units": attribute(reference, "units")}
-        )
-    ).values.astype("datetime64[ms]")
-    since = {"units": f"milliseconds since {day[0]}"}
+    told = {"units": attribute(reference, "units")}
+    days = decode_times(xr.DataArray(read_floats(reference).ravel(), attrs=told))
+    since = {"units": f"milliseconds since {days.values.astype('datetime64[ms]')[0]}"}
     return xr.DataArray(read_floats(delta)[0], dims="scanline", attrs=since)
 
 
