@@ -142,12 +142,11 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         precision=precision,
     )
     task = plan_task(dataset, refining, variable=variable)
-    canvas, method = task.canvas, task.method
     if task.image.chunks is not None:
-        both = promise(canvas, method)
-        fine = describe_fine(task, both[0], both[1] if method.states_uncertainty else None)
+        both = promise(task.canvas, task.method)
+        fine = describe_fine(task, both[0], both[1] if task.method.states_uncertainty else None)
         return _leave(fine, task, dataset, variable)
-    found = collect(canvas, method, progress=progress)
+    found = collect(task.canvas, task.method, progress=progress)
     fine = describe_fine(task, found.values, found.uncertainty, **found.tally.facts())
     return _leave(fine, task, dataset, variable)
 
