@@ -171,7 +171,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "spacing": _numbers(facts["spacing"], " x "),
         "resolves": _resolution(facts),
         "pixels": f"{_numbers(facts['pixel_km'], ' x ', 3)} km" if facts["pixel_km"] else "",
-        "time": " to ".join(dict.fromkeys(facts["time"] or [])),
+        "time": facts["observed"],
         "gaps": _fill_in("{gap_share:.1%}", facts, "gap_share"),
         "quality": _fill_in("{screening}", facts, "screening"),
         "values": _values(facts),

@@ -80,6 +80,7 @@ def add_layers(
         With the layers that were found, or `scene` itself where there are no others.
     """
     from no2sr.core.layers import assemble_scene
+    from no2sr.core.times import keep_bounds
     from no2sr.writers.layers import COLUMN, enter_layer, layers_in
 
     there = layers_in(scene)
@@ -91,7 +92,8 @@ def add_layers(
     found = {layer: image for layer, image in found.items() if image is not None}
     if not found:
         return scene
-    return assemble_scene(column, {layer: enter_layer(scene, layer) for layer in there} | found)
+    layers = {layer: enter_layer(scene, layer) for layer in there} | found
+    return keep_bounds(assemble_scene(column, layers), scene)
 
 
 def _read_layer(path: Path, layer: str, column: xr.DataArray, **chosen: Any) -> Any:

@@ -15,6 +15,7 @@ from no2sr.core.colours import RAMP, UNCERTAINTY_RAMP, check_limits, robust_limi
 from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import bounds_of, refine
 from no2sr.core.layers import TOTAL
+from no2sr.core.times import describe_times
 from no2sr.views.cartography import add_insets, finish_maps
 from no2sr.views.charts import plot_histogram, plot_smoothness, plot_spectra
 from no2sr.views.figures import check_matplotlib
@@ -83,7 +84,8 @@ def plot_map(
     check_matplotlib()
     only = enter_single(image)
     name = str(only.attrs.get("long_name") or label(only))
-    groups = [_group_columns({title or name: only}, limits=limits, ramp=ramp)]
+    heading = title or "\n".join(filter(None, (name, describe_times(image))))
+    groups = [_group_columns({heading: only}, limits=limits, ramp=ramp)]
     return _draw_maps(groups, only, image if uncertainty else None)
 
 
@@ -122,7 +124,9 @@ def plot_before_after(
     """
     check_matplotlib()
     before, after, _ = enter_pair(coarse, fine)
-    groups = [_group_columns({"before": before, "after": after}, limits=limits, ramp=ramp)]
+    when = describe_times(fine)
+    after_name = f"after, {when}" if when else "after"
+    groups = [_group_columns({"before": before, after_name: after}, limits=limits, ramp=ramp)]
     figure = _draw_maps(groups, after, fine if uncertainty else None)
     if zoom:
         add_insets(figure.axes[:2], before)

@@ -17,6 +17,8 @@ from no2sr.core.grid import bounds_of, transform_of
 from no2sr.core.image import crs_of
 from no2sr.core.layers import UNCERTAINTIES, companions_of
 from no2sr.core.provenance import doubt_refined, select_own
+from no2sr.core.spans import describe_span, join_spans
+from no2sr.core.times import describe_times, spans_in
 from no2sr.core.units import CANONICAL
 from no2sr.readers.formats import geotiff
 from no2sr.readers.kit.bands import bands_in, is_tiff
@@ -77,7 +79,8 @@ def describe(
         ``oversampling`` (``factor``, the side of the blocks of cells that `no2sr.coarsen_to_native`
         averages, and ``evidence``), ``resolution`` (degrees: the cells that a swath is put on
         unless others are asked for), ``pixel_km`` (along and across the scanlines of a swath:
-        median distances of neighbours), ``time`` (first, last), ``gap_share`` (0..1; of a
+        median distances of neighbours), ``time`` (first, last, in ISO 8601), ``observed`` (the same
+        in words), ``gap_share`` (0..1; of a
         swath after screening), ``range`` (least, median, greatest), ``range_unit``,
         ``noise`` (the uncertainties that are known, by layer: ``median``, ``comment``),
         ``quality_threshold``, ``screening`` (which pixels of a swath are used, in words),
@@ -110,8 +113,8 @@ def describe(
 
 _FACTS = """
     file files first bytes reader product source variables kind variable unit shape crs bounds
-    spacing effective_resolution oversampling resolution pixel_km time gap_share range range_unit
-    noise quality_threshold screening processor_version made_by warnings problem
+    spacing effective_resolution oversampling resolution pixel_km time observed gap_share range
+    range_unit noise quality_threshold screening processor_version made_by warnings problem
 """
 
 
@@ -161,18 +164,21 @@ def _describe_grid(source: Source, options: ReadOptions) -> dict[str, Any]:
     image = column_of(scene)
     doubt_values(image)
     return (
-        _describe_place(image)
+        _describe_place(scene)
         | _values(image)
         | {"noise": _noise(companions_of(scene, image.name))}
     )
 
 
-def _describe_place(image: xr.DataArray) -> dict[str, Any]:
+def _describe_place(scene: xr.Dataset) -> dict[str, Any]:
     """Return what can be said of a grid whatever its values mean."""
+    image = column_of(scene)
+    span = join_spans(spans_in(scene))
     return {
         **_describe_extent(image),
         "crs": crs_of(image).to_string(),
-        "time": _times(image),
+        "time": list(span.texts()) if span else None,
+        "observed": describe_times(scene) or None,
         **_describe_resolution(doubt_resolution(image)),
     }
 
@@ -222,7 +228,7 @@ def _describe_without_values(paths: list[Path], options: ReadOptions) -> dict[st
     source, _ = read_sources(paths, find_reader(paths[0]).name, assumed)
     if is_swath(source.dataset):
         return {}
-    return _describe_place(column_of(scene_of(source, options=assumed, time=None, bbox=None)))
+    return _describe_place(scene_of(source, options=assumed, time=None, bbox=None))
 
 
 def _describe_resolution(found: Resolution | None) -> dict[str, Any]:
@@ -244,6 +250,7 @@ def _describe_swath(source: Source) -> dict[str, Any]:
         "crs": "EPSG:4326",
         "bounds": _extent(swath["longitude"].values, swath["latitude"].values),
         "time": list(span.texts()) if span else None,
+        "observed": describe_span(span) if span else None,
         "resolution": float(swath.attrs.get("resolution", RESOLUTION)),
         "pixel_km": _pixel_km(swath["longitude"].values, swath["latitude"].values),
         "quality_threshold": swath.attrs.get("quality_threshold"),
@@ -295,15 +302,6 @@ def _explain_empty(facts: dict[str, Any]) -> str | None:
         f"none of the {pixels} pixels has a value and a quality above the threshold, "
         "expected some; lower the threshold or choose another day"
     )
-
-
-def _times(image: xr.DataArray) -> list[str] | None:
-    if "time" not in image.coords:
-        return None
-    times = np.atleast_1d(image["time"].values)
-    if np.issubdtype(times.dtype, np.datetime64):
-        times = np.datetime_as_string(times, unit="s")
-    return [str(times[0]), str(times[-1])]
 
 
 def _noise(layers: Mapping[str, xr.DataArray]) -> dict[str, Any] | None:

@@ -21,16 +21,17 @@ CLOSED = 1e-3
 CLEAR = 2  # a column of more than so many standard uncertainties is told from zero
 
 
-def summarise(after: xr.DataArray, scale: int) -> str:
+def summarise(after: xr.DataArray, scale: int, *, observed: str = "") -> str:
     """Compose the sentence below the heading.
 
     Parameters
     ----------
     after : DataArray, (y, x)
     scale : int
+    observed : str
+        When the scene was observed, in words.
     """
-    time = after.coords["time"].values if "time" in after.coords else None
-    when = "" if time is None else f", {np.datetime_as_string(time, unit='m')} UTC"
+    when = f", {observed}" if observed else ""
     source = after.attrs.get("source")
     return (
         f"{after.sizes['y']} x {after.sizes['x']} cells, {scale} x {scale} for each observed "

@@ -21,6 +21,7 @@ from no2sr.core.colours import UNCERTAINTY_RAMP, ramp, robust_limits, shown_unit
 from no2sr.core.grid import bounds_of
 from no2sr.core.image import is_geographic
 from no2sr.core.layers import TOTAL
+from no2sr.core.times import describe_times
 from no2sr.core.version import __version__
 from no2sr.views.pairs import enter_pair, enter_single
 from no2sr.views.report.charts import draw_histogram, draw_legend
@@ -126,7 +127,7 @@ def make_report(
     return _fill_page(
         title=escape(title or f"{label(after)}, {scale} times finer"),
         generator=f"no2sr {__version__}",
-        lead=escape(summarise(after, scale)),
+        lead=escape(summarise(after, scale, observed=describe_times(fine))),
         data=_to_inert_json(told | third.pop("data")),
         legend=draw_legend(low, high, quantity=label(after), unit=unit),
         histogram=draw_histogram(by * before.values, by * after.values, unit),
