@@ -89,7 +89,7 @@ BOX = {
     "south_first": False,
     "epsg": 4326,
     "warns": (
-        (no2sr.UnverifiedUnitsWarning, "states no unit; read as mol m-2"),
+        (no2sr.UnverifiedUnitsWarning, "states no unit; it is read as mol m-2"),
         OVERSAMPLED,
     ),
 }
@@ -341,7 +341,7 @@ REFUSED = [
         for day in range(27, 32)
     ),
     *((f"s5p_l2/*{start}*", NO_PIXELS, "lower the quality threshold") for start in CLOUDY),
-    *((f"s5p_l2/*{start}*", NO_PIXELS, "is empty: it holds no variables") for start in EMPTY),
+    *((f"s5p_l2/*{start}*", NO_PIXELS, "is empty: it has no variables") for start in EMPTY),
 ]
 
 

@@ -1,1 +1,1 @@
-"""Readers: one module a product or format, each turning a file into a grid or a swath."""
+"""Readers: one module for each product or format, which turns a file into a grid or a swath."""

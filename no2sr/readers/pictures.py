@@ -1,6 +1,6 @@
-"""Pictures: as bands of colour with the place that they say they have, or as bare pixels.
+"""Pictures: bands of colour with their place on a map, or plain pixels.
 
-What is read here never becomes a column: `no2sr.open_no2` does not know this module.
+Nothing that is read here becomes a column: `no2sr.open_no2` does not use this module.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["open_picture", "read_pixels"]
 
 _BANDS = ("red", "green", "blue", "alpha")
-# Of a pixel: how far world file and picture may be apart, since people write few digits.
-SLACK = 0.1
+SLACK = 0.1  # pixels by which a world file may differ from the picture, because of rounding
 
 
 def open_picture(path: str | Path) -> xr.DataArray:
@@ -53,20 +52,20 @@ def open_picture(path: str | Path) -> xr.DataArray:
     ----------
     path : str or Path
         An 8-bit RGB or palette picture, with or without alpha, as GeoTIFF, PNG or JPEG. A world
-        file beside it is heeded.
+        file beside it is used.
 
     Returns
     -------
     DataArray, (band, y, x), uint8
-        Bands ``red``, ``green``, ``blue``, and ``alpha`` where there is one. With coordinates
-        where the picture lies somewhere, with a CRS where it names one.
+        Bands ``red``, ``green``, ``blue``, and ``alpha`` if there is one. It has coordinates if the
+        picture states its place, and a CRS if the picture states one.
 
     Raises
     ------
     FileUnreadableError
-        If it is missing or damaged.
+        If it does not exist or is damaged.
     UnknownFormatError
-        If it is no such picture, or has no colours.
+        If it is not such a picture, or has no colours.
     IrregularGridError
         If it is rotated, or its world file contradicts its CRS or its own transform.
     """
@@ -80,7 +79,7 @@ def open_picture(path: str | Path) -> xr.DataArray:
             bands, told = _read_plain(path)
     else:
         raise UnknownFormatError(
-            f"{path.name} begins with {read_beginning(path, 8)!r}, so it is no GeoTIFF, PNG or "
+            f"{path.name} begins with {read_beginning(path, 8)!r}, so it is not a GeoTIFF, PNG or "
             "JPEG; convert it to one of these"
         )
     picture = xr.DataArray(
@@ -107,12 +106,12 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
     Returns
     -------
     array, (y, x, 3), uint8
-        Grey pictures three times the same; what is transparent as it lies in the file.
+        Three equal bands for grey pictures; transparent pixels have their stored colours.
 
     Raises
     ------
     FileUnreadableError
-        If it is missing, damaged or no such picture.
+        If it does not exist, is damaged, or is not such a picture.
     """
     from PIL import Image
 
@@ -123,14 +122,14 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
                 return np.asarray(file.convert("RGB"))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombWarning) as error:
         raise FileUnreadableError(
-            f"{path} cannot be read ({error}), expected a complete PNG, BMP or JPEG of less than "
-            f"{Image.MAX_IMAGE_PIXELS} pixels; leave it out, or fetch it again"
+            f"{path} cannot be read ({error}) as a PNG, BMP or JPEG of less than "
+            f"{Image.MAX_IMAGE_PIXELS} pixels; leave it out, or download it again"
         ) from error
 
 
 @contextmanager
 def _explain_read_errors(path: Path) -> Iterator[None]:
-    """Turn what the libraries raise over a broken picture into `FileUnreadableError`."""
+    """Convert the errors that libraries raise for a broken picture to `FileUnreadableError`."""
     from PIL import Image
     from rasterio.errors import CRSError
 
@@ -138,20 +137,20 @@ def _explain_read_errors(path: Path) -> Iterator[None]:
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
         with warnings.catch_warnings(), explain_read_errors(path):
-            warnings.simplefilter("ignore", UserWarning)  # Pillow's, over odd metadata
+            warnings.simplefilter("ignore", UserWarning)  # from Pillow, about odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
-    except No2srError:  # some are a ValueError, too
+    except No2srError:  # some are also a ValueError
         raise
     except (*broken, *bombs) as error:
         raise FileUnreadableError(
-            f"{path.name} cannot be read ({error}), expected a complete picture of less than "
-            f"{Image.MAX_IMAGE_PIXELS} pixels; fetch it again, or cut it into parts"
+            f"{path.name} cannot be read ({error}) as a picture of less than "
+            f"{Image.MAX_IMAGE_PIXELS} pixels; download it again, or cut it into parts"
         ) from error
 
 
 def _read_tiff(path: Path) -> tuple[NDArray[np.uint8], str]:
-    """Read the bands of a GeoTIFF, a palette as the colours that it stands for."""
+    """Read the bands of a GeoTIFF; a palette is expanded to colours."""
     with open_raster(path) as raster:
         check_room(4 * raster.width * raster.height, path)
         told = raster.tags().get(PICTURE, "")
@@ -164,20 +163,20 @@ def _read_tiff(path: Path) -> tuple[NDArray[np.uint8], str]:
 
 
 def _find_colours(raster: Any, path: Path) -> list[int]:
-    """Return the bands of a raster that are its colours and its alpha: not every fourth is one."""
+    """Return the bands that hold colours and alpha; a fourth band need not be alpha."""
     names = [meaning.name for meaning in raster.colorinterp]
     if len(names) == 3 or names[3] == "alpha":
         return [*range(1, len(names) + 1)]
     if names[:3] == ["red", "green", "blue"]:
         return [1, 2, 3]
     raise UnknownFormatError(
-        f"{path.name} has four bands said to be {', '.join(names)}, expected red, green and blue, "
-        "with or without alpha; write three bands, or say which one is alpha"
+        f"{path.name} has four bands tagged as {', '.join(names)}; write only red, green and blue, "
+        "or tag one band as alpha"
     )
 
 
 def _unfold(raster: Any) -> NDArray[np.uint8]:
-    """Return the colours that a palette stands for, and alpha if some are transparent."""
+    """Expand a palette to colours, with alpha if some are transparent."""
     table = np.zeros((256, 4), np.uint8)
     for index, colour in raster.colormap(1).items():
         if 0 <= index < len(table):
@@ -189,7 +188,7 @@ def _unfold(raster: Any) -> NDArray[np.uint8]:
 
 
 def _read_plain(path: Path) -> tuple[NDArray[np.uint8], str]:
-    """Read a PNG or JPEG to its end: what is cut short is not taken for grey."""
+    """Read a PNG or JPEG to its end, so that a truncated one is not filled with grey."""
     from PIL import Image
 
     with Image.open(path) as file:
@@ -200,7 +199,7 @@ def _read_plain(path: Path) -> tuple[NDArray[np.uint8], str]:
 
 
 def _colours_of(file: ImageFile, path: Path) -> str:
-    """Return the mode of Pillow that holds the colours of a picture, alpha included."""
+    """Return the mode of Pillow that holds the colours of a picture and its alpha."""
     mode = file.mode
     if mode in ("P", "RGB") and "transparency" in file.info:
         return "RGBA"
@@ -210,7 +209,7 @@ def _colours_of(file: ImageFile, path: Path) -> str:
 
 
 def _comment(info: dict[Any, Any]) -> str:
-    """Return what this package wrote in the comment of a JPEG."""
+    """Return the tag of this package in the comment of a JPEG."""
     comment = info.get("comment", b"")
     text = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
     return text.removeprefix(f"{PICTURE}: ") if text.startswith(PICTURE) else ""
@@ -218,18 +217,18 @@ def _comment(info: dict[Any, Any]) -> str:
 
 def _no_colours_error(path: Path, what: str, *, data: bool) -> UnknownFormatError:
     advice = (
-        "give measured values to downscale, or make a picture of them with render"
+        "use downscale for measured values, or make a picture of them with render"
         if data
         else "convert it to RGB"
     )
     return UnknownFormatError(
-        f"{path.name} has no colours ({what}), expected an 8-bit picture in red, green and blue, "
-        f"with or without alpha; {advice}"
+        f"{path.name} is not an 8-bit picture in red, green and blue, with or without alpha "
+        f"({what}); {advice}"
     )
 
 
 def _place(path: Path) -> tuple[Affine | None, Any]:
-    """Return where a picture lies: by its own word, which its world file may not contradict."""
+    """Return transform and CRS of a picture; its world file must not contradict its tags."""
     with open_raster(path, driver=picture_kind(path)) as raster:
         own = None if raster.transform.is_identity else raster.transform
         crs, shape = raster.crs, raster.shape
@@ -245,7 +244,7 @@ def _place(path: Path) -> tuple[Affine | None, Any]:
         raise IrregularGridError(
             f"{path.name} begins at ({own.c:.8g}, {own.f:.8g}) with pixels of {own.a:.6g} x "
             f"{own.e:.6g}, but its world file at ({world.c:.8g}, {world.f:.8g}) with pixels of "
-            f"{world.a:.6g} x {world.e:.6g}, expected one place; remove the file that is wrong"
+            f"{world.a:.6g} x {world.e:.6g}; remove the one that is wrong"
         )
     return own, crs
 
@@ -262,31 +261,30 @@ def _world(path: Path) -> Affine | None:
         a, d, b, e, x, y = (float(word.replace(",", ".")) for word in place.read_text().split())
     except (ValueError, UnicodeDecodeError) as error:
         raise FileUnreadableError(
-            f"{place.name} is no world file ({error}), expected six numbers, one a line; remove "
-            "it or write it again"
+            f"{place.name} is not a world file of six numbers, one per line ({error}); remove it, "
+            "or write it again"
         ) from error
     return Affine(a, b, x - (a + b) / 2, d, e, y - (d + e) / 2)
 
 
 def _check_place(path: Path, transform: Affine, crs: Any, shape: tuple[int, ...]) -> None:
-    """Refuse rotated pictures, and coordinates that are none of the CRS."""
+    """Refuse rotated pictures, and coordinates that cannot be in the CRS."""
     if transform.b or transform.d or not (transform.a > 0 and transform.e):
         raise IrregularGridError(
-            f"{path.name} is rotated or mirrored (geotransform {transform.to_gdal()}), expected "
-            "rows from west to east; warp it first, for example with gdalwarp"
+            f"{path.name} is rotated or mirrored (geotransform {transform.to_gdal()}); warp it "
+            "first, for example with gdalwarp"
         )
     if crs is None:
         return
     x = (transform.c, transform.c + transform.a * shape[1])
     y = (transform.f, transform.f + transform.e * shape[0])
     like_degrees = max(map(abs, x)) <= 361 and max(map(abs, y)) <= 91
-    # In metres, that would be a map of a garden at the origin of the projection.
+    # In metres, it would be a map of a few metres at the origin of the projection.
     if like_degrees and crs.is_projected and crs.linear_units_factor[1] > 1:
         return
     if like_degrees != crs.is_geographic:
         raise IrregularGridError(
             f"{path.name} lies at x {x[0]:.8g} to {x[1]:.8g}, y {min(y):.8g} to {max(y):.8g}, but "
-            f"in a CRS whose coordinates are {'degrees' if crs.is_geographic else 'lengths'}: the "
-            "world file contradicts the CRS, expected both of one CRS; correct the one that is "
-            "wrong"
+            f"in a CRS whose coordinates are {'degrees' if crs.is_geographic else 'lengths'}, so "
+            "the world file contradicts the CRS; correct the one that is wrong"
         )

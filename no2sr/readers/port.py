@@ -1,8 +1,8 @@
-"""The reader port: what a reader is told, and what is asked of it.
+"""The reader port: what a reader receives, and what it returns.
 
-A reader recognises its files by their structure, finds the variable and what the file says of it
-(unit, fills, quality, corners), and hands it on as a plain `xarray.Dataset`. It is *not* concerned
-with units, directions, longitudes or gridding: `no2sr.open_no2` sees to that alike for all.
+A reader recognises its files by their structure, finds the variable and its metadata (unit, fills,
+quality, corners), and returns it as a plain `xarray.Dataset`. It does *not* convert units, reorder
+axes, wrap longitudes or grid pixels: `no2sr.open_no2` does that for all readers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Paths = str | Path | Iterable[str | Path]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """What a reader is told.
+    """Options of a reader.
 
     Attributes
     ----------
@@ -34,20 +34,20 @@ class ReadOptions:
         The variable to read; None for the tropospheric NO2 column.
     qa_min : float
         Quality, 0..1, that a pixel must exceed. Only readers whose attribute ``has_quality`` is
-        true are given another one than the default; other products have screens of their own,
-        which their readers state.
+        true receive another value than the default. Other products have their own screens, which
+        their readers list in ``criteria``.
     unit : str or None
-        The unit that the caller states. Grids are converted after reading; a swath by its reader.
+        The unit that the caller states. Grids are converted after reading, swaths by their reader.
     chunks : mapping, int, "auto" or None
-        Passed to xarray: not None means that values are to stay unread.
+        Passed to xarray. If it is not None, the values stay lazy.
     bbox : (west, south, east, north) or None
-        No value outside will be looked at, east lying east of west: a reader of large files may
-        leave those out, but cells touching the box and their neighbours are to stay.
+        Degrees, west less than east. Values outside are not used: a reader of large files may leave
+        them out, but must keep the cells that touch the box, and their neighbours.
     nodata : float or None
-        What marks a gap in the file, in the numbers that it stores, where it does not say so.
+        Undeclared fill, as stored in the file.
     limits : mapping of str to float, or None
         Limits of a product's own screens, by the name of the variable, in place of the defaults.
-        Only readers whose attribute ``criteria`` holds the name are given one.
+        Only readers whose attribute ``criteria`` holds the name receive one.
     """
 
     variable: str | None = None
@@ -61,35 +61,35 @@ class ReadOptions:
 
 @runtime_checkable
 class Reader(Protocol):
-    """What the port asks of a reader: any object with these four will do."""
+    """A reader: any object with these four members."""
 
     name: str
-    product: str  # what it reads, in words
+    product: str  # description of what it reads
 
     def recognises(self, path: Path) -> bool:
-        """Tell by structure, not by name, whether this reader is responsible; cheaply.
+        """Tell quickly, by the structure and not the name of a file, whether this reader reads it.
 
         Raises
         ------
         FileUnreadableError
-            If the file is one of its formats but broken.
+            If the file has the format of this reader but is broken.
         """
         ...
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return a grid or a swath.
+        """Read a file as a grid or a swath.
 
-        A grid has one column on 1-D axes that say what they are, gaps as NaN or as fills beyond
-        1e29, and ``units`` if the file states them; its values may be unread. Beside it may lie
-        its companions, called as in `no2sr.core.layers` (``<column>_uncertainty_random``,
+        A grid has one column on 1-D axes that can be told apart, gaps as NaN or as fills beyond
+        1e29, and ``units`` if the file states them; its values may be lazy. It may have companions
+        with the names in `no2sr.core.layers` (``<column>_uncertainty_random``,
         ``<column>_uncertainty_systematic``, ``<column>_uncertainty``, ``coverage``, ``count``), on
-        the same dimensions and, uncertainties, in the unit of the column.
+        the same dimensions; uncertainties are in the unit of the column.
 
-        A swath has the dimensions ``(scanline, ground_pixel)`` and is what
-        `no2sr.swaths.gridding.grid_swaths` takes: ``column`` in mol m-2 with pixels of too low
-        quality set to NaN, ``latitude`` and ``longitude``, the ``_bounds`` of the pixels where
-        there are any, and ``uncertainty_random`` and ``uncertainty_systematic`` of a pixel as far
-        as they are known, which `no2sr.readers.kit.uncertainty.add_uncertainties` sees to. Its
-        attributes may say ``source``, ``variable``, ``screening`` and ``processor_version``.
+        A swath has the dimensions ``(scanline, ground_pixel)`` and the form that
+        `no2sr.swaths.gridding.grid_swaths` takes: ``column`` in mol m-2, NaN where the quality is
+        too low, ``latitude`` and ``longitude``, the ``_bounds`` of the pixels if there are any,
+        and ``uncertainty_random`` and ``uncertainty_systematic`` as far as they are known, which
+        `no2sr.readers.kit.uncertainty.add_uncertainties` adds. Its attributes may be ``source``,
+        ``variable``, ``screening`` and ``processor_version``.
         """
         ...

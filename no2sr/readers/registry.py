@@ -1,4 +1,4 @@
-"""The registry of readers: which there are, and which one a file needs.
+"""The registry of readers: lists them, and finds the one for a file.
 
 Readers are registered as ``module:attribute`` strings, so that none is imported before it is used.
 Other packages add theirs through the entry-point group ``no2sr.readers``.
@@ -24,7 +24,7 @@ __all__ = ["available_readers", "find_reader", "load_reader"]
 log = logging.getLogger("no2sr")
 
 
-# In the order they are asked: products, then plug-ins, then what any file may be.
+# In the order in which they are tried: products, then plug-ins, then general formats.
 _PRODUCTS = {
     "s5p_l2": "no2sr.readers.products.s5p_l2:READER",
     "harp": "no2sr.readers.products.harp:READER",
@@ -58,39 +58,41 @@ def _registry() -> dict[str, str]:
     plugins = {}
     for entry in entry_points(group=_GROUP):
         if entry.name in _PRODUCTS | _GENERIC:
-            log.warning("reader %r of %s ignored: that name is taken", entry.name, entry.value)
+            log.warning(
+                "the reader %r of %s is ignored: its name is taken", entry.name, entry.value
+            )
         else:
             plugins[entry.name] = entry.value
     return {**_PRODUCTS, **plugins, **_GENERIC}
 
 
 def available_readers() -> tuple[str, ...]:
-    """Return the names of all readers, plug-ins included, in the order they are asked."""
+    """List the names of all readers, including plug-ins, in the order in which they are tried."""
     return tuple(_registry())
 
 
 def load_reader(name: str) -> Reader:
-    """Return the reader of a name in `available_readers`."""
+    """Import the reader with a name from `available_readers`."""
     module, _, attribute = _registry()[name].partition(":")
     reader: Reader = getattr(import_module(module), attribute)
     return reader
 
 
 def find_reader(path: str | Path, name: str | None = None) -> Reader:
-    """Return the reader of a file.
+    """Find the reader that recognises a file.
 
     Parameters
     ----------
     path : str or Path
     name : str, optional
-        Take this reader, whichever would be asked first.
+        Use the reader with this name instead.
 
     Raises
     ------
     FileUnreadableError
-        If the file is missing, or too short to be anything.
+        If the file does not exist, or is too short for data.
     UnknownFormatError
-        If no reader recognises it; the message lists those tried.
+        If no reader recognises it; the message lists the readers.
     SettingsError
         If there is no reader of that name.
     """
@@ -99,7 +101,7 @@ def find_reader(path: str | Path, name: str | None = None) -> Reader:
     if name is not None:
         if name not in _registry():
             raise SettingsError(
-                f"no reader {name!r}, expected one of {', '.join(available_readers())}; "
+                f"there is no reader {name!r}; choose one of {', '.join(available_readers())}, or "
                 "leave reader= out to let the file decide"
             )
         return load_reader(name)
@@ -109,7 +111,6 @@ def find_reader(path: str | Path, name: str | None = None) -> Reader:
     check_no_picture(path)
     what = f"begins with {read_beginning(path, 8)!r}" if path.is_file() else "is a folder"
     raise UnknownFormatError(
-        f"{path.name} is not in a format that no2sr reads (it {what}), expected one of "
-        f"{', '.join(available_readers())}; convert it to CF NetCDF or GeoTIFF, "
-        "or name the one that can read it with reader="
+        f"{path.name} is not in a format that no2sr reads (it {what}); convert it to CF NetCDF or "
+        f"GeoTIFF, or name its reader with reader=: {', '.join(available_readers())}"
     )

@@ -168,7 +168,7 @@ def test_an_input_is_never_the_output(no2sr_command, grid_file):
 def test_a_grid_is_refused(no2sr_command, grid_file, tmp_path):
     refused = no2sr_command("grid", grid_file, tmp_path / "l3.nc")
     assert refused.code == 1
-    assert "is a grid already" in refused.errors[0]
+    assert "is already a grid" in refused.errors[0]
 
 
 def test_a_truncated_file_is_named(no2sr_command, swath, tmp_path):
@@ -198,7 +198,7 @@ def test_real_subsets_become_one_grid(no2sr_command, real_data, tmp_path):
     paths = sorted((real_data / "s5p_l2").glob("*NO2____2019*"))
     done = no2sr_command("grid", *paths, tmp_path / "l3.nc")
     assert done.code == 0
-    assert "is empty: it holds no variables" in done.err
+    assert "is empty: it has no variables" in done.err
     assert np.isfinite(enter_layer(no2sr.open_no2(tmp_path / "l3.nc"))).any()
 
 
@@ -206,7 +206,7 @@ def test_real_subsets_become_one_grid(no2sr_command, real_data, tmp_path):
 def test_a_real_folder_becomes_one_grid(no2sr_command, real_data, tmp_path):
     done = no2sr_command("grid", real_data / "s5p_l2", tmp_path / "l3.nc")
     assert done.code == 0
-    assert done.err.count("is empty: it holds no variables") == 4  # of 23
+    assert done.err.count("is empty: it has no variables") == 4  # of 23
     assert "and 16 more as s5p_l2" in " ".join(done.out.split())
     assert np.isfinite(enter_layer(no2sr.open_no2(tmp_path / "l3.nc"))).any()
 
@@ -275,4 +275,6 @@ def test_limits_of_screens_reach_the_readers(no2sr_command, tmp_path):
     assert shares[1] > shares[0] > 0
     refused = no2sr_command("downscale", path, tmp_path / "x.tif", "--limit", "cloud=1")
     assert refused.code == 1
-    assert "has no screen 'cloud', expected one of main_data_quality_flag" in refused.errors[0]
+    assert (
+        "has no screen 'cloud'; give a limit for one of main_data_quality_flag" in refused.errors[0]
+    )

@@ -150,4 +150,4 @@ def test_pictures_and_data_are_not_mixed(no2sr_command, scenes, pictures, tmp_pa
     broken.write_bytes(pictures[1].read_bytes()[:500])
     done = no2sr_command("train", broken, "--output", tmp_path / "m")
     assert (done.code, len(done.errors)) == (1, 1)
-    assert "expected a complete PNG, BMP or JPEG" in done.err
+    assert "as a PNG, BMP or JPEG of less than" in done.err

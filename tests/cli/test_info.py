@@ -201,7 +201,7 @@ def test_one_bad_file_among_several_is_told_last(no2sr_command, grid_file):
     shown = no2sr_command("info", "absent.nc", grid_file)
     assert shown.code == 1
     assert "grid of tropospheric_NO2_column" in shown.out
-    assert shown.errors == ["Error: absent.nc does not exist, expected a file; check the path"]
+    assert shown.errors == ["Error: absent.nc does not exist; check the path"]
 
 
 def test_long_lists_of_variables_are_cut(no2sr_command, samples):
@@ -262,7 +262,7 @@ def test_a_raster_without_a_crs_is_told_to_be_oversampled(no2sr_command, tmp_pat
     assert (facts["crs"], facts["range"], facts["downscale"]) == (None, None, None)
     shown = no2sr_command("info", path)
     assert shown.code == 1
-    assert "units of its own" in " ".join(shown.out.split())
+    assert "map units" in " ".join(shown.out.split())
     assert "has no CRS" in shown.errors[0]
 
 
@@ -310,6 +310,6 @@ def test_a_reader_that_is_named_is_taken(samples, capsys):
     grid = samples / "simulated_no2_l3_monthly.nc"
     facts = describe(grid, reader="s5p_l2")
     assert facts["reader"] == "s5p_l2"
-    assert "is not what the reader 's5p_l2' reads" in facts["problem"]
+    assert "is not a file for the reader 's5p_l2'" in facts["problem"]
     assert describe(grid, reader="cf_grid")["problem"] is None
-    assert "expected one of s5p_l2" in describe(grid, reader="nobody")["problem"]
+    assert "choose one of s5p_l2" in describe(grid, reader="nobody")["problem"]

@@ -272,8 +272,8 @@ def picture(_grid, folder):
 
 BAD = {
     missing: "does not exist",
-    truncated: "fetch it again",
-    two_bytes: "fetch it again",
+    truncated: "download it again",
+    two_bytes: "download it again",
     text: "not in a format that no2sr reads",
     a_folder: "is a folder or pattern without a file that no2sr reads",
     without_no2: "pressure",  # the variables that are there are named

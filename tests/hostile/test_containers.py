@@ -140,7 +140,7 @@ CASES = [
     Case(name="gzip without suffix", make=lambda d: gzipped(d / "a.nc"), outcome=Map()),
     Case(name="gzip cut short", make=_changed(lambda d: gzipped(d / "a.nc.gz"), lambda data: data[:-200]), outcome=Refused(error=UNREADABLE, says="cannot be unpacked")),
     Case(name="gzip with a wrong checksum", make=_changed(lambda d: gzipped(d / "a.nc.gz"), lambda data: data[:-8] + bytes(8)), outcome=Refused(error=UNREADABLE, says="cannot be unpacked")),
-    Case(name="gzip of gzip", make=_changed(lambda d: gzipped(d / "a.nc.gz"), gzip.compress), outcome=Refused(error=UNKNOWN, says="holds an archive")),
+    Case(name="gzip of gzip", make=_changed(lambda d: gzipped(d / "a.nc.gz"), gzip.compress), outcome=Refused(error=UNKNOWN, says="holds another archive")),
     Case(name="gzip of a page", make=_bytes("a.nc.gz", gzip.compress(HTML)), outcome=Refused(error=UNKNOWN, says="not in a format")),
     Case(name="zip", make=lambda d: zipped(d / "a.zip"), outcome=Map()),
     Case(name="zip of a raster", make=lambda d: _zip({"r.tif": tiff(d / "r.tif").read_bytes()})(d), outcome=Map()),
@@ -151,7 +151,7 @@ CASES = [
     Case(name="zip that climbs", make=lambda d: zipped(d / "a.zip", name="../../up.nc"), outcome=Map()),
     Case(name="raster of two pages", make=_two_pages, outcome=Refused(error=UNKNOWN, says=r"holds 2 rasters.*gdal_translate GTIFF_DIR:1:r.tif")),
     # what is no file
-    Case(name="empty folder", make=_folder(), outcome=Refused(error=UNKNOWN, says="none at all")),
+    Case(name="empty folder", make=_folder(), outcome=Refused(error=UNKNOWN, says="no files")),
     Case(name="folder of notes", make=_folder("a.txt", "b.txt"), outcome=Refused(error=UNKNOWN, says="a.txt, b.txt")),
     Case(name="pipe", make=_fifo, outcome=Refused(error=UNREADABLE, says="is a pipe, a socket or a device")),
     Case(name="socket", make=_socket, outcome=Refused(error=UNREADABLE, says="is a pipe, a socket or a device")),

@@ -98,7 +98,9 @@ CASES = [
     Case(
         name="turned points",
         make=_file(_points(turn=0.1)),
-        outcome=Refused(error=errors.IrregularGridError, says="form no regular grid; rectify"),
+        outcome=Refused(
+            error=errors.IrregularGridError, says="do not form a regular grid; rectify"
+        ),
     ),
     Case(
         name="two points",

@@ -54,7 +54,7 @@ def _nc(fill: float, place: Any, unit: str = "umol m-2", **how: Any) -> Callable
 
 
 def _warned(count: int, fill: str) -> tuple[str, ...]:
-    return (rf"{count} of 80 values are {fill}, .*; they are read as gaps; give --nodata ",)
+    return (rf"{count} of 80 values are {fill}, .*; they are read as gaps; pass --nodata ",)
 
 
 FILLS = {
@@ -103,7 +103,8 @@ CASES = [
             d / "mostly.nc", values=_with(-9999, np.s_[:7], 1e-6), name="no2", attrs={}
         ),
         outcome=Map(
-            values=_gaps(np.s_[:7]), warns=(*_warned(70, "-9999"), "states no unit; read as mol")
+            values=_gaps(np.s_[:7]),
+            warns=(*_warned(70, "-9999"), "states no unit; it is read as mol"),
         ),
     ),
     Case(

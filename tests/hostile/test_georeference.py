@@ -160,7 +160,7 @@ CASES = [
     Case(
         name="raster with a CRS but no transform",
         make=lambda d: tiff(d / "r.tif", transform=None),
-        outcome=Refused(error=errors.MissingCRSError, says="no place in it"),
+        outcome=Refused(error=errors.MissingCRSError, says="its place is unknown"),
     ),
     Case(
         name="raster with control points only",

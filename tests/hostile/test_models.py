@@ -77,7 +77,9 @@ CASES = [
     Case(
         name="CMAQ with layers",
         make=_cmaq(LAMBERT, layers=3),
-        outcome=Refused(error=errors.DimensionError, says="has 3 layers; none is chosen"),
+        outcome=Refused(
+            error=errors.DimensionError, says="has 3 layers, of which no2sr chooses none"
+        ),
     ),
     Case(
         name="CMAQ on a grid of another type",

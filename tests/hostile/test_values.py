@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAN = float("nan")
 NO2 = column()
 HOLED = np.where((np.arange(8)[:, None] + np.arange(10)) % 3 == 0, NAN, NO2)  # every third a gap
-INFERRED = "states no unit; read as"
+INFERRED = "states no unit; it is read as"
 
 
 def _with(value: float, *, at: tuple[int, int] = (3, 4), base: Any = NO2) -> Any:
@@ -135,7 +135,8 @@ CASES = [
         name="zeros as gaps in a raster",
         make=_tif(np.where(np.isnan(HOLED), 0, NO2)),
         outcome=Map(
-            values=HOLED, warns=("exactly 0, which a measured column never is: set missing",)
+            values=HOLED,
+            warns=("exactly 0, which a measured column never is; they are read as gaps",),
         ),
     ),
     Case(
@@ -277,17 +278,17 @@ CASES = [
     Case(
         name="unit missing and unknown",
         make=_nc(NO2, attrs={}),
-        outcome=Refused(error=errors.UnitsError, says="states no unit and its values"),
+        outcome=Refused(error=errors.UnitsError, says="states no unit, and its values"),
     ),
     Case(
         name="unit that is none of a column",
         make=_nc(NO2, attrs={"units": "ppbv"}),
-        outcome=Refused(error=errors.UnitsError, says="'ppbv', expected a column unit"),
+        outcome=Refused(error=errors.UnitsError, says="'ppbv', which is not the unit of a column"),
     ),
     Case(
         name="unit that is a number",
         make=_nc(NO2, attrs={"units": 15}),
-        outcome=Refused(error=errors.UnitsError, says="expected a column unit"),
+        outcome=Refused(error=errors.UnitsError, says="which is not the unit of a column"),
     ),
     Case(
         name="unit that the values contradict",

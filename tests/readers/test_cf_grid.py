@@ -457,7 +457,7 @@ def test_a_box_elsewhere_or_too_small(make_grid):
 def test_a_box_of_gaps(make_grid):
     values = np.full((6, 8), 5e4)
     values[:3, :3] = np.nan
-    with pytest.raises(no2sr.NoValidPixelsError, match="every one is a gap"):
+    with pytest.raises(no2sr.NoValidPixelsError, match="all of them are gaps"):
         open_column(make_grid(values=values), bbox=(20.1, 10.1, 21.4, 11.4))
 
 

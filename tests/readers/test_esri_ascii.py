@@ -66,7 +66,7 @@ def test_a_unit_is_asked_for(tmp_path):
 @pytest.mark.parametrize(("west", "south"), [(5e5, 5e6), (0.0, 500.0), (0.0, -500.0), (350, 0)])
 def test_metres_are_no_degrees(tmp_path, west, south):
     path = _write(tmp_path / "a.grd", west=west, south=south, cell=10.0)
-    with pytest.raises(no2sr.MissingCRSError, match=r"no CRS and bounds.*\.prj"):
+    with pytest.raises(no2sr.MissingCRSError, match=r"no CRS, and its bounds.*\.prj"):
         open_column(path, unit="umol m-2")
 
 

@@ -129,5 +129,7 @@ def test_limits_move_the_screens(gems):
     swath = _read(path, limits={"CloudFraction": 0.5})
     np.testing.assert_array_equal(np.isfinite(swath["column"][0]), [True] * 4 + [False] * 4)
     assert "CloudFraction <= 0.5 and RootMeanSquareError <= 0.005" in swath.attrs["screening"]
-    with pytest.raises(no2sr.SettingsError, match=r"'cloud', expected one of FinalAlgorithmFlags"):
+    with pytest.raises(
+        no2sr.SettingsError, match=r"'cloud'; give a limit for one of FinalAlgorithmFlags"
+    ):
         open_column(path, limits={"cloud": 0.5})

@@ -124,7 +124,9 @@ def test_a_folder_with_the_axes_in_it(old):
 
 
 def test_axes_that_are_not_there_or_do_not_fit(old):
-    with pytest.raises(no2sr.MissingVariableError, match=r"expected them in LatLonGrid\.ncf"):
+    with pytest.raises(
+        no2sr.MissingVariableError, match=r"LatLonGrid\.ncf, which holds them, does not exist"
+    ):
         open_column(old(axes="", folder="a"))
     with pytest.raises(no2sr.DimensionError, match="5 latitudes and 7 longitudes"):
         open_column(old(size=7, folder="b"))

@@ -44,7 +44,7 @@ def test_swaths_of_a_folder_are_merged(make_s5p, tmp_path):
 
 def test_mixed_products_are_named(make_grid, make_s5p, make_tiff, tmp_path):
     make_grid("grid.nc"), make_s5p("swath.nc"), make_tiff("raster.tif")
-    message = r"mixes products: .*s5p_l2 \(swath\.nc\).*expected one.*pattern"
+    message = r"contains several products: .*s5p_l2 \(swath\.nc\).*pattern"
     with pytest.raises(no2sr.SettingsError, match=message):
         open_column(tmp_path)
     with pytest.raises(no2sr.SettingsError, match=r"cf_grid \(grid\.nc\)"):
@@ -69,7 +69,7 @@ def test_broken_files_of_a_folder_are_not_left_out(make_grid, tmp_path):
 def test_nothing_there(tmp_path):
     with pytest.raises(no2sr.SettingsError, match="no file matches"):
         open_column(f"{tmp_path}/*.nc")
-    with pytest.raises(no2sr.UnknownFormatError, match="it has none at all"):
+    with pytest.raises(no2sr.UnknownFormatError, match="it has no files"):
         open_column(tmp_path)
 
 
@@ -152,7 +152,7 @@ def test_empty_and_absent_shards_are_gaps(shards):
 
 
 def test_shards_that_do_not_fit(shards):
-    with pytest.raises(no2sr.DimensionError, match="do not lie on one grid"):
+    with pytest.raises(no2sr.DimensionError, match="do not lie on the same grid"):
         open_column(shards(shift=0.2))
     with pytest.raises(no2sr.DimensionError, match="overlap"):
         open_column(shards(shift=0.0, repeat=True))
@@ -168,7 +168,7 @@ def test_a_damaged_shard_is_named(shards, tmp_path):
     data[place : place + 8] = b"\xff" * 8
     packed.unlink()
     paths[2].write_bytes(data)
-    says = rf"{paths[2].name} cannot be read .*fetch it again"
+    says = rf"{paths[2].name} cannot be read .*download it again"
     with pytest.raises(no2sr.FileUnreadableError, match=says):
         open_column(paths)
     assert re.search(says, describe(tmp_path)["problem"])
@@ -229,7 +229,7 @@ def test_shards_described_are_one(shards):
 
 def test_folders_that_cannot_be_opened_described(make_s5p, make_grid, tmp_path):
     make_s5p(), make_grid()
-    assert "mixes products" in describe(tmp_path)["problem"]
+    assert "contains several products" in describe(tmp_path)["problem"]
     assert "no file matches" in describe(tmp_path / "*.tif")["problem"]
 
 

@@ -145,7 +145,7 @@ def test_a_plug_in_does_not_take_a_name_of_ours(plugged, caplog):
 
 def test_a_reader_that_is_not_there(make_grid):
     with pytest.raises(
-        no2sr.SettingsError, match=r"no reader 'gems', expected one of s5p_l2, harp"
+        no2sr.SettingsError, match=r"there is no reader 'gems'; choose one of s5p_l2, harp"
     ):
         open_column(make_grid(), reader="gems")
 
@@ -204,9 +204,13 @@ def test_truncated_files_are_never_read_as_zeros(make_grid, make_tiff, kind, sha
     ],
 )
 def test_what_libraries_raise_over_damage_is_put_in_words(error):
-    with pytest.raises(no2sr.FileUnreadableError, match=r"a\.nc cannot be read \(.*fetch it again"):  # noqa: SIM117
-        with explain_read_errors(Path("a.nc")):
-            raise error
+    with (
+        pytest.raises(
+            no2sr.FileUnreadableError, match=r"a\.nc cannot be read \(.*download it again"
+        ),
+        explain_read_errors(Path("a.nc")),
+    ):
+        raise error
 
 
 @pytest.mark.parametrize("error", [AttributeError("no attribute 'x'"), RuntimeError("a bug")])
@@ -263,7 +267,7 @@ def test_progress_counts_the_files(make_s5p):
 
 def test_grids_and_swaths_do_not_mix(make_s5p, make_grid):
     swath, grid = make_s5p(), make_grid()
-    with pytest.raises(no2sr.SettingsError, match="files of one kind"):
+    with pytest.raises(no2sr.SettingsError, match="open each kind on its own"):
         open_column([swath, grid])
     with pytest.raises(no2sr.SettingsError, match="one kind at a time"):
         open_column([grid, swath])
@@ -331,7 +335,9 @@ def test_a_file_that_cannot_be_read_described(make_tiff, tmp_path):
 
 def test_warnings_are_part_of_the_description(make_grid):
     facts = describe(make_grid(values=np.full((6, 8), 5e-5), attrs={}))
-    assert ["states no unit; read as mol m-2" in warning for warning in facts["warnings"]] == [True]
+    assert [
+        "states no unit; it is read as mol m-2" in warning for warning in facts["warnings"]
+    ] == [True]
     assert facts["unit"] is None
 
 

@@ -181,7 +181,7 @@ def test_a_precision_that_can_be_none_is_left_out(make_s5p, bad, says):
     with pytest.warns(no2sr.RepairWarning, match=f"s5p.nc: uncertainty {says}"):
         swath = _read(path)
     assert "uncertainty_systematic" not in swath
-    with pytest.warns(no2sr.RepairWarning, match="is in 'K' but its column in"):
+    with pytest.warns(no2sr.RepairWarning, match="is in 'K' but its column is in"):
         _read(make_s5p(variables={f"{COLUMN}_precision": (2e-6, "K")}))
 
 
@@ -235,7 +235,7 @@ def test_an_empty_granule_is_refused(tmp_path):
         for dim in ("time", "scanline", "ground_pixel"):
             product.createDimension(dim, 1)
     with pytest.raises(
-        no2sr.NoValidPixelsError, match=r"empty granule.*fetch it again or leave it out"
+        no2sr.NoValidPixelsError, match=r"empty granule.*download it again, or leave it out"
     ):
         open_column(path)
 

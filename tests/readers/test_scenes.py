@@ -68,7 +68,7 @@ def test_an_uncertainty_is_converted_by_the_factor_of_its_column(make_grid):
     [
         (np.where(CELLS == 3, -1.0, 1.0), "nmol m-2", "is negative in 1 of 48 places"),
         (np.nan, "nmol m-2", "is missing everywhere"),
-        (1.0, "%", "is in '%' but its column in 'nmol m-2'"),
+        (1.0, "%", "is in '%' but its column is in 'nmol m-2'"),
         (1e20, "nmol m-2", "is larger than any column"),
     ],
 )

@@ -208,7 +208,7 @@ def test_without_a_tropospheric_column(tempo):
 
 
 def test_a_variable_that_is_not_one_value_a_pixel(tempo):
-    with pytest.raises(no2sr.DimensionError, match="expected the pixels"):
+    with pytest.raises(no2sr.DimensionError, match="and not on the pixels"):
         open_column(tempo(), variable="latitude_bounds")
 
 
@@ -276,9 +276,9 @@ def test_limits_reach_every_way_of_opening(tempo):
     [
         (
             {"eff_cloud_fraction": 0.5, "CloudFraction": 0.5},
-            "no screen 'CloudFraction', expected one of main_data_quality_flag == 0, eff_cloud_f",
+            "no screen 'CloudFraction'; give a limit for one of main_data_quality_flag == 0, eff_",
         ),
-        ({"eff_cloud_fraction": np.nan}, "the limit of eff_cloud_fraction is nan, expected a num"),
+        ({"eff_cloud_fraction": np.nan}, "the limit of eff_cloud_fraction is nan; give a num"),
         ({"eff_cloud_fraction": "much"}, "the limit of eff_cloud_fraction is 'much', expected a"),
     ],
 )

@@ -135,5 +135,7 @@ def test_limits_move_the_screens(tempo):
     expected = np.broadcast_to([True, True, True, True, False, False, False], image.shape)
     np.testing.assert_array_equal(np.isfinite(image), expected)
     assert "eff_cloud_fraction <= 0.5" in image.attrs["history"]
-    with pytest.raises(no2sr.SettingsError, match="no screen 'qa_value', expected one of main_d"):
+    with pytest.raises(
+        no2sr.SettingsError, match="no screen 'qa_value'; give a limit for one of main_d"
+    ):
         open_column(path, limits={"qa_value": 0.5})

@@ -29,7 +29,9 @@ def test_a_unit_that_fits_is_believed(unit, size):
 @pytest.mark.parametrize("nothing", [None, "", " ", "none", "unknown"])
 @pytest.mark.parametrize(("value", "unit"), [(4e-5, "mol m-2"), (2.4e15, "molecules cm-2")])
 def test_a_missing_unit_is_told_from_the_size_and_said(nothing, value, unit):
-    with pytest.warns(no2sr.UnverifiedUnitsWarning, match=f"states no unit; read as {unit}.*unit="):
+    with pytest.warns(
+        no2sr.UnverifiedUnitsWarning, match=f"states no unit; it is read as {unit}.*unit="
+    ):
         column = convert_to_mol(_column(value, nothing), label="f")
     np.testing.assert_allclose(column, value * factor(unit))
     assert column.attrs["units"] == "mol m-2"
@@ -38,7 +40,7 @@ def test_a_missing_unit_is_told_from_the_size_and_said(nothing, value, unit):
 @pytest.mark.parametrize("value", [5e-3, 0.04, 5.0, 300.0, 1e6, 9e11])
 def test_a_missing_unit_that_the_size_does_not_tell(value):
     # 0.04 is a median of the real file in mmol m-2; 5e-3 mmol m-2 is a clean ocean.
-    with pytest.raises(no2sr.UnitsError, match="states no unit and its values are around"):
+    with pytest.raises(no2sr.UnitsError, match="states no unit, and its values are around"):
         convert_to_mol(_column(value), label="f")
 
 

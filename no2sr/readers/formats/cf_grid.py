@@ -1,10 +1,10 @@
-"""Any CF grid in NetCDF-3, NetCDF-4 or HDF5, for which no other reader is responsible.
+"""Any CF grid in NetCDF-3, NetCDF-4 or HDF5 that no other reader recognises.
 
-The NO2 column is found by its name, ``standard_name``, ``long_name`` or ``title``; anything else is
-reached with ``variable=``. Axes, directions, longitudes 0..360, bounds and ``grid_mapping`` mean
-what the CF conventions say (https://cfconventions.org). Levels are never averaged or chosen; times
-are kept unless one is asked for. Degrees without a ``grid_mapping`` are taken as EPSG:4326, said
-in the log.
+The NO2 column is found by its name, ``standard_name``, ``long_name`` or ``title``; any other
+variable is named with ``variable=``. Axes, directions, longitudes 0..360, bounds and
+``grid_mapping`` follow the CF conventions (https://cfconventions.org). Levels are never averaged or
+chosen; all times are kept unless the caller selects one. Degrees without a ``grid_mapping`` are
+taken as EPSG:4326, and the log says so.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ __all__ = ["READER", "CFGrid"]
 
 
 class CFGrid:
-    """Reader of CF grids; asked last, so that it can say what any other NetCDF file holds."""
+    """Reader of CF grids; the last one that is tried, so it describes any other NetCDF file."""
 
     name = "cf_grid"
     product = "CF grid in NetCDF or HDF5"
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether the file is NetCDF or HDF5 at all."""
+        """Tell whether the file is NetCDF or HDF5."""
         return is_netcdf(path)
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the column on its grid, its values unread.
+        """Read the column on its grid, with lazy values.
 
         Raises
         ------
         NoValidPixelsError
-            If the file holds no variables.
+            If the file has no variables.
         MissingVariableError, AmbiguousVariableError
-            If there is no NO2 column, or more than one; the message names what there is.
+            If there is no NO2 column, or more than one; the message lists the variables.
         """
         fields = list_gridded(path)
-        # GDAL drops the names of bands; of a GeoTIFF, too, the only band will do.
+        # GDAL drops the names of bands; as in a GeoTIFF, the only band is taken.
         lone = len(fields) == 1 and fields[0].name == "Band1"
         field = choose(fields, variable=options.variable, source=path.name, lone=lone)
         return select_variable(open_cf(path, options.chunks, field), field.name)

@@ -1,12 +1,12 @@
-"""Swaths and curvilinear grids with latitude and longitude beside the column, of any program.
+"""Swaths and curvilinear grids of any origin, with latitude and longitude beside the column.
 
-Recognised by coordinates with one value a pixel: two-dimensional ones under any usual name, also in
-the groups of HDF-EOS (OMI), in model grids (WRF, COSMO, NEMO) and in what satpy writes; the axes of
-a grid whose pole is rotated; or one long list of pixels. Corners are used where the file has them
-and built from the centres otherwise; a list of points without corners is refused, because nothing
-says how large its pixels are. A leading time of 1 is dropped. Values are screened by a ``qa_value``
-as those of Sentinel-5P, and by the flags of OMI, where a file has them. Projected and geographic
-grids with regular axes are left to the readers of grids.
+Recognised by coordinates with one value per pixel: two-dimensional ones under any usual name, also
+in the groups of HDF-EOS (OMI), in model grids (WRF, COSMO, NEMO) and in files of satpy; the axes of
+a grid with a rotated pole; or a list of pixels. Corners are used if the file has them, and built
+from the centres otherwise. A list of points without corners is refused, because the size of its
+pixels is unknown. A leading time of length 1 is dropped. Values are screened by a ``qa_value`` like
+that of Sentinel-5P, and by the flags of OMI, if a file has them. Projected and geographic grids
+with regular axes are left to the readers of grids.
 """
 
 from __future__ import annotations
@@ -64,26 +64,26 @@ _METRES = {"m", "km", "metre", "metres", "meter", "meters"}
 
 
 class Curvilinear:
-    """Reader of swaths and curvilinear grids that no product's reader knows."""
+    """Reader of swaths and curvilinear grids that no reader of a product recognises."""
 
     name = "curvilinear"
     product = "swath or curvilinear grid in NetCDF or HDF5"
-    has_quality = True  # where the file holds one
+    has_quality = True  # if the file has quality values
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether a variable of the file has coordinates of its own for every pixel."""
+        """Tell whether a variable of the file has coordinates for every pixel."""
         if not is_netcdf(path):
             return False
         with open_netcdf(path) as file:
             return bool(_candidates(file))
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the swath.
+        """Read the file as a swath.
 
         Raises
         ------
         MissingVariableError, AmbiguousVariableError
-            If there is no NO2 column, or more than one; or if points have no corners.
+            If there is no NO2 column, or more than one, or if a list of points has no corners.
         DimensionError
             If the column has levels or several times.
         """
@@ -109,7 +109,7 @@ class Curvilinear:
 
 
 def _candidates(file: netCDF4.Dataset) -> dict[str, Variable]:
-    """Return the variables that have coordinates for every pixel, by path."""
+    """Find the variables that have coordinates for every pixel, by path."""
     found = {}
     centres = centres_in(file)
     for variable in walk(file):
@@ -128,7 +128,7 @@ def _candidates(file: netCDF4.Dataset) -> dict[str, Variable]:
 
 
 def _is_on_axes(variable: Variable) -> bool:
-    """Tell whether a variable lies on regular axes that say where they are."""
+    """Tell whether a variable lies on regular axes with a known CRS."""
     group, regular = variable.group(), 0
     dims = variable.dimensions[-2:]
     for dim in dims:
@@ -152,21 +152,21 @@ def _column(file: netCDF4.Dataset, options: ReadOptions, path: Path) -> Variable
     if not there:
         everything = list_fields([field_of(v) for v in walk(file)])
         raise MissingVariableError(
-            f"{path.name} has no pixels with coordinates; it has {everything}"
+            f"{path.name} has no pixels with coordinates, only {everything}; give another product"
         )
     fields = [field_of(variable) for variable in there.values()]
     return there[choose(fields, variable=options.variable, source=path.name).path]
 
 
 def _check_flat(column: Variable, path: Path) -> None:
-    """Refuse levels and several times: none is chosen."""
+    """Refuse levels and several times, because none of them is chosen."""
     shape = shape_of(column)
     if len(shape) > 2:
         lead = dict(zip(column.dimensions, map(int, column.shape), strict=True))
         first = next(dim for dim in column.dimensions if lead[dim] == shape[0])
         raise DimensionError(
-            f"{column.name} of {path.name} lies on {lead}: {shape[0]} values of {first} for every "
-            f"pixel; give a file with one of them, for example from ncks -d {first},0 "
+            f"{column.name} of {path.name} lies on {lead}, with {shape[0]} values of {first} for "
+            f"every pixel; give a file with one of them, for example from ncks -d {first},0 "
             f"{path.name} one.nc, or a vertical column instead of levels"
         )
 
@@ -174,7 +174,7 @@ def _check_flat(column: Variable, path: Path) -> None:
 def _geolocate(
     column: Variable, file: netCDF4.Dataset, path: Path
 ) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats] | None]:
-    """Return the centres of all pixels and their corners, if the file has them."""
+    """Read the centres of all pixels, and their corners if the file has them."""
     place = place_of(column, centres_in(file))
     if place is None:
         return _unrotate(column), None
@@ -187,9 +187,9 @@ def _geolocate(
         if corners is None:
             raise MissingVariableError(
                 f"{path.name} is a list of {centres[0].size} points without the corners of their "
-                "pixels, so nothing says which area each one stands for; get the product with "
-                "corners (latitude_bounds and longitude_bounds), or as a swath of scanlines and "
-                "ground pixels"
+                "pixels, so the size of the pixels is unknown; get the product with corners "
+                "(latitude_bounds and longitude_bounds), or as a swath of scanlines and ground "
+                "pixels"
             )
         if centres[0].ndim == 1:
             latitude, longitude = (axis[:, None] for axis in centres)
@@ -198,7 +198,7 @@ def _geolocate(
 
 
 def _unrotate(column: Variable) -> tuple[Floats, Floats]:
-    """Compute the centres of a grid whose pole is rotated from its axes."""
+    """Compute the centres of a grid with a rotated pole from its axes."""
     crs = _rotated_crs(column)
     y, x = (values_of(column.group().variables[dim]) for dim in column.dimensions[-2:])
     away = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
@@ -207,7 +207,7 @@ def _unrotate(column: Variable) -> tuple[Floats, Floats]:
 
 
 def _rotated_crs(column: Variable) -> Any:
-    """Return the CRS of a grid whose pole is rotated, None for any other."""
+    """Return the CRS of a grid with a rotated pole; None for any other grid."""
     group = column.group()
     axes = [group.variables.get(dim) for dim in column.dimensions[-2:]]
     said = [attribute(axis, "standard_name") for axis in axes if axis is not None]
@@ -220,7 +220,7 @@ def _rotated_crs(column: Variable) -> Any:
 
 
 def _match_shape(values: Any, shape: tuple[int, ...]) -> Any:
-    """Bring values of pixels into the shape of their centres."""
+    """Reshape the values of pixels like their centres."""
     flat = np.asarray(values)
     flat = flat.reshape([size for size in flat.shape if size != 1] or [1])
     sizes = tuple(size for size in shape if size != 1)
@@ -234,7 +234,7 @@ def _swath(
     centres: tuple[Floats, Floats],
     corners: tuple[Floats, Floats] | None,
 ) -> xr.Dataset:
-    """Put values, centres and corners together, longitudes in -180..180."""
+    """Assemble a swath from values, centres and corners, with longitudes in -180..180."""
     latitude, longitude = (axis.astype(np.float64) for axis in centres)
     with np.errstate(invalid="ignore"):
         turn = 360 * np.floor((longitude + 180) / 360)
@@ -249,7 +249,7 @@ def _swath(
 
 
 def _read_stated(column: Variable, found: str, shape: tuple[int, ...]) -> Stated:
-    """Return what the file states of the errors of a column that is in the unit found."""
+    """Read the uncertainties that the file states, in the unit found for the column."""
     parts: dict[str, Any] = {}
     group, unit = column.group(), field_of(column).unit
     for layer, name in find_companions(column.name, group.variables).items():
@@ -279,7 +279,7 @@ def _attach_times(swath: xr.Dataset, column: Variable, file: netCDF4.Dataset) ->
 
 
 def _origin(file: netCDF4.Dataset, path: Path) -> dict[str, str]:
-    """Return where the pixels come from, in the words of the file, and when they were seen."""
+    """Return the source and the time coverage of the pixels, as the file states them."""
     told = {key: attribute(file, key) for key in ("time_coverage_start", "time_coverage_end")}
     told["source"] = attribute(file, "title") or attribute(file, "source") or path.name
     return {key: text for key, text in told.items() if text}

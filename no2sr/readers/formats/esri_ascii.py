@@ -1,9 +1,10 @@
 """ESRI ASCII grids, such as the ``.grd`` of KNMI TEMIS (OMI, GOME, SCIAMACHY).
 
-Recognised by ``ncols`` at the very beginning. Rows go from north to south; gaps are the
-``NODATA_value``. The format holds neither a CRS nor a unit: degrees (EPSG:4326) are assumed where
-the grid lies within the globe, said in the log, and the unit is asked for where the values do not
-tell it. The month is taken from names such as ``no2_200510.grd``. Source: ESRI ASCII raster format.
+Recognised by ``ncols`` at the beginning. Rows go from north to south; gaps are the
+``NODATA_value``. The format has neither a CRS nor a unit. Degrees (EPSG:4326) are assumed if the
+grid lies within the globe, and the log says so; the unit must be given if it does not follow from
+the values. The month is taken from names such as ``no2_200510.grd``. Source: ESRI ASCII raster
+format.
 """
 
 from __future__ import annotations
@@ -37,34 +38,34 @@ class EsriAscii:
     """Reader of ESRI ASCII grids."""
 
     name = "esri_ascii"
-    product = "ESRI ASCII grid, as KNMI TEMIS has them"
+    product = "ESRI ASCII grid (KNMI TEMIS)"
 
     def recognises(self, path: Path) -> bool:
-        """Tell by the first word of the header."""
+        """Tell by the first word whether the file is an ESRI ASCII grid."""
         return read_beginning(path, 64).lstrip()[:6].lower() == b"ncols "
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the grid.
+        """Read the grid.
 
         Raises
         ------
         MissingCRSError
-            If the grid reaches beyond the globe, and so is not in degrees.
+            If the grid extends beyond the globe, so that it is not in degrees.
         MissingVariableError
-            If another variable was named: there is one only.
+            If another variable than the only one was named.
         """
         if options.variable not in (None, VARIABLE, "1"):
             raise MissingVariableError(
-                f"{path.name} has no variable {options.variable!r}, only one, {VARIABLE}; "
-                "leave variable= out"
+                f"{path.name} has no variable {options.variable!r}, only {VARIABLE}; leave "
+                "variable= out"
             )
         with open_raster(path) as raster:
             west, south, east, north = raster.bounds
             crs = raster.crs
         if crs is None and not (west >= -180.5 and east <= 360.5 and max(-south, north) <= 90.5):
             raise MissingCRSError(
-                f"{path.name} has no CRS and bounds {(west, south, east, north)}, expected degrees "
-                "or a .prj file beside it; write that file, or convert it to GeoTIFF"
+                f"{path.name} has no CRS, and its bounds {(west, south, east, north)} are not "
+                "degrees; put a .prj file beside it, or convert it to GeoTIFF"
             )
         band = cast(
             "xr.DataArray", rioxarray.open_rasterio(path.absolute(), masked=True, driver="AAIGrid")

@@ -1,10 +1,9 @@
-"""GeoTIFF as Earth Engine, Sentinel Hub, openEO, GDAL and this package write it.
+"""GeoTIFF files of Earth Engine, Sentinel Hub, openEO, GDAL and this package.
 
-The band is found by its description or tags; a single band without a telling name is taken as it
-is. Gaps are NaN, the nodata tag, a mask or alpha band, a band ``dataMask`` of zeros and ones, and,
-where none of these is there, exact zeros. The unit comes from the band's tags or description.
-Pictures (8-bit, palette), rasters without a CRS and rotated ones are refused: they cannot become
-columns on a map.
+The band is found by its description or tags; a single band needs neither. Gaps are NaN, the nodata
+tag, a mask or alpha band, a band ``dataMask`` of zeros and ones, and, if there is none of these,
+exact zeros. The unit is taken from the band's tags or description. Pictures (8-bit, palette),
+rasters without a CRS and rotated rasters are refused: they cannot become columns on a map.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ __all__ = ["READER", "GeoTiff"]
 _MASK = re.compile(r"data_?mask", re.IGNORECASE)
 # Bands of the Earth Engine collections COPERNICUS/S5P/*/L3_NO2: their catalogue states mol m-2.
 _EARTH_ENGINE = re.compile(r"(tropospheric_|stratospheric_)?NO2_column_number_density")
-ZEROS = 0.01  # a measured column is never exactly 0; above this share zeros are masked pixels
+ZEROS = 0.01  # a measured column is never exactly 0; a larger share of zeros is masked pixels
 
 
 class GeoTiff:
@@ -62,14 +61,14 @@ class GeoTiff:
         return is_tiff(path)
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the band on its grid.
+        """Read the band on its grid.
 
         Raises
         ------
         UnknownFormatError
-            If it is a picture, or several rasters.
+            If the file is a picture, or holds several rasters.
         MissingCRSError, IrregularGridError
-            If it cannot be placed on a map, or is rotated.
+            If the raster cannot be placed on a map, or is rotated.
         MissingVariableError, AmbiguousVariableError
             If no band is an NO2 column, or several may be.
         UnitsError
@@ -87,7 +86,7 @@ class GeoTiff:
         return placed
 
     def read_unplaced(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the band of a raster wherever it lies, if it lies anywhere; else as `read`."""
+        """Read the band of a raster that need not have a place on a map; otherwise like `read`."""
         import rioxarray
 
         with open_raster(path) as raster:
@@ -131,58 +130,56 @@ class GeoTiff:
 
 
 def _spell_out(chunks: Any) -> Any:
-    """Spell out automatic chunks, which rioxarray does not take without the names of the axes."""
+    """Spell out automatic chunks by axis, as rioxarray needs them."""
     return {"y": "auto", "x": "auto"} if chunks == "auto" else chunks
 
 
 def _check_place(raster: Any, path: Path) -> None:
     if raster.crs is None:
         raise MissingCRSError(
-            f"{path.name} has no CRS, expected one such as EPSG:4326; "
-            "state the right one, for example with gdal_edit.py -a_srs EPSG:4326"
+            f"{path.name} has no CRS; state it, for example with gdal_edit.py -a_srs EPSG:4326"
         )
-    if raster.transform.is_identity:  # what GDAL takes where a file says nothing
+    if raster.transform.is_identity:  # GDAL's default if a file states none
         raise MissingCRSError(
-            f"{path.name} has a CRS but no place in it (no geotransform), expected one; state it, "
-            "for example with gdal_edit.py -a_ullr"
+            f"{path.name} has a CRS but no geotransform, so its place is unknown; state it, for "
+            "example with gdal_edit.py -a_ullr"
         )
     if raster.transform.b or raster.transform.d:
         raise IrregularGridError(
-            f"{path.name} is rotated (geotransform {raster.transform.to_gdal()}), expected rows "
-            "from west to east; warp it first, for example with gdalwarp"
+            f"{path.name} is rotated (geotransform {raster.transform.to_gdal()}); warp it first, "
+            "for example with gdalwarp"
         )
 
 
 def _check_alone(raster: Any, path: Path) -> None:
-    """Refuse a file of several pages: nothing says which of them is the map."""
+    """Refuse a file of several pages, because nothing says which of them is the map."""
     pages = raster.subdatasets
     if pages:
         raise UnknownFormatError(
-            f"{path.name} holds {len(pages)} rasters, one behind the other, expected one; take one "
-            f"out, for example with gdal_translate GTIFF_DIR:1:{path.name} first.tif"
+            f"{path.name} holds {len(pages)} rasters, one per page; extract one of them, for "
+            f"example with gdal_translate GTIFF_DIR:1:{path.name} first.tif"
         )
 
 
 def _check_no_picture(raster: Any, path: Path) -> None:
-    """Refuse what this package tagged as a picture, and bands that say they are colours."""
+    """Refuse pictures that this package has tagged, and bands that are tagged as colours."""
     shows = raster.tags().get(PICTURE)
     if shows:
         raise UnknownFormatError(
-            f"{path.name} is a picture ({shows}), expected measured values: no column can be read "
-            "off colours; give the file that the picture was made of, or make the picture larger "
-            "with no2sr enhance"
+            f"{path.name} is a picture ({shows}), and no column can be read from colours; give the "
+            "file that the picture was made from, or enlarge the picture with no2sr enhance"
         )
     colours = {"red", "green", "blue"} <= {kind.name for kind in raster.colorinterp}
     if colours and raster.dtypes[0] == "uint8":
         raise UnknownFormatError(
-            f"{path.name} is an 8-bit picture in red, green and blue, expected measured values; "
-            "export the column as float32, in Sentinel Hub with sampleType FLOAT32, or make the "
-            "picture larger with no2sr enhance"
+            f"{path.name} is an 8-bit picture in red, green and blue, without measured values; "
+            "export the column as float32, in Sentinel Hub with sampleType FLOAT32, or enlarge the "
+            "picture with no2sr enhance"
         )
 
 
 def _find_mask(raster: Any, fields: list[Field]) -> int | None:
-    """Find the band that says which pixels are data: by name, or the second of two if 0 or 1."""
+    """Find the band that marks data: by its name, or the second of two if it holds only 0 and 1."""
     for index, field in enumerate(fields):
         if _MASK.search(field.name):
             return index
@@ -196,7 +193,7 @@ def _find_mask(raster: Any, fields: list[Field]) -> int | None:
 def _choose_band(
     fields: list[Field], mask: int | None, *, variable: str | None, source: str
 ) -> Field:
-    """Find the band that was named or numbered, the NO2 band, or the only one."""
+    """Find the band that the caller named or numbered, the NO2 band, or the only band."""
     if variable is not None and variable.isdigit() and 0 < int(variable) <= len(fields):
         return fields[int(variable) - 1]
     data = [field for index, field in enumerate(fields) if index != mask]
@@ -204,43 +201,43 @@ def _choose_band(
         return choose(data, variable=variable, source=source)
     if speaks_of_another(data[0]):
         raise MissingVariableError(
-            f"{source} holds {list_fields(data)}, expected a tropospheric NO2 column; "
-            "to use it all the same name it with variable="
+            f"{source} holds {list_fields(data)} and no tropospheric NO2 column; to use it "
+            "nevertheless, name it with variable="
         )
     return data[0]
 
 
 def _check_values(raster: Any, index: int, *, unit: str, path: Path) -> None:
-    """Refuse pictures, and integers that nothing turns into a column."""
+    """Refuse pictures, and integers without a scale or a unit."""
     kind = raster.dtypes[index]
     scaled = (raster.scales[index], raster.offsets[index]) != (1, 0)
     palette = raster.colorinterp[index].name == "palette"
     if palette or (kind in ("uint8", "int8") and not scaled):
         raise UnknownFormatError(
-            f"{path.name} is an 8-bit picture ({raster.count} x {kind}), expected measured values; "
+            f"{path.name} is an 8-bit picture ({raster.count} x {kind}), without measured values; "
             "export the column as float32, in Sentinel Hub with sampleType FLOAT32"
         )
     if kind.startswith("complex"):
         raise UnknownFormatError(
-            f"{path.name} holds complex numbers ({kind}), expected measured values; give a raster "
-            "of the column"
+            f"{path.name} holds complex numbers ({kind}) and no measured values; give a raster of "
+            "the column"
         )
     if kind[0] in "iu" and not scaled and not unit:
         raise UnitsError(
-            f"{path.name} holds {kind} counts with neither a scale nor a unit, expected values in "
-            "a known unit; pass the unit of one count with unit="
+            f"{path.name} holds {kind} counts with neither a scale nor a unit; pass the unit of "
+            "one count with unit="
         )
 
 
 def _mask_zeros(column: xr.DataArray, path: Path) -> xr.DataArray:
-    """Set exact zeros missing where they are too many to be measured."""
+    """Set exact zeros to NaN if they are too many to be measured."""
     count = int((column == 0).sum())
     if count <= ZEROS * column.size:
         return column
     warnings.warn(
-        f"{path.name} marks no gaps but {count} of {column.size} pixels are exactly 0, which a "
-        "measured column never is: set missing; write a nodata tag, or give nodata=, to decide "
-        "otherwise",
+        f"{path.name} marks no gaps, but {count} of {column.size} pixels are exactly 0, which a "
+        "measured column never is; they are read as gaps; to decide otherwise, write a nodata tag "
+        "or pass nodata=",
         RepairWarning,
         stacklevel=3,
     )
@@ -248,12 +245,12 @@ def _mask_zeros(column: xr.DataArray, path: Path) -> xr.DataArray:
 
 
 def _implied_unit(field: Field, column: xr.DataArray) -> str:
-    """Return mol m-2 for Earth Engine's bands whose values have not been multiplied by anything."""
+    """Return mol m-2 for Earth Engine's bands if the values have not been scaled."""
     return CANONICAL if _EARTH_ENGINE.fullmatch(field.name) and is_surely_mol(column) else ""
 
 
 def _add_origin(dataset: xr.Dataset, tags: dict[str, str]) -> xr.Dataset:
-    """Take over the time and the provenance that this package writes as tags."""
+    """Read the time and the provenance from the tags that this package writes."""
     told = {key: tags[key] for key in ("source", "history") if key in tags} | select_own(tags)
     dataset = dataset.assign_attrs(told)
     try:

@@ -1,8 +1,8 @@
 """GRIB files of weather and composition models, through the package cfgrib.
 
-Recognised by their first bytes. Needs the ``grib`` extra. Everything else is as in CF NetCDF; grids
-of reduced or spectral kind have to be put on a regular grid first. Source: WMO manual on codes,
-GRIB edition 1 and 2; cfgrib (ECMWF).
+Recognised by their first bytes. Needs the ``grib`` extra. Everything else is as in CF NetCDF.
+Reduced and spectral grids must be interpolated to a regular grid first. Source: WMO manual on
+codes, GRIB edition 1 and 2; cfgrib (ECMWF).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class Grib:
         return read_beginning(path) == b"GRIB"
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the column on its grid.
+        """Read the column on its grid.
 
         Raises
         ------
         MissingDependencyError
             If the ``grib`` extra is not installed.
         FileUnreadableError
-            If the messages make no grid together.
+            If the messages do not form one grid.
         MissingVariableError, AmbiguousVariableError
             If there is no NO2 column, or more than one.
         """
@@ -57,8 +57,8 @@ class Grib:
 def _open(path: Path, chunks: Any) -> xr.Dataset:
     if find_spec("cfgrib") is None:
         raise MissingDependencyError(
-            f"{path.name} is a GRIB file, and the package cfgrib, which reads these, is not "
-            "installed; pip install 'no2sr[grib]', or convert the file, for example with "
+            f"{path.name} is a GRIB file, and the package cfgrib, which reads it, is not "
+            "installed; run pip install 'no2sr[grib]', or convert the file, for example with "
             f"cdo -f nc4 copy {path.name} grid.nc"
         )
     try:
@@ -69,9 +69,9 @@ def _open(path: Path, chunks: Any) -> xr.Dataset:
             chunks=chunks,
             backend_kwargs={"indexpath": ""},
         )
-    except Exception as odd:  # cfgrib has errors of its own, without a common parent
+    except Exception as odd:  # the errors of cfgrib have no common parent
         raise FileUnreadableError(
-            f"{path.name} cannot be read as one grid ({odd}); take one variable out, for example "
+            f"{path.name} cannot be read as one grid ({odd}); extract one variable, for example "
             "with grib_copy -w shortName=tcno2, or convert it with cdo"
         ) from odd
 

@@ -1,9 +1,9 @@
 """Grids of the Models-3 I/O API, which CMAQ and its tools write.
 
 Recognised by the attributes ``GDTYP`` and ``XCELL`` of the file. The grid is regular in the
-projection that these attributes state, on a sphere of 6370 km as in WRF and CMAQ, so that no grid
-file is needed; its lowest row is the southernmost. Layers are never averaged or chosen, and the
-times are in ``TFLAG``. Source: I/O API documentation, gridded data (CMAS).
+projection that the attributes state, on a sphere of 6370 km as in WRF and CMAQ, so no grid file is
+needed. The first row is the southernmost. Layers are never averaged or chosen, and the times are in
+``TFLAG``. Source: I/O API documentation, gridded data (CMAS).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = ["READER", "IoApi"]
 DIMS = ("TSTEP", "LAY", "ROW", "COL")
 SPHERE = "+R=6370000 +units=m +no_defs"
 LAT_LON = 1
-# What the projection attributes mean, by the grid type.
+# PROJ strings of the projection attributes, by grid type.
 _PROJECTIONS = {
     2: "+proj=lcc +lat_1={P_ALP} +lat_2={P_BET} +lon_0={P_GAM} +lat_0={YCENT}",
     5: "+proj=utm +zone={P_ALP:.0f}",
@@ -54,21 +54,21 @@ class IoApi:
     product = "I/O API grid (CMAQ)"
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether the file states a grid as the I/O API does."""
+        """Tell whether the file has the grid attributes of the I/O API."""
         if not is_netcdf(path):
             return False
         with open_netcdf(path) as file:
             return {"GDTYP", "XORIG", "YORIG", "XCELL", "YCELL"} <= set(file.ncattrs())
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the column on its grid.
+        """Read the column on its grid.
 
         Raises
         ------
         MissingVariableError, AmbiguousVariableError
             If there is no NO2 column, or more than one.
         MissingCRSError
-            If the grid is of a type that is not known.
+            If the type of the grid is unknown.
         DimensionError
             If the column has several layers.
         """
@@ -79,9 +79,9 @@ class IoApi:
             column = there[field.name]
             if column.shape[1] != 1:
                 raise DimensionError(
-                    f"{field.name} of {path.name} has {column.shape[1]} layers; none is chosen: "
-                    "give a vertical column, or one layer, for example from ncks -d LAY,0 "
-                    f"{path.name} layer.nc"
+                    f"{field.name} of {path.name} has {column.shape[1]} layers, of which no2sr "
+                    "chooses none; give a vertical column, or one layer, for example from ncks "
+                    f"-d LAY,0 {path.name} layer.nc"
                 )
             check_values(column)
             grid = xr.Dataset(
@@ -99,7 +99,7 @@ class IoApi:
 
 
 def _strip(field: Field) -> Field:
-    """Drop the blanks that fill up the texts of the I/O API."""
+    """Strip the blanks that pad the texts of the I/O API."""
     return Field(
         name=field.name,
         path=field.path,
@@ -120,8 +120,8 @@ def _crs(file: netCDF4.Dataset, path: Path) -> CRS:
         return CRS.from_epsg(4326)
     if kind not in _PROJECTIONS:
         raise MissingCRSError(
-            f"{path.name} has an I/O API grid of type {kind}; 1 (degrees), 2 (Lambert), 5 (UTM), "
-            "6 (polar stereographic) and 7 (Mercator) are read; warp it to one of these"
+            f"{path.name} has an I/O API grid of type {kind}, which is not supported; warp it to "
+            "type 1 (degrees), 2 (Lambert), 5 (UTM), 6 (polar stereographic) or 7 (Mercator)"
         )
     keys = ("P_ALP", "P_BET", "P_GAM", "XCENT", "YCENT")
     stated: dict[str, float] = {key: _number(file, key) for key in keys}
@@ -130,7 +130,7 @@ def _crs(file: netCDF4.Dataset, path: Path) -> CRS:
 
 
 def _axes(file: netCDF4.Dataset, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Return the centres of rows and columns, south and west first."""
+    """Compute the centres of rows and columns, south and west first."""
     degrees = int(_number(file, "GDTYP")) == LAT_LON
     units = ("degrees_north", "degrees_east") if degrees else ("m", "m")
     axes = {}
@@ -143,7 +143,7 @@ def _axes(file: netCDF4.Dataset, shape: tuple[int, ...]) -> dict[str, Any]:
 
 
 def _times(file: netCDF4.Dataset, steps: int) -> tuple[str, NDArray[Any]]:
-    """Return the times: year and day of the year, and hours, minutes and seconds, as numbers."""
+    """Decode the times: numbers such as 2019003 (year and day of the year) and 123000 (12:30)."""
     flags = file.variables.get("TFLAG")
     if flags is None or flags.shape[0] != steps:
         return "time", np.arange(steps)

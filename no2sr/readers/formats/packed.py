@@ -1,7 +1,7 @@
 """Any of the other formats, gzipped, or as the only file of a zip archive.
 
-TEMIS gzips its monthly means and the Atmosphere Data Store zips its NetCDF. The file is unpacked
-into a temporary folder, under the name that it has inside, read whole there, and removed.
+TEMIS gzips its monthly means, and the Atmosphere Data Store zips its NetCDF files. The file is
+unpacked into a temporary folder, under its name in the archive, read completely, and removed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["READER", "Packed"]
 
-RATIO, LEAST = 100, 1 << 30  # NetCDF of nothing but gaps shrinks to a thousandth, but is small
+RATIO, LEAST = 100, 1 << 30  # a NetCDF file of gaps shrinks to a thousandth, but is small
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 
@@ -39,29 +39,29 @@ class Packed:
 
     name = "packed"
     product = "gzipped or zipped file"
-    criteria = None  # those of the file inside
-    has_quality = True  # likewise
+    criteria = None  # these and the quality are those of the file inside
+    has_quality = True
 
     def recognises(self, path: Path) -> bool:
         """Tell by the first bytes whether the file is gzip or zip."""
         return read_beginning(path, 2) == GZIP or read_beginning(path) == ZIP
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return what the reader of the file inside returns, its values read.
+        """Read the file inside with its own reader, values included.
 
         Raises
         ------
         FileUnreadableError
             If the archive is damaged.
         UnknownFormatError
-            If it holds more than one file, or one that no reader recognises.
+            If it holds several files, or one that no reader recognises.
         """
         with TemporaryDirectory(prefix=f"no2sr-{os.getpid()}-") as folder:
             inside = _unpack(path, Path(folder))
             reader = find_reader(inside)
-            if reader.name == self.name:  # some archives hold themselves, without end
+            if reader.name == self.name:  # an archive can hold itself, without end
                 raise UnknownFormatError(
-                    f"{path.name} holds an archive, {inside.name}, expected a file in it; unpack it"
+                    f"{path.name} holds another archive, {inside.name}; unpack it first"
                 )
             check_limits(reader, options.limits)
             check_quality(reader, options.qa_min)
@@ -81,8 +81,7 @@ def _unpack(path: Path, folder: Path) -> Path:
         RuntimeError,
     ) as broken:
         raise FileUnreadableError(
-            f"{path.name} cannot be unpacked ({broken}), expected a complete archive; "
-            "it may be truncated: fetch it again"
+            f"{path.name} cannot be unpacked ({broken}); it may be truncated: download it again"
         ) from broken
 
 
@@ -93,7 +92,7 @@ def _gunzip(path: Path, folder: Path) -> Path:
 
 
 def _copy(packed: IO[bytes] | BufferedIOBase, inside: Path, archive: Path) -> Path:
-    """Unpack a stream, if it does not explode."""
+    """Unpack a stream, up to a limit of its size."""
     most = max(LEAST, RATIO * archive.stat().st_size)
     done = 0
     with inside.open("wb") as plain:
@@ -101,8 +100,8 @@ def _copy(packed: IO[bytes] | BufferedIOBase, inside: Path, archive: Path) -> Pa
             done += len(piece)
             if done > most:
                 raise FileUnreadableError(
-                    f"{archive.name} becomes larger than {most / 1e9:.3g} GB when it is unpacked, "
-                    f"expected {RATIO} times its size at most; unpack it yourself if it is sound"
+                    f"{archive.name} unpacks to more than {most / 1e9:.3g} GB, which is more than "
+                    f"{RATIO} times its size; unpack it yourself if you trust it"
                 )
             plain.write(piece)
     return inside
@@ -114,10 +113,9 @@ def _unzip(path: Path, folder: Path) -> Path:
         if len(files) != 1:
             names = ", ".join(member.filename for member in files[:6])
             raise UnknownFormatError(
-                f"{path.name} holds {len(files)} files ({names}), expected one; unpack it and give "
-                "the folder"
+                f"{path.name} holds {len(files)} files ({names}); unpack it and give the folder"
             )
-        # Under its last name only: an archive may ask for ../../ or a name from the root.
+        # Only the last part of the name is used: an archive may contain ../../ or absolute paths.
         name = PurePosixPath(files[0].filename.replace("\\", "/")).name or "inside"
         with archive.open(files[0]) as packed:
             return _copy(packed, folder / name, path)

@@ -34,11 +34,11 @@ class ZarrStore:
     product = "CF grid in a Zarr store"
 
     def recognises(self, path: Path) -> bool:
-        """Tell by the metadata in the folder."""
+        """Tell by its metadata whether a folder is a Zarr store."""
         return path.is_dir() and any((path / name).is_file() for name in _METADATA)
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the column on its grid, its values unread.
+        """Read the column on its grid, with lazy values.
 
         Raises
         ------
@@ -47,15 +47,15 @@ class ZarrStore:
         FileUnreadableError
             If the metadata are damaged.
         DimensionError
-            If it is a swath.
+            If the store holds a swath.
         """
         fields = select_gridded(self.fields_in(path), path)
         field = choose(fields, variable=options.variable, source=path.name)
         grid = select_variable(_open(path, options.chunks, field), field.name)
         if is_swath(grid[field.name]) and axis_name(grid[field.name], "y") is None:
             raise DimensionError(
-                f"{path.name} is a swath in a Zarr store, and swaths are read from NetCDF; convert "
-                f"it: xarray.open_zarr('{path.name}').to_netcdf('swath.nc')"
+                f"{path.name} is a swath in a Zarr store, but swaths are read only from NetCDF; "
+                f"convert it: xarray.open_zarr('{path.name}').to_netcdf('swath.nc')"
             )
         return grid
 
@@ -71,7 +71,7 @@ class ZarrStore:
             return _fields(dataset)
 
     def attrs_of(self, path: Path) -> dict[str, Any]:
-        """Return the attributes of a store and of its variables, those of the store first.
+        """Return the attributes of a store and its variables; those of the store take precedence.
 
         Raises
         ------
@@ -86,8 +86,8 @@ class ZarrStore:
 def _open(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
     if find_spec("zarr") is None:
         raise MissingDependencyError(
-            f"package zarr is not installed, expected for {path.name}; "
-            "pip install 'no2sr[zarr]', or convert the store to NetCDF"
+            f"the package zarr, which reads {path.name}, is not installed; run pip install "
+            "'no2sr[zarr]', or convert the store to NetCDF"
         )
     try:
         with warnings.catch_warnings():
@@ -95,8 +95,8 @@ def _open(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Data
             return open_unread(path, chunks, field, engine="zarr", decode_coords="all")
     except (KeyError, TypeError, ValueError) as broken:
         raise FileUnreadableError(
-            f"{path.name} cannot be read as a Zarr store ({broken}), expected complete metadata; "
-            "copy it again"
+            f"{path.name} cannot be read as a Zarr store ({broken}): its metadata are incomplete "
+            "or damaged; copy it again"
         ) from broken
 
 

@@ -26,7 +26,7 @@ def is_tiff(path: Path) -> bool:
 
 @contextmanager
 def open_raster(path: Path, *, driver: str = "") -> Iterator[Any]:
-    """Open a raster, quietly where it has no georeference.
+    """Open a raster, without a warning if it has no georeference.
 
     Parameters
     ----------
@@ -44,8 +44,8 @@ def open_raster(path: Path, *, driver: str = "") -> Iterator[Any]:
 
     with warnings.catch_warnings(), explain_read_errors(path):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        # From the root on, so that no name is taken for an address; of GDAL's two hundred formats,
-        # some of which fetch or run what a file tells them, no other than these.
+        # An absolute path is never taken for a URL. The driver is named because some of GDAL's two
+        # hundred formats download or run what a file tells them to.
         chosen = driver or DRIVERS[is_tiff(path)]
         with rasterio.open(path.absolute(), driver=chosen) as raster:
             yield raster

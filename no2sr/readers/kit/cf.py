@@ -1,4 +1,4 @@
-"""CF grids: the one variable that was chosen, on axes, with its bounds, mask and projection."""
+"""CF grids: one chosen variable on its axes, with its bounds, mask and projection."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ _MASK = re.compile(r"data_?mask", re.IGNORECASE)
 
 
 def open_cf(path: Path, chunks: Any = None, field: Field | None = None) -> xr.Dataset:
-    """Open a NetCDF or HDF5 file, its times as they are, its coordinates as CF says.
+    """Open a NetCDF or HDF5 file with the coordinates that CF defines and undecoded times.
 
     Raises
     ------
     FileUnreadableError
-        If its types or attributes make no sense together.
+        If its types or attributes contradict each other.
     """
     try:
         return open_unread(path, chunks, field, engine="netcdf4", decode_coords="all")
     except (ArithmeticError, LookupError, TypeError, ValueError) as odd:
         raise FileUnreadableError(
-            f"{path.name} cannot be understood ({odd}), expected a CF grid of numbers; fetch it "
-            "again, or convert it"
+            f"{path.name} does not follow the CF conventions ({odd}); download it again, or "
+            "convert it"
         ) from odd
 
 
 def open_unread(path: Path, chunks: Any, field: Field | None = None, **how: Any) -> xr.Dataset:
-    """Open a dataset, its times as they are, in chunks that are right for a field.
+    """Open a dataset with undecoded times, in chunks that suit a field.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ def open_unread(path: Path, chunks: Any, field: Field | None = None, **how: Any)
     chunks : optional
         As in `no2sr.readers.port.ReadOptions`.
     field : Field, optional
-        What is to be read.
+        The field that will be read.
     **how : optional
         Passed to `xarray.open_dataset`.
     """
     spelt = chunks if field is None else spell_out_chunks(chunks, field)
     with warnings.catch_warnings():
-        if spelt != chunks:  # large chunks of many times are read more than once, knowingly
+        if spelt != chunks:  # that large chunks of many times are read more than once is known
             warnings.filterwarnings("ignore", message="The specified chunks separate")
         return xr.open_dataset(path.absolute(), decode_times=False, chunks=spelt, **how)
 
@@ -73,10 +73,10 @@ def list_gridded(path: Path) -> list[Field]:
 
 
 def select_variable(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    """Return one variable and its companions with their axes, where a ``dataMask`` is not 0.
+    """Select a variable and its companions with their axes, and apply a ``dataMask``.
 
-    Uncertainties, coverage and count are renamed as `no2sr.core.layers` has them. Closing what is
-    returned closes the dataset.
+    Uncertainties, coverage and count get their names in `no2sr.core.layers`. Closing the result
+    closes the dataset.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def select_variable(dataset: xr.Dataset, name: str) -> xr.Dataset:
     Raises
     ------
     FileUnreadableError
-        If its values are packed in a way that nobody can undo.
+        If its values are packed in a way that cannot be undone.
     """
     _check_packing(dataset[name])
     whole, dataset = dataset, settle_mapping(dataset, name)
@@ -112,42 +112,42 @@ def _is_alike(dataset: xr.Dataset, name: str, other: str) -> bool:
 
 
 def _check_packing(column: xr.DataArray) -> None:
-    """Refuse a scale that is no number, or makes all values equal."""
+    """Refuse a scale that is not a number, or that makes all values equal."""
     for key in ("scale_factor", "add_offset"):
         number = column.encoding.get(key, 1)
         sound = isinstance(number, int | float | np.number) and np.isfinite(number)
         if not sound or (key == "scale_factor" and number == 0):
             raise FileUnreadableError(
-                f"{column.name} is packed with a {key} of {number!r}, expected a finite number, "
-                "and a scale other than 0; fetch the file again, or ask who made it"
+                f"{column.name} is packed with a {key} of {number!r}, so its values are lost; "
+                "download the file again, or ask its author"
             )
 
 
 def select_gridded(fields: list[Field], path: Path) -> list[Field]:
-    """Return the fields that may lie on a grid: of two dimensions or more, in no group.
+    """Select the fields that may lie on a grid: two or more dimensions, not in a group.
 
     Raises
     ------
     NoValidPixelsError
         If there are no variables.
     MissingVariableError
-        If none of them may; the message names them.
+        If there is no such field; the message lists all fields.
     """
     if not fields:
         raise empty_file_error(path)
     flat = [field for field in fields if len(field.dims) > 1 and "/" not in field.path]
     if not flat:
         raise MissingVariableError(
-            f"{path.name} has no tropospheric NO2 column on a regular grid, expected one with "
-            f"latitude and longitude axes; it has {list_fields(fields)}; give another product"
+            f"{path.name} has no variable on a grid with latitude and longitude axes, only "
+            f"{list_fields(fields)}; give another product"
         )
     return flat
 
 
 def _restore_bounds(dataset: xr.Dataset) -> xr.Dataset:
-    """Put the link to the cell bounds back on the axes, from where decoding took it.
+    """Restore the link from the axes to their cell bounds, which decoding removes.
 
-    Bounds with uneven middles stay out: a grid with centres on the poles has them cut off there.
+    Bounds with uneven centres stay out: in a grid with centres on the poles they end at the poles.
     """
     linked = {}
     for name, axis in dataset.coords.items():

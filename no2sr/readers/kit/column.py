@@ -1,21 +1,21 @@
-"""From what a file states to a column in mol m-2: fills, the unit, and whether to believe it.
+"""Conversion of columns to mol m-2: fills, the unit, and whether a stated unit is plausible.
 
-The size of the values is the witness. No scene has a median column above 1e-3 mol m-2, and none in
-molecules cm-2 has one below 1e12, so those two units can be told from every other; between them
-lie the multiples (umol m-2, 1e15 molecules cm-2, mmol m-2), which cannot.
+The unit is checked against the size of the values. No scene has a median column above 1e-3 mol m-2,
+and none in molecules cm-2 has one below 1e12, so these two units can be told from all others. The
+multiples between them (umol m-2, 1e15 molecules cm-2, mmol m-2) cannot.
 
 =================  ==========================  ==============================================
 the file says      the values say              what happens
 =================  ==========================  ==============================================
 a column unit      the same                    converted to mol m-2
-a column unit      another, and surely which   converted from that one, `UnverifiedUnitsWarning`
-a column unit      another, who knows which    converted as stated, `UnverifiedUnitsWarning`
+a column unit      another, which is certain   converted from that one, `UnverifiedUnitsWarning`
+a column unit      another, but unclear which  converted as stated, `UnverifiedUnitsWarning`
 nothing            mol m-2 or molecules cm-2   converted from it, `UnverifiedUnitsWarning`
 nothing            something between           `UnitsError`: pass ``unit=``
 any other unit     (not asked)                 kept if the variable was named, else `UnitsError`
 =================  ==========================  ==============================================
 
-A unit that the caller states goes before the file's and before the values.
+A unit that the caller states takes precedence over the file's and over the values.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _NO_UNIT = {"", "none", "unknown", "n/a", "na", "-", "unitless"}
 
 
 def _mask_fills(column: xr.DataArray) -> xr.DataArray:
-    """Set fill values missing that survived decoding; infinities are left for the door to count."""
+    """Set fills that decoding has left to NaN; infinities stay, for `core.door` to count."""
     values = column if column.dtype.kind == "f" else column.astype("float64")
     return values.where(~(np.isfinite(values) & (np.abs(values) > FILL_LIMIT)))
 
@@ -64,25 +64,25 @@ def convert_to_mol(
     named: bool = False,
     no2: bool = True,
 ) -> xr.DataArray:
-    """Convert a column to mol m-2, or keep another quantity that was asked for by name.
+    """Convert a column to mol m-2, or keep another quantity that the caller named.
 
     Parameters
     ----------
     column : DataArray
         ``attrs["units"]`` is what the file states, if anything. Fills are still in it.
     label : str
-        What to call it in a message: the file and the variable.
+        Its name in messages: the file and the variable.
     unit : str, optional
-        What the caller states; it goes before what the file states.
+        The unit that the caller states; it takes precedence over the file's.
     named : bool
-        The caller named the variable, and so may have a quantity that is no column.
+        Whether the caller named the variable; then it may be another quantity than a column.
     no2 : bool
-        The values are NO2 columns, so their size says something about the unit.
+        Whether the values are NO2 columns; then their size is evidence of the unit.
 
     Returns
     -------
     DataArray
-        In mol m-2 if it is a column, otherwise in its own unit; fills set to NaN.
+        In mol m-2 if it is a column, otherwise in its own unit; NaN in place of fills.
 
     Raises
     ------
@@ -99,33 +99,33 @@ def convert_to_mol(
 
 
 def convert(column: xr.DataArray, found: str, *, label: str, no2: bool = True) -> xr.DataArray:
-    """Convert values of a known unit to mol m-2, or keep them if it is no column unit.
+    """Convert values of a known unit to mol m-2, or keep them if it is not a column unit.
 
     Parameters
     ----------
     column : DataArray
     found : str
-        What the values are in, as `settle_unit` returns it.
+        Unit of the values, as `settle_unit` returns it.
     label, no2
         As for `convert_to_mol`.
 
     Returns
     -------
     DataArray
-        Fills set to NaN.
+        NaN in place of fills.
 
     Raises
     ------
     UnitsError
-        If it is a mass of another gas.
+        If it is the mass of another gas.
     """
     clean = _mask_fills(column)
     if not is_column(found):
         return clean.assign_attrs(units=found)
     if canonical_unit(found) == "kg m-2" and not no2:
         raise UnitsError(
-            f"{label} is a mass per area of another gas than NO2, expected an amount such as "
-            "mol m-2; divide it by the molar mass first"
+            f"{label} is the mass per area of a gas other than NO2; divide it by the molar mass "
+            "first, to have an amount such as mol m-2"
         )
     converted = clean if factor(found) == 1 else clean.astype("float64") * factor(found)
     return converted.assign_attrs(column.attrs | {"units": CANONICAL})
@@ -134,7 +134,7 @@ def convert(column: xr.DataArray, found: str, *, label: str, no2: bool = True) -
 def convert_companion(
     companion: xr.DataArray, *, stated: str, found: str, label: str
 ) -> xr.DataArray | None:
-    """Convert what accompanies a column to the unit of the column, by the same factor.
+    """Convert a companion of a column to the unit of the column, by the same factor.
 
     Parameters
     ----------
@@ -145,12 +145,12 @@ def convert_companion(
     found : str
         The unit that the column was found to be in; see `settle_unit`.
     label : str
-        What to call the companion in a message.
+        Name of the companion in messages.
 
     Returns
     -------
     DataArray or None
-        None, with a warning, if its unit is another quantity's.
+        None, with a warning, if its unit is that of another quantity.
 
     Warns
     -----
@@ -162,8 +162,8 @@ def convert_companion(
     if is_column(own) and is_column(found):
         return convert(companion, own, label=label)
     warnings.warn(
-        f"{label} is in {own!r} but its column in {found!r}; it is left out: write it in the unit "
-        "of the column to use it",
+        f"{label} is in {own!r} but its column is in {found!r}, so it is left out; to use it, "
+        "write it in the unit of the column",
         RepairWarning,
         stacklevel=2,
     )
@@ -183,7 +183,7 @@ def settle_unit(
     named: bool = False,
     no2: bool = True,
 ) -> str:
-    """Decide which unit values are in; as for `convert_to_mol`.
+    """Decide which unit the values of a column are in.
 
     Parameters
     ----------
@@ -195,31 +195,31 @@ def settle_unit(
     inside = "" if inside.lower() in _NO_UNIT else inside
     stated = inside if unit is None else unit
     if unit is not None and inside and inside != unit:
-        log.info("%s: unit %r was given for the file's %r", label, unit, inside)
+        log.info("%s: the given unit %r replaces %r, which the file states", label, unit, inside)
     if is_column(stated):
         return _check_stated(column, label, stated) if no2 and unit is None else stated
     if stated and not named:
         raise UnitsError(
-            f"{label} is in {stated!r}, expected a column unit such as {_SOME_UNITS}; "
+            f"{label} is in {stated!r}, which is not the unit of a column, such as {_SOME_UNITS}; "
             "pass the right unit with unit=, or name the variable with variable= to use it as it is"
         )
     return stated or _infer_unit(column, label, no2=no2)
 
 
 def _infer_unit(column: xr.DataArray, label: str, *, no2: bool) -> str:
-    """Tell a missing unit from the size of the values, where that is certain."""
+    """Infer a missing unit from the size of the values, if that leaves no doubt."""
     typical = _typical_size(column)
     if np.isnan(typical):
-        return CANONICAL  # nothing but gaps and zeros: every unit is right
+        return CANONICAL  # only gaps and zeros: every unit is right
     sure = _find_certain_unit(typical) if no2 else None
     if sure is None:
         raise UnitsError(
-            f"{label} states no unit and its values are around {typical:.3g}, expected "
-            f"a unit such as {_SOME_UNITS}; pass the right one with unit="
+            f"{label} states no unit, and its values are around {typical:.3g}; pass the unit with "
+            f"unit=, such as {_SOME_UNITS}"
         )
     warnings.warn(
-        f"{label} states no unit; read as {sure} because its values are around {typical:.3g}; "
-        "pass unit= to state it",
+        f"{label} states no unit; it is read as {sure}, because its values are around "
+        f"{typical:.3g}; pass unit= to state it",
         UnverifiedUnitsWarning,
         stacklevel=2,
     )
@@ -227,15 +227,15 @@ def _infer_unit(column: xr.DataArray, label: str, *, no2: bool) -> str:
 
 
 def _check_stated(column: xr.DataArray, label: str, stated: str) -> str:
-    """Hold a stated column unit against the size of the values."""
+    """Check a stated column unit against the size of the values, and return the unit to use."""
     typical = _typical_size(column)
     low, high = PLAUSIBLE
     if np.isnan(typical) or low <= typical * factor(stated) <= high:
         return stated
     sure = _find_certain_unit(typical)
-    verdict = f"read as {sure}" if sure else "read as stated"
+    verdict = f"it is read as {sure}" if sure else "it is read as stated"
     warnings.warn(
-        f"{label} says {stated!r} but its values are around {typical:.3g}, which would be "
+        f"{label} states {stated!r}, but its values are around {typical:.3g}, which would be "
         f"{typical * factor(stated):.3g} mol m-2; {verdict}; pass unit= to decide",
         UnverifiedUnitsWarning,
         stacklevel=2,
@@ -244,7 +244,7 @@ def _check_stated(column: xr.DataArray, label: str, stated: str) -> str:
 
 
 def is_surely_mol(column: xr.DataArray) -> bool:
-    """Tell whether values are of a size that only columns in mol m-2 have."""
+    """Tell whether the values are so small that they can only be columns in mol m-2."""
     return _typical_size(column) < SURELY_MOL
 
 

@@ -1,8 +1,7 @@
 """Rasters that are placed by ground control points or rational polynomials, not by a transform.
 
-Control points that form a regular grid are a transform in other words. All others need a warp,
-and which polynomial and which resampling it takes is the user's decision: the message has the
-command.
+Control points that form a regular grid are equivalent to a transform. All others need a warp. Its
+polynomial and its resampling are the user's decision, so the message has the command.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["find_transform", "place_by_points"]
 
-MISFIT = 0.01  # of a cell: farther off, points form no regular grid
+MISFIT = 0.01  # cells by which points may depart from a regular grid
 
 
 def find_transform(raster: Any, path: Path) -> Affine | None:
-    """Return the transform that the control points of a raster amount to, None if it has none.
+    """Derive the transform of a raster from its control points; None if it has none.
 
     Raises
     ------
     IrregularGridError
-        If the points form no grid of rows from west to east, or the raster has polynomials.
+        If the points do not form rows from west to east, or if the raster has polynomials.
     MissingCRSError
-        If nothing says which CRS the points are in.
+        If the CRS of the points is not stated.
     """
     from rasterio.transform import from_gcps
 
@@ -58,13 +57,14 @@ def find_transform(raster: Any, path: Path) -> Affine | None:
         if max(off, turned) <= MISFIT * side:
             return _straighten(found)
     raise IrregularGridError(
-        f"{path.name} is placed by {len(points)} ground control points that form no regular grid; "
-        f"rectify it first: gdalwarp {'-tps ' if len(points) > 3 else ''}{path.name} rectified.tif"
+        f"{path.name} is placed by {len(points)} ground control points that do not form a regular "
+        "grid; rectify it first: "
+        f"gdalwarp {'-tps ' if len(points) > 3 else ''}{path.name} rectified.tif"
     )
 
 
 def _straighten(transform: Affine) -> Affine:
-    """Drop the rounding of a fit: a shear, and digits beyond the twelfth."""
+    """Remove the rounding errors of a fit: shears, and digits beyond the twelfth."""
     from affine import Affine
 
     a, c, e, f = (float(f"{n:.12g}") for n in (transform.a, transform.c, transform.e, transform.f))
@@ -72,7 +72,7 @@ def _straighten(transform: Affine) -> Affine:
 
 
 def place_by_points(dataset: xr.Dataset, transform: Affine, crs: Any) -> xr.Dataset:
-    """Give a raster the axes and the CRS that its control points amount to."""
+    """Give a raster the axes and the CRS that follow from its control points."""
     ny, nx = dataset.sizes["y"], dataset.sizes["x"]
     x = transform.c + transform.a * (np.arange(nx) + 0.5)
     y = transform.f + transform.e * (np.arange(ny) + 0.5)

@@ -1,4 +1,4 @@
-"""Files before their format is known, and when they turn out to be broken."""
+"""Files whose format is not known yet, and files that turn out to be broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 
-# Files of colours: what they begin with, and the endings of those that can be learnt from.
+# Pictures: their first bytes, and the suffixes of those that networks can be trained on.
 _PICTURES = {
     "PNG": (b"\x89PN", {".png"}),
     "JPEG": (b"\xff\xd8\xff", {".jpg", ".jpeg"}),
@@ -35,7 +35,7 @@ _PICTURES = {
 
 
 def read_beginning(path: Path, count: int = 4) -> bytes:
-    """Return the first bytes of a file, none of a folder."""
+    """Return the first bytes of a file; none for a folder."""
     if not path.is_file():
         return b""
     with path.open("rb") as stream:
@@ -53,33 +53,33 @@ def is_there(path: Path) -> bool:
     check_name(path, FileUnreadableError)
     try:
         return path.exists()
-    except OSError as unusable:  # a loop of links, a folder that may not be looked into
+    except OSError as unusable:  # a loop of links, a folder without permission
         raise FileUnreadableError(
-            f"{path} cannot be looked up ({unusable}), expected a file; check the path"
+            f"{path} cannot be accessed ({unusable}); check the path and its permissions"
         ) from unusable
 
 
 def check_there(path: Path) -> None:
-    """Refuse what is missing, no file, too short to be anything, or has an impossible name.
+    """Refuse a path that is impossible, does not exist, is not a file, or is too short for data.
 
     Raises
     ------
     FileUnreadableError
     """
     if not is_there(path):
-        raise FileUnreadableError(f"{path} does not exist, expected a file; check the path")
-    if not (path.is_file() or path.is_dir()):  # to open a pipe would be to wait
+        raise FileUnreadableError(f"{path} does not exist; check the path")
+    if not (path.is_file() or path.is_dir()):  # opening a pipe would wait for its writer
         raise FileUnreadableError(
-            f"{path} is a pipe, a socket or a device, expected a file; write it to a file first"
+            f"{path} is a pipe, a socket or a device; write its data to a file first"
         )
     if path.is_file() and path.stat().st_size < 8:
         raise FileUnreadableError(
-            f"{path.name} is {path.stat().st_size} bytes long, expected a data file; fetch it again"
+            f"{path.name} is only {path.stat().st_size} bytes long; download it again"
         )
 
 
 def check_room(size: int, path: Path) -> None:
-    """Refuse values that would fill the memory: a few bytes can declare any number of them.
+    """Refuse values that would fill the memory: a small file can declare any number of them.
 
     Parameters
     ----------
@@ -90,15 +90,15 @@ def check_room(size: int, path: Path) -> None:
     Raises
     ------
     FileUnreadableError
-        If it is more than half of what the machine has: working on values takes more than them.
+        If it is more than half of the memory: processing needs room besides the values.
     """
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # not said by every system
+    except (AttributeError, OSError, ValueError):  # not every system says it
         return
     if size > memory / 2:
         raise FileUnreadableError(
-            f"{path.name} declares values of {size / 1e9:.3g} GB, expected less than half of the "
+            f"{path.name} declares {size / 1e9:.3g} GB of values, more than half of the "
             f"{memory / 1e9:.3g} GB of memory; read a part of it with bbox=, or lazily with chunks="
         )
 
@@ -115,7 +115,7 @@ def picture_kind(path: Path) -> str:
 
 
 def is_picture_name(path: Path) -> bool:
-    """Tell by its ending whether a file is a picture that `read_pixels` takes.
+    """Tell by its suffix whether a file is a picture that `read_pixels` can read.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def is_picture_name(path: Path) -> bool:
 
 
 def check_no_picture(path: Path) -> None:
-    """Refuse what holds colours: no number that was ever a colour is a column.
+    """Refuse a picture: no column can be read from colours.
 
     Raises
     ------
@@ -134,43 +134,42 @@ def check_no_picture(path: Path) -> None:
     kind = picture_kind(path)
     if kind:
         raise UnknownFormatError(
-            f"{path.name} is a picture ({kind}), expected measured values: no column can be read "
-            "off colours; give the file that the picture was made of, or make the picture larger "
-            "with no2sr enhance"
+            f"{path.name} is a picture ({kind}), and no column can be read from colours; give the "
+            "file that the picture was made from, or enlarge the picture with no2sr enhance"
         )
 
 
 @contextmanager
 def explain_read_errors(path: Path) -> Iterator[None]:
-    """Turn what the libraries raise over a broken file into `FileUnreadableError`."""
+    """Convert the errors that libraries raise for a broken file to `FileUnreadableError`."""
     try:
         yield
     except No2srError:
         raise
     except MemoryError as large:
         raise FileUnreadableError(
-            f"{path.name} needs more memory than there is ({str(large) or 'none is left'}), "
-            "expected values that fit; read a part of it with bbox=, or lazily with chunks="
+            f"{path.name} needs more memory than there is ({str(large) or 'none is left'}); read a "
+            "part of it with bbox=, or lazily with chunks="
         ) from large
     except Exception as broken:
         if not _is_of_data(broken):
             raise
         raise FileUnreadableError(
-            f"{path.name} cannot be read ({_reason(broken)}), expected a complete file; "
-            "it may be truncated: fetch it again"
+            f"{path.name} cannot be read ({_reason(broken)}); it may be truncated: download it "
+            "again"
         ) from broken
 
 
 def _reason(error: Exception) -> object:
-    """Return what GDAL said, of which rasterio may say no more than that there was something."""
+    """Return the message of GDAL if rasterio only says that there was one."""
     return error.__cause__ if error.__cause__ and "previous exception" in str(error) else error
 
 
 def _is_of_data(error: Exception) -> bool:
-    """Tell whether a library raised an error over bad data; any other is a bug."""
+    """Tell whether a library raised an error because of bad data; any other error is a bug."""
     if isinstance(error, RuntimeError | AttributeError):  # netCDF4 raises these bare
         return "NetCDF" in str(error)
-    # The errors of GDAL derive from nothing but Exception, and not all are turned into OSError.
+    # GDAL's errors derive from Exception directly, and rasterio does not turn all into OSError.
     return isinstance(error, OSError | UnicodeError | OverflowError) or type(
         error
     ).__module__.startswith("rasterio.")

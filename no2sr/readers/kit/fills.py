@@ -1,9 +1,9 @@
 """Fill values that a file does not declare, and the step from a raw variable to its column.
 
-A fill is told from a measurement by three signs: it is one of the numbers that programs use for
-gaps, or the same number in several places; it lies far from all other values; and, where the unit
-is known, no NO2 column can be that large. One sign is never enough. Values are judged as they are
-stored, before any conversion. What is taken for a gap is counted and named in a warning.
+Three signs tell a fill from a measurement: it is one of the numbers that programs use for gaps, or
+the same number in several places; it lies far from all other values; and, if the unit is known, no
+NO2 column can be that large. One sign is never enough. Values are judged as they are stored, before
+any conversion. A warning counts and names the values that are taken for gaps.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["mark_fills", "read_column"]
 
 LARGEST = 0.1  # mol m-2: no NO2 column, tropospheric, stratospheric or total, is larger
-IN_MOLECULES = 1e15  # a fill of some programs, and a usual column in molecules cm-2
+IN_MOLECULES = 1e15  # a fill in some programs, and a usual column in molecules cm-2
 SMALL = 1e-6  # of the typical value: far below any noise
-FEW = 3  # equal values, far from all others, that may be chance
+FEW = 3  # as many equal values far from all others may be chance
 SAMPLE = 1e6  # values from which the usual range is taken
 # What programs write for "no value"; judged in the numbers that are stored.
 _NEGATIVE = (-99, -99.9, -99.99, -999, -999.9, -999.99, -9999, -9999.9, -9999.99, -99999, -999999)
@@ -45,8 +45,8 @@ class _Usual(NamedTuple):
 
     low: float
     high: float
-    tiny: float  # magnitudes below, other than 0, are none of its values
-    large: bool = False  # they are molecules cm-2, of which 1e15 is a usual number
+    tiny: float  # no measured value has a smaller magnitude, except 0
+    large: bool = False  # they are in molecules cm-2, where 1e15 is a usual number
 
     def excludes(self, values: Any) -> Any:
         """Tell which values lie far from all others."""
@@ -57,27 +57,27 @@ class _Usual(NamedTuple):
 def read_column(
     raw: xr.DataArray, *, label: str, options: ReadOptions, no2: bool, sure: bool = False
 ) -> tuple[str, xr.DataArray]:
-    """Return the unit that a variable was found to be in, and its values in mol m-2.
+    """Find the unit of a variable, and convert its values to mol m-2.
 
     Parameters
     ----------
     raw : DataArray
-        Decoded values, with ``units`` where the file states them.
+        Decoded values, with ``units`` if the file states them.
     label : str
-        What to call it in a message: the file and the variable.
+        Its name in messages: the file and the variable.
     options : ReadOptions
-        ``unit``, ``nodata`` and ``variable`` are looked at.
+        Only ``unit``, ``nodata`` and ``variable`` are used.
     no2 : bool
-        The values are NO2 columns, so their size says something.
+        Whether the values are NO2 columns; then their size is evidence.
     sure : bool
-        The file marks all of its gaps, so that no value is to be taken for another.
+        Whether the file marks all of its gaps; then no value is taken for another one.
 
     Returns
     -------
     found : str
         As `no2sr.readers.kit.column.settle_unit` returns it.
     column : DataArray
-        As `no2sr.readers.kit.column.convert` returns it, fills set missing.
+        As `no2sr.readers.kit.column.convert` returns it, NaN in place of fills.
 
     Raises
     ------
@@ -98,21 +98,21 @@ def read_column(
 
 
 def mark_fills(column: xr.DataArray, *, label: str, nodata: float | None = None) -> xr.DataArray:
-    """Set the fill that the caller states missing, and those that give themselves away.
+    """Set the fill that the caller states to NaN, and undeclared ones that can be recognised.
 
     Parameters
     ----------
     column : DataArray
-        Its values may be unread: they are looked at once, block by block.
+        May be lazy: its values are read once, block by block.
     label : str
-        What to call it in a message.
+        Its name in messages.
     nodata : float, optional
-        As stored in the file, or as decoded.
+        The fill, as stored in the file or as decoded.
 
     Warns
     -----
     RepairWarning
-        Of fills that the caller did not state.
+        If there are fills that the caller did not state.
     """
     scale, offset = _packing(column)
     if nodata is not None:
@@ -124,17 +124,17 @@ def mark_fills(column: xr.DataArray, *, label: str, nodata: float | None = None)
     values, counts = _suspects(column, usual)
     stored = (values - offset) / scale
     known = _is_known(stored) & ~(usual.large & np.isclose(np.abs(stored), IN_MOLECULES, rtol=1e-6))
-    # A positive number of three digits may be a measurement; several equal ones are none.
+    # A positive number of three digits may be a measurement, but not several equal ones.
     sure = known & ((counts > 1) | (stored < 0) | (stored >= 9999))
     sure |= (counts > FEW) & ((values < 0) | (values > 10 * max(abs(usual.low), abs(usual.high))))
     return _mask(column, values[sure], counts[sure], label=label, why="far from all other values")
 
 
 def _mask_impossible(column: xr.DataArray, label: str, most: float) -> xr.DataArray:
-    """Set repeated values missing that are larger than any NO2 column can be."""
+    """Set repeated values to NaN that are larger than any NO2 column can be."""
     sample = _sample(column)
     if not sample.size or float(np.median(np.abs(sample))) > most:
-        return column  # it is the unit that is wrong, and that was said
+        return column  # the unit is wrong, and a warning has said so
     values, counts = _suspects(column, _Usual(-most, most, 0))
     again = counts > 1
     why = f"more than the {LARGEST:g} {CANONICAL} that an NO2 column can be"
@@ -144,13 +144,13 @@ def _mask_impossible(column: xr.DataArray, label: str, most: float) -> xr.DataAr
 def _mask(
     column: xr.DataArray, values: Floats, counts: NDArray[np.intp], *, label: str, why: str
 ) -> xr.DataArray:
-    """Set values missing, and say so."""
+    """Set values to NaN, with a warning."""
     if not values.size:
         return column
     named = ", ".join(f"{value:.6g}" for value in values[:3]) + (", ..." if values.size > 3 else "")
     warnings.warn(
         f"{label}: {counts.sum()} of {column.size} values are {named}, {why}; they are read as "
-        "gaps; give nodata= to state what marks a gap",
+        "gaps; pass nodata= to state what marks a gap",
         RepairWarning,
         stacklevel=3,
     )
@@ -158,7 +158,7 @@ def _mask(
 
 
 def _is_any(column: xr.DataArray, values: Any) -> xr.DataArray:
-    """Tell which values are one of some, to the precision that they are stored in."""
+    """Tell where a column has one of the given values, to its floating-point precision."""
     kind = column.dtype if column.dtype.kind == "f" else np.dtype("float64")
     with np.errstate(over="ignore"):
         # Packed values are products: they may be off by a few units in the last place.
@@ -170,7 +170,7 @@ def _is_any(column: xr.DataArray, values: Any) -> xr.DataArray:
 
 
 def _packing(column: xr.DataArray) -> tuple[float, float]:
-    """Return the scale and the offset that decoding undid."""
+    """Return the scale and the offset that decoding has applied."""
     numbers = [column.encoding.get(key, 1 - n) for n, key in enumerate(_KEYS)]
     scale, offset = (float(n) if isinstance(n, int | float | np.number) else 0.0 for n in numbers)
     return (scale, offset) if scale else (1.0, 0.0)
@@ -180,7 +180,7 @@ _KEYS = ("scale_factor", "add_offset")
 
 
 def _sample(column: xr.DataArray) -> Floats:
-    """Return finite values other than 0, a million at most."""
+    """Return at most a million finite values other than 0."""
     stride = max(1, int((column.size / SAMPLE) ** 0.5))
     sample = column[..., ::stride, ::stride] if column.ndim > 1 else column[::stride]
     values = np.asarray(sample.values, dtype=np.float64)
@@ -189,13 +189,13 @@ def _sample(column: xr.DataArray) -> Floats:
 
 
 def _find_usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | None:
-    """Return what to take for values of a variable, None where there are no values."""
+    """Find the range of the measured values of a variable; None if there are none."""
     sample = _sample(column)
     if not sample.size:
         return None
     known = _is_known((sample - offset) / scale)
     others = sample[~known]
-    if not others.size:  # negative fills only; a constant field of 1e15 is a field
+    if not others.size:  # only negative numbers are fills; a constant field of 1e15 is a field
         return _Usual(0, np.inf, 0)
     typical = float(np.median(np.abs(others)))
     unit = str(column.attrs.get("units", ""))
@@ -210,7 +210,7 @@ def _find_usual(column: xr.DataArray, scale: float, offset: float) -> _Usual | N
 
 
 def _is_known(stored: Floats) -> NDArray[np.bool_]:
-    """Tell which stored values are numbers that mark gaps."""
+    """Tell which stored values are numbers that programs use for gaps."""
     after = np.clip(np.searchsorted(KNOWN, stored), 1, KNOWN.size - 1)
     nearest = np.stack([KNOWN[after - 1], KNOWN[after]])
     same: NDArray[np.bool_] = np.any(np.abs(stored - nearest) <= 1e-6 * np.abs(nearest), axis=0)
@@ -218,11 +218,11 @@ def _is_known(stored: Floats) -> NDArray[np.bool_]:
 
 
 def _suspects(column: xr.DataArray, usual: _Usual) -> tuple[Floats, NDArray[np.intp]]:
-    """Return the different values out of the usual, and how often each occurs."""
+    """Return the distinct values outside the usual range, and how often each occurs."""
     if column.chunks is None:
         found = [_suspects_in(column.values, usual)]
     else:
-        # One after the other: the libraries under NetCDF read no two at once.
+        # One after the other: the NetCDF libraries cannot read two at once.
         blocks = column.data.blocks.ravel()
         found = [_suspects_in(block.compute(), usual) for block in blocks]
     if len(found) == 1:

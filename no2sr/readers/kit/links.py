@@ -1,8 +1,9 @@
-"""What an HDF5 file may not do: take its values from elsewhere, or lie inside itself.
+"""Checks of HDF5 files: none may take its values from another file, or contain itself.
 
-Links to other files, values stored in or mapped from other files, and links to nothing are refused:
-the HDF5 library would follow them anywhere that the user can read, and a map would hold what was
-never in its file. Groups inside themselves make the NetCDF library call itself until it crashes.
+Links to other files, values that are stored in or mapped from other files, and dangling links are
+refused: the HDF5 library would follow them to any file that the user can read, and a map would
+hold values that were never in its file. A group inside itself makes the NetCDF library recurse
+until it crashes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ DEPTH = 64  # groups within groups; products have five
 
 
 def check_closed(path: Path) -> None:
-    """Refuse an HDF5 file that points outside itself, or goes around in circles.
+    """Refuse an HDF5 file that points outside itself, or has a group inside itself.
 
     Raises
     ------
@@ -33,32 +34,32 @@ def check_closed(path: Path) -> None:
     fault = _fault(str(path), now.st_ino, now.st_mtime_ns, now.st_size)
     if fault:
         raise FileUnreadableError(
-            f"{path.name} has {fault}, expected a file that holds all of its values itself; copy "
-            "them into one file, for example with h5repack or nccopy"
+            f"{path.name} has {fault}; copy all of its values into one file, for example with "
+            "h5repack or nccopy"
         )
 
 
-@lru_cache(maxsize=256)  # each reader that is asked opens the file anew
+@lru_cache(maxsize=256)  # every reader that looks into the file opens it again
 def _fault(path: str, *_state: int) -> str:
-    """Describe what is wrong with a file in a certain state; empty if nothing is."""
+    """Describe the fault of a file, whose state is part of the cache key; empty if it has none."""
     import h5py
 
     try:
         with h5py.File(path, "r", locking=False) as file:
             return _fault_in(file, {h5py.h5o.get_info(file.id).addr})
     except (LookupError, RuntimeError, UnicodeError, ValueError) as damaged:
-        raise OSError(str(damaged)) from damaged  # h5py has many words for a damaged file
+        raise OSError(str(damaged)) from damaged  # h5py raises many kinds of error for damage
 
 
 def _fault_in(group: h5py.Group, above: set[int]) -> str:
-    """Look through a group; `above` holds the addresses of the groups around it, and its own."""
+    """Find the first fault in a group; `above` holds its address and those of its parents."""
     if len(above) > DEPTH:
         return f"groups more than {DEPTH} deep ({group.name[:40]}...)"
     return next(filter(None, (_fault_of(group, name, above) for name in group)), "")
 
 
 def _fault_of(group: h5py.Group, name: str, above: set[int]) -> str:
-    """Look at what a name in a group stands for."""
+    """Find the fault of one member of a group."""
     import h5py
 
     where = f"{group.name.rstrip('/')}/{name}"
@@ -67,7 +68,7 @@ def _fault_of(group: h5py.Group, name: str, above: set[int]) -> str:
     try:
         found = group[name]
     except KeyError:
-        return f"a link to nothing ({where})"
+        return f"a dangling link ({where})"
     if isinstance(found, h5py.Group):
         address = h5py.h5o.get_info(found.id).addr
         inside = address in above

@@ -1,10 +1,10 @@
-"""Grid mappings: which variable of a file says what its axes mean, and what it says.
+"""Grid mappings: the variable of a file that defines its CRS.
 
-The attribute ``grid_mapping`` of a variable decides, whatever the mapping is called; in its
-extended form (``"crs_utm: x y crs_geo: lat lon"``) the mapping of the axes does. Where a file has
-no such attribute, the only mapping will do. A mapping may be well-known text (``crs_wkt``,
-``spatial_ref``), CF parameters, a PROJ string or an EPSG code; the first that can be understood
-counts. Source: CF conventions, chapter 5.6 and appendix F.
+The attribute ``grid_mapping`` of a variable names its mapping; in its extended form
+(``"crs_utm: x y crs_geo: lat lon"``), the mapping of the axes counts. If a file has no such
+attribute, its only mapping is used. A mapping may be well-known text (``crs_wkt``,
+``spatial_ref``), CF parameters, a PROJ string or an EPSG code; the first that can be parsed is
+used. Source: CF conventions, chapter 5.6 and appendix F.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WGS84 = {"WGS 1984", "WGS 84", "World Geodetic System 1984", "World Geodetic Sy
 
 
 def settle_mapping(dataset: xr.Dataset, name: str) -> xr.Dataset:
-    """Leave a dataset the one mapping of a variable, under the name that is looked for first.
+    """Keep only the mapping of a variable, under the name that rioxarray looks for first.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def settle_mapping(dataset: xr.Dataset, name: str) -> xr.Dataset:
     Returns
     -------
     Dataset
-        Unchanged where no mapping can be understood.
+        Unchanged if no mapping can be parsed.
     """
     mapping = mapping_of(dataset, name)
     if mapping is None:
@@ -65,7 +65,7 @@ def settle_mapping(dataset: xr.Dataset, name: str) -> xr.Dataset:
 
 
 def mapping_of(dataset: xr.Dataset, name: str) -> str | None:
-    """Return the name of the variable that maps the axes of another one, None if none does."""
+    """Return the name of the grid mapping of a variable; None if it has none."""
     column = dataset[name]
     link = str(column.attrs.get("grid_mapping") or column.encoding.get("grid_mapping") or "")
     for mapping, axes in _EXTENDED.findall(link):
@@ -79,7 +79,7 @@ def mapping_of(dataset: xr.Dataset, name: str) -> str | None:
 
 
 def crs_in(attrs: Mapping[Any, Any]) -> CRS | None:
-    """Return what the attributes of a mapping say, None if nothing in them can be understood."""
+    """Return the CRS that the attributes of a mapping define; None if they cannot be parsed."""
     for key in (*_WKT, *_TEXTS):
         if isinstance(attrs.get(key), str):
             with suppress(CRSError):
@@ -97,7 +97,7 @@ def crs_in(attrs: Mapping[Any, Any]) -> CRS | None:
 
 
 def _recognise_wgs84(crs: CRS) -> CRS:
-    """Return EPSG:4326 for degrees on WGS 84 that were spelt out, else the CRS as it is."""
+    """Return EPSG:4326 for any definition of plain degrees on WGS 84, else the CRS unchanged."""
     plain = crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
     datum = plain.datum
     wgs84 = datum is not None and datum.name.replace("_", " ") in _WGS84

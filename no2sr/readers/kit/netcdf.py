@@ -1,4 +1,4 @@
-"""NetCDF and HDF5 files as the readers meet them: sound or broken, flat or in groups."""
+"""NetCDF and HDF5 files, sound or broken, flat or in groups."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def is_netcdf(path: Path) -> bool:
 
 
 class _Held:
-    """A file that stays open until a block ends; unopened at first."""
+    """A file that is opened on its first use, and stays open until a block ends."""
 
     def __init__(self, until: ExitStack) -> None:
         self.until = until
@@ -60,9 +60,9 @@ _HELD: ContextVar[Mapping[Path, _Held]] = ContextVar("held", default={})  # noqa
 
 @contextmanager
 def hold_open(path: Path) -> Iterator[None]:
-    """Open a file once, however often `open_netcdf` asks for it inside the block.
+    """Keep a file open inside the block, so that `open_netcdf` opens it only once.
 
-    Every reader that is asked whether a file is its own looks into it.
+    Every reader looks into a file to tell whether it recognises it.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def hold_open(path: Path) -> Iterator[None]:
 
 @contextmanager
 def open_netcdf(path: Path) -> Iterator[netCDF4.Dataset]:
-    """Open a NetCDF or HDF5 file, or take it as it is held open.
+    """Open a NetCDF or HDF5 file, or use the one that `hold_open` keeps open.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def open_netcdf(path: Path) -> Iterator[netCDF4.Dataset]:
         try:
             yield held.file
         finally:
-            held.file.set_auto_maskandscale(True)  # as the next one expects to find it
+            held.file.set_auto_maskandscale(True)  # the state that the next reader expects
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _open(path: Path) -> Iterator[netCDF4.Dataset]:
 
 
 def _check_whole_cdf5(file: netCDF4.Dataset, path: Path) -> None:
-    """Refuse a CDF-5 file that is shorter than its header and its values need to be."""
+    """Refuse a CDF-5 file that is shorter than its header and its values."""
     holders: list[Any] = [file, *file.variables.values()]
     size = 4 + 8 + 3 * 12 + 12 * len(file.variables)
     size += sum(16 + _pad(len(name.encode())) for name in file.dimensions)
@@ -132,8 +132,8 @@ def _check_whole_cdf5(file: netCDF4.Dataset, path: Path) -> None:
             size += 8 + _pad(len(key.encode())) + 12 + _pad(length)
     if path.stat().st_size < size:
         raise FileUnreadableError(
-            f"{path.name} ends before its data do, at {path.stat().st_size} bytes, "
-            f"expected {size}; it is truncated: fetch it again"
+            f"{path.name} is truncated: it has {path.stat().st_size} of at least {size} bytes; "
+            "download it again"
         )
 
 
@@ -142,26 +142,26 @@ def _pad(size: int) -> int:
 
 
 def check_whole(path: Path) -> None:
-    """Refuse a classic NetCDF file that ends before its data do.
+    """Refuse a classic NetCDF file that is truncated.
 
-    The NetCDF library reads the missing part as zeros and says nothing; HDF5 notices by itself.
+    The NetCDF library silently reads the missing part as zeros; HDF5 detects it.
     """
     if read_beginning(path) not in _CLASSIC:
         return
     from scipy.io import netcdf_file
 
     try:
-        with netcdf_file(path, mmap=True):  # maps every variable, and so needs every byte
+        with netcdf_file(path, mmap=True):  # maps every variable, which needs every byte
             pass
     except (TypeError, ValueError, LookupError, OverflowError, MemoryError) as short:
         raise FileUnreadableError(
-            f"{path.name} ends before its data do, at {path.stat().st_size} bytes, or its header "
-            "is damaged, expected a complete NetCDF file; it may be truncated: fetch it again"
+            f"{path.name}, of {path.stat().st_size} bytes, is truncated or its header is damaged; "
+            "download it again"
         ) from short
 
 
 def check_filled(path: Path) -> None:
-    """Refuse a NetCDF or HDF5 file without any variable, as portals send for a day without data.
+    """Refuse a NetCDF or HDF5 file without variables, which portals send for days without data.
 
     Raises
     ------
@@ -175,15 +175,14 @@ def check_filled(path: Path) -> None:
 
 
 def empty_file_error(path: Path) -> NoValidPixelsError:
-    """Return the error over a file without any variable."""
+    """Return the error for a file without variables."""
     return NoValidPixelsError(
-        f"{path.name} is empty: it holds no variables, expected an NO2 column; "
-        "fetch it again or leave it out"
+        f"{path.name} is empty: it has no variables; download it again, or leave it out"
     )
 
 
 def walk(group: netCDF4.Dataset | netCDF4.Group) -> Iterator[netCDF4.Variable[Any]]:
-    """Yield every variable of a file or group, those of its subgroups after its own."""
+    """Yield every variable of a file or group, then those of its subgroups."""
     yield from group.variables.values()
     for child in group.groups.values():
         yield from walk(child)
@@ -232,7 +231,7 @@ def attribute(holder: Any, key: str) -> str:
 
 
 def check_values(variable: netCDF4.Variable[Any]) -> None:
-    """Refuse what is no field of numbers, or would fill the memory.
+    """Refuse a variable that does not hold numbers, or would fill the memory.
 
     Raises
     ------
@@ -242,14 +241,14 @@ def check_values(variable: netCDF4.Variable[Any]) -> None:
     kind = variable.dtype if isinstance(variable.datatype, np.dtype) else None
     if kind is None or kind.kind not in "fiu":
         raise DimensionError(
-            f"{variable.name} of {path.name} holds {variable.datatype}, expected numbers; "
-            "name another variable"
+            f"{variable.name} of {path.name} holds {variable.datatype} and not numbers; name "
+            "another variable"
         )
     check_room(variable.size * kind.itemsize, path)
 
 
 def read_floats(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
-    """Read decoded values, NaN where the file says missing."""
+    """Read decoded values, NaN where the file marks them as missing."""
     check_values(variable)
     values = variable[...]
     kind = values.dtype if values.dtype.kind == "f" else np.dtype("float64")

@@ -1,4 +1,4 @@
-"""Level 2 files whose pixels lie in groups of NetCDF-4 or HDF5: read, screened, placed."""
+"""Level 2 files whose pixels lie in groups of NetCDF-4 or HDF5."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ PIXEL = ("scanline", "ground_pixel")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where a product keeps what.
+    """Paths of the variables of a product.
 
     Attributes
     ----------
     column : str
         Path of the tropospheric column.
     latitude, longitude : str
-        Paths of the pixel centres; corners are looked for beside them, with ``_bounds`` added.
+        Paths of the pixel centres. Corners have the same paths with ``_bounds`` appended.
     error : str
-        What the name of a column's standard error has after the column's own; empty if there is
+        Suffix that turns the name of a column into that of its standard error; empty if there is
         none.
     criteria : tuple of Criterion
     slant_error, air_mass_factor : str
@@ -65,26 +65,27 @@ class Layout:
 def swath_of(
     file: netCDF4.Dataset, layout: Layout, *, options: ReadOptions, path: Path
 ) -> xr.Dataset:
-    """Return the pixels of an open file as the swath that the port asks for.
+    """Read the pixels of an open file as a swath, in the form of the port.
 
     Raises
     ------
     MissingVariableError
-        If there is no tropospheric column and no other variable was named, or no coordinates.
+        If there is no tropospheric column and no other variable was named, or if the coordinates
+        are missing.
     DimensionError
         If the column does not lie on the pixels.
     """
     places = {axis: find(file, getattr(layout, axis)) for axis in ("latitude", "longitude")}
     if places["latitude"] is None or places["longitude"] is None:
         raise MissingVariableError(
-            f"{path.name} has no {layout.latitude} and {layout.longitude}, expected the centres of "
-            "its pixels; make the subset again and keep them"
+            f"{path.name} lacks the centres of its pixels, {layout.latitude} and "
+            f"{layout.longitude}; make the subset again and keep them"
         )
     column = _column(file, layout, options=options, path=path)
     if column.dimensions != places["latitude"].dimensions:
         raise DimensionError(
-            f"{column.name} of {path.name} lies on {column.dimensions}, expected the pixels, "
-            f"{places['latitude'].dimensions}; name a variable with one value a pixel"
+            f"{column.name} of {path.name} lies on {column.dimensions} and not on the pixels, "
+            f"{places['latitude'].dimensions}; name a variable with one value per pixel"
         )
     criteria = apply_limits(layout.criteria, options.limits)
     bad, screening = find_failing(criteria, lambda name: _screen(file, name))
@@ -112,7 +113,7 @@ def swath_of(
 def _read_stated(
     file: netCDF4.Dataset, layout: Layout, column: netCDF4.Variable[Any], found: str
 ) -> Stated:
-    """Return what the file states of the errors of a column that is in the unit found."""
+    """Read the uncertainties that the file states, in the unit found for the column."""
     stated = field_of(column).unit
 
     def convert_error(path: str) -> xr.DataArray | None:
@@ -140,23 +141,23 @@ def _column(
     fields = [field_of(v) for v in variables.values()]
     if options.variable is None and find(file, layout.column) is None:
         raise MissingVariableError(
-            f"{path.name} has no tropospheric NO2 column ({layout.column}), it has "
-            f"{list_fields(fields)}; to use one of these name it with variable="
+            f"{path.name} has no tropospheric NO2 column ({layout.column}), only "
+            f"{list_fields(fields)}; to use one of these, name it with variable="
         )
     name = options.variable or layout.column
     return variables[choose(fields, variable=name, source=path.name).path]
 
 
 def values_of(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
-    """Return decoded values, NaN where missing or filled.
+    """Read decoded values, NaN where they are missing or fills.
 
-    A stated valid range is not applied: a least valid column of 0 would remove the negative ones.
+    A stated valid range is not applied: one that begins at 0 would remove negative columns.
     """
     variable.set_auto_maskandscale(False)
     raw = np.asarray(variable[...])
     values = raw.astype(raw.dtype if raw.dtype.kind == "f" else "float64")
     missing = np.abs(values) > FILL_LIMIT
-    for key in ("_FillValue", "missing_value", "MissingValue"):  # HDF-EOS has a word of its own
+    for key in ("_FillValue", "missing_value", "MissingValue"):  # the last one is that of HDF-EOS
         if key in variable.ncattrs():
             missing |= np.isin(raw, variable.getncattr(key))
     values[missing] = np.nan
@@ -165,7 +166,7 @@ def values_of(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
 
 
 def _packing(variable: netCDF4.Variable[Any]) -> tuple[float, float]:
-    """Return the scale and the offset of stored numbers, under the words of CF or HDF-EOS."""
+    """Return the scale and the offset of stored numbers, under their names in CF or HDF-EOS."""
     found = []
     for keys, neutral in ((("scale_factor", "ScaleFactor"), 1), (("add_offset", "Offset"), 0)):
         said = [attribute(variable, key) for key in keys if attribute(variable, key)]
@@ -179,7 +180,7 @@ def _screen(file: netCDF4.Dataset, name: str) -> NDArray[np.floating[Any]] | Non
 
 
 def array_of(variable: netCDF4.Variable[Any]) -> xr.DataArray:
-    """Return one value a pixel, with its name and unit."""
+    """Read a variable with its name and unit."""
     field = field_of(variable)
     attrs = {"units": field.unit, "long_name": field.text}
     told = {key: text for key, text in attrs.items() if text}

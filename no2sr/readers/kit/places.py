@@ -1,10 +1,10 @@
-"""Where the pixels of a variable lie: latitude, longitude and corners, under any usual name.
+"""Coordinates of pixels: latitude, longitude and corners, under any usual name.
 
-A latitude is told by its ``standard_name``, its units, or its name (``lat``, ``XLAT``, ``nav_lat``,
-``Latitude``, ...); it belongs to a variable if it has one value a pixel. What the attribute
-``coordinates`` names goes first. Corners are four values a pixel, before or behind, or the
-vertices that neighbours share. Dimensions of length 1 do not count. Fields of HDF-EOS have no
-named dimensions, so it is shapes that are compared.
+A latitude is recognised by its ``standard_name``, its units, or its name (``lat``, ``XLAT``,
+``nav_lat``, ``Latitude``, ...). It belongs to a variable if it has one value per pixel. Variables
+that the attribute ``coordinates`` names come first. Corners are four values per pixel, in the first
+or the last dimension, or the vertices that neighbours share. Dimensions of length 1 do not count.
+Fields of HDF-EOS have no named dimensions, so shapes are compared.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 LAT, LON = "latitude", "longitude"
-# What stands around "lat" and "lon" in the name of a centre.
+# Prefixes and suffixes of "lat" and "lon" in the name of a centre.
 _NAME = r"(x|y|t|c|nav_|geo|gps|grid_?|pixel_|cell_)?{}(_?(m|rho|t|c|2d|center|centre|grid))?"
 _WORDS = {LAT: "lat(itude)?s?", LON: "lon(g|gitude)?s?"}
 _UNITS = {LAT: re.compile("degrees?_?n(orth)?"), LON: re.compile("degrees?_?e(ast)?")}
@@ -65,7 +65,7 @@ def shape_of(variable: Variable) -> tuple[int, ...]:
 
 
 def centres_in(file: netCDF4.Dataset) -> dict[str, list[Variable]]:
-    """Return the variables of a file that may be the latitudes and the longitudes of pixels."""
+    """List the variables of a file that may be the latitudes and the longitudes of pixels."""
     return {axis: [v for v in walk(file) if _is_centre(v, axis)] for axis in (LAT, LON)}
 
 
@@ -75,9 +75,9 @@ def place_of(column: Variable, centres: Mapping[str, list[Variable]]) -> Place |
     Parameters
     ----------
     column : Variable
-        Of which the last dimensions are those of the pixels.
+        Its last dimensions are those of the pixels.
     centres : mapping
-        What `centres_in` returns: those in the group of the column go first.
+        As `centres_in` returns them; those in the group of the column come first.
     """
     found = {}
     linked = attribute(column, "coordinates").split()
@@ -90,7 +90,7 @@ def place_of(column: Variable, centres: Mapping[str, list[Variable]]) -> Place |
 
 
 def corners_of(place: Place, file: netCDF4.Dataset) -> tuple[Floats, Floats] | None:
-    """Read the corners of pixels, in the order that goes around each; None if there are none.
+    """Read the corners of pixels, in order around each pixel; None if there are none.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def corners_of(place: Place, file: netCDF4.Dataset) -> tuple[Floats, Floats] | N
         usable = [(v, values) for v, values in read if values is not None]
         if not usable:
             return None
-        # OMI has those of two fields of view: 75 % of the energy is what tiles the ground.
+        # OMI has the corners of two fields of view; those of 75 % of the energy tile the ground.
         variable, values = min(usable, key=lambda p: (p[0].name != linked, "75" not in p[0].name))
         found.append(true_degrees(values, variable, axis))
     if found[0].shape != found[1].shape:
@@ -113,7 +113,7 @@ def corners_of(place: Place, file: netCDF4.Dataset) -> tuple[Floats, Floats] | N
 
 
 def usual_resolution(centres: tuple[Floats, Floats], corners: Any = None) -> float | None:
-    """Return a round size of cells for pixels, in degrees; None for those of today's sounders.
+    """Choose a round cell size for pixels, in degrees; None if the default of 0.05 suits them.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def usual_resolution(centres: tuple[Floats, Floats], corners: Any = None) -> flo
 
 
 def true_degrees(values: Floats, variable: Variable, axis: str) -> Floats:
-    """Return coordinates in degrees, NaN where they are none on the globe."""
+    """Convert coordinates to degrees, NaN where they do not lie on the globe."""
     if attribute(variable, "units").lower().startswith("rad"):
         values = np.rad2deg(values)
     with np.errstate(invalid="ignore"):
@@ -165,7 +165,7 @@ def _is_float(variable: Variable) -> bool:
 
 
 def _fits(place: Variable, column: Variable) -> bool:
-    """Tell whether coordinates have one value a pixel."""
+    """Tell whether coordinates have one value per pixel."""
     mine, own = shape_of(place), shape_of(column)
     whole = mine == own[len(own) - len(mine) :] or (len(mine) == 2 and mine == own[::-1])
     if len(mine) == 1:
@@ -174,7 +174,7 @@ def _fits(place: Variable, column: Variable) -> bool:
 
 
 def _distance(place: Variable, column: Variable, linked: list[str]) -> tuple[bool, ...]:
-    """Order coordinates by how surely they are those of a column, the surest first."""
+    """Return a sort key that puts the likeliest coordinates of a column first."""
     mine, own = place.group().path, column.group().path
     near = mine == own or mine.rpartition("/")[0] == own.rpartition("/")[0]
     same = set(place.dimensions) <= set(column.dimensions)
@@ -183,7 +183,7 @@ def _distance(place: Variable, column: Variable, linked: list[str]) -> tuple[boo
 
 
 def _corners(variable: Variable, shape: tuple[int, ...]) -> Floats | None:
-    """Read corners of pixels of a shape, the corners last; None if they are of other pixels."""
+    """Read the corners of pixels, the corners last; None if the shape does not fit the pixels."""
     whole = tuple(map(int, variable.shape))
     sizes = tuple(size for size in whole if size != 1)
     pixels = tuple(size for size in shape if size != 1)
@@ -205,7 +205,7 @@ def _repeat_last(corners: Floats) -> Floats:
 
 
 def _order_in_ring(latitude: Floats, longitude: Floats) -> tuple[Floats, Floats]:
-    """Put corners in the order in which the quadrilaterals do not cross themselves."""
+    """Order corners so that the sides of a quadrilateral do not cross."""
     orders = ([0, 1, 2, 3], [0, 1, 3, 2], [0, 2, 1, 3])
     areas = []
     with np.errstate(invalid="ignore"):

@@ -1,4 +1,4 @@
-"""Quality that lies beside the pixels of any program: applied where it is there, else refused."""
+"""Quality flags in files of any origin: applied if there are any, refused if there are none."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SOUND_ROWS = (0, 255)
 def screen_by_quality(
     file: netCDF4.Dataset, column: Variable, *, options: ReadOptions, path: Path
 ) -> tuple[NDArray[np.bool_] | None, dict[str, Any]]:
-    """Return which pixels fail what the file says of their quality, and the words for it.
+    """Find the pixels whose quality is too low, and describe the conditions.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def screen_by_quality(
     Returns
     -------
     bad : array of bool or None
-        None where the file says nothing.
+        None if the file states no quality.
     told : dict
         Attributes of the swath.
 

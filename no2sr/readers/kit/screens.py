@@ -1,4 +1,4 @@
-"""Screens: the conditions that a product's own flags put on its pixels."""
+"""Screens: the conditions that a product sets for its pixels."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ class Criterion:
         return self.path.rpartition("/")[2]
 
     def fails(self, values: Any) -> Any:
-        """Tell where the condition does not hold, or nothing is known."""
+        """Tell where the condition does not hold, or the value is unknown."""
         unknown = ~(abs(values) < FILL_LIMIT)
         return unknown | ~_RELATIONS[self.relation](values, self.limit)
 
 
-QA_MIN = 0.75  # the threshold where the caller names none: what the product advises
+QA_MIN = 0.75  # the default threshold, which the Sentinel-5P product recommends
 
 
 def check_quality(reader: Reader, qa_min: float) -> None:
-    """Refuse a quality threshold for a product without quality values, rather than ignore it.
+    """Refuse a quality threshold for a product without quality values.
 
     Parameters
     ----------
     reader : Reader
-        Has a quality if its attribute ``has_quality`` is true.
+        Has quality values if its attribute ``has_quality`` is true.
     qa_min : float
-        The default passes everywhere.
+        The default is accepted for every product.
 
     Raises
     ------
     SettingsError
-        If another one is given for a product that has none.
+        If another threshold is given for a product without quality values.
     """
     if qa_min == QA_MIN or getattr(reader, "has_quality", False):
         return
@@ -78,12 +78,12 @@ def check_quality(reader: Reader, qa_min: float) -> None:
 
 
 def check_limits(reader: Reader, limits: Mapping[str, float] | None) -> None:
-    """Refuse limits that the screens of a reader do not have, rather than ignore them.
+    """Refuse limits for screens that a reader does not have.
 
     Raises
     ------
     SettingsError
-        If its product has no screens, or none of a name; the message lists those it has.
+        If its product has no screens, or none of that name; the message lists them.
     """
     criteria: Sequence[Criterion] | None = getattr(reader, "criteria", ())
     if not limits or criteria is None:
@@ -91,22 +91,21 @@ def check_limits(reader: Reader, limits: Mapping[str, float] | None) -> None:
     given = ", ".join(limits)
     if not criteria:
         raise SettingsError(
-            f"a limit of {given} was given for {reader.product}, expected a product with screens "
-            "that can be moved, such as TEMPO or GEMS; leave it out, or give the quality of a "
-            "Sentinel-5P pixel with qa_min="
+            f"a limit of {given} was given for {reader.product}, which has no such screens; leave "
+            "it out, or set the quality of Sentinel-5P pixels with qa_min="
         )
     known = {criterion.name for criterion in criteria}
     unknown = [name for name in limits if name not in known]
     if unknown:
         raise SettingsError(
-            f"{reader.product} has no screen {', '.join(map(repr, unknown))}, expected one of "
-            f"{', '.join(map(str, criteria))}; limit one of these"
+            f"{reader.product} has no screen {', '.join(map(repr, unknown))}; give a limit for one "
+            f"of {', '.join(map(str, criteria))}"
         )
     unfit = [name for name, limit in limits.items() if not _is_limit(limit)]
     if unfit:
         raise SettingsError(
-            f"the limit of {unfit[0]} is {limits[unfit[0]]!r}, expected a number; give one, or inf "
-            "to let every known value pass"
+            f"the limit of {unfit[0]} is {limits[unfit[0]]!r}; give a number, or inf to let every "
+            "known value pass"
         )
 
 
@@ -117,7 +116,7 @@ def _is_limit(limit: object) -> bool:
 def apply_limits(
     criteria: Sequence[Criterion], limits: Mapping[str, float] | None
 ) -> tuple[Criterion, ...]:
-    """Return the criteria, those that the caller named with the limits given."""
+    """Return the criteria with the limits that the caller gave."""
     moved = limits or {}
     return tuple(replace(c, limit=float(moved.get(c.name, c.limit))) for c in criteria)
 
@@ -125,20 +124,20 @@ def apply_limits(
 def find_failing(
     criteria: Sequence[Criterion], find: Callable[[str], Any | None]
 ) -> tuple[Any | None, str]:
-    """Apply the criteria whose variables are there.
+    """Apply the criteria whose variables exist.
 
     Parameters
     ----------
     criteria : sequence of Criterion
     find : callable
-        Returns the values at a path, NaN where missing, or None where there is no such variable.
+        Returns the values at a path, NaN where missing, or None if there is no such variable.
 
     Returns
     -------
     bad : array of bool or None
         Where any criterion fails; None if none could be applied.
     screening : str
-        What was applied, in words, and what could not be.
+        Description of the criteria that were applied, and of those that could not be.
     """
     found = [(criterion, find(criterion.path)) for criterion in criteria]
     applied = [(criterion, values) for criterion, values in found if values is not None]

@@ -1,4 +1,4 @@
-"""Times: decode what CF and CDO write, and take the steps that were asked for."""
+"""Times: decode those of CF and CDO, and select steps."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def layers_of(field: Field) -> tuple[int, int]:
 def spell_out_chunks(chunks: Any, field: Field) -> Any:
     """Spell out automatic chunks of a field with times: whole images, or parts of one image.
 
-    It is worked on one time after the other. Of chunks that hold parts of several images, each
-    would be read for every one of them.
+    The times are processed one after the other. A chunk with parts of several images would be read
+    once for each of them.
     """
     if chunks != "auto" or not _STEPS.intersection(field.dims):
         return chunks
@@ -157,7 +157,7 @@ def attach_scanline_times(swath: xr.Dataset, times: xr.DataArray) -> xr.Dataset:
 
 
 def select_time(dataset: xr.Dataset, time: Moment | None, *, source: str) -> xr.Dataset:
-    """Take the steps that a moment or a part of a date names; a single step loses its dimension.
+    """Select the steps that a moment or a part of a date names; a single one loses its dimension.
 
     If the dataset has no time, the moment or the interval that is named is its time.
 

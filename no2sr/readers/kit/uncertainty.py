@@ -1,8 +1,8 @@
-"""Uncertainties: found beside a column, checked, and told apart into random and systematic.
+"""Uncertainties: found beside a column, checked, and divided into random and systematic.
 
-`find_companions` names what accompanies a column in a file; `clean_layer` refuses what cannot be
-its uncertainty; `add_uncertainties` gives a swath the two variables that the port asks for. Where
-a file states no random part, it is estimated from the scatter of neighbouring pixels.
+`find_companions` finds the companions of a column in a file; `clean_layer` rejects a variable that
+cannot be its uncertainty; `add_uncertainties` gives a swath the two variables of the port. If a
+file states no random part, it is estimated from the scatter of neighbouring pixels.
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ __all__ = ["SLANT", "Stated", "add_uncertainties", "clean_layer", "find_companio
 SLANT = "slant-column precision over the tropospheric air-mass factor, from the file"
 _STATED = "as the file states it"
 _SCATTER = "estimated from the scatter of neighbouring pixels"
-_REST = "what the stated total uncertainty leaves beside the random part"
-_UNDIVIDED = "the stated total uncertainty: too few neighbouring pixels tell its random part"
-_NAMES = {  # of a layer: what files call it, after the name of the column; the first one counts
+_REST = "the rest of the stated total uncertainty beside the random part"
+_UNDIVIDED = "the stated total uncertainty: too few neighbouring pixels to estimate its random part"
+_NAMES = {  # by layer: what files append to the name of the column; the first one found counts
     RANDOM: (f"_{RANDOM}", "_precision_random"),
     SYSTEMATIC: (f"_{SYSTEMATIC}",),
     TOTAL: (f"_{TOTAL}", "_precision", "_standard_error", "_error"),
 }
 _ALONE = {RANDOM: (RANDOM,), SYSTEMATIC: (SYSTEMATIC,), TOTAL: (TOTAL, "precision")}
-MOST = 10  # times the largest column: no uncertainty is larger, but a fill is ...
-LEAST_FILL = 1e-3  # ... and none is this small, mol m-2
+MOST = 10  # times the largest column; a larger uncertainty is a fill, ...
+LEAST_FILL = 1e-3  # ... unless it is smaller than this, mol m-2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stated:
-    """What a file states of the uncertainty of its pixels, in the unit of the column.
+    """Uncertainties that a file states for its pixels, in the unit of the column.
 
     Attributes
     ----------
     random, systematic, total : DataArray or None
         On the dimensions of the column, one standard deviation.
     source : str
-        Where the random part comes from, in words.
+        Description of where the random part comes from.
     """
 
     random: xr.DataArray | None = None
@@ -59,7 +59,7 @@ class Stated:
 
 
 def find_companions(name: Hashable, among: Iterable[Hashable]) -> dict[str, str]:
-    """Return which variables of a file hold the uncertainties of a column, its coverage and count.
+    """Find the variables that hold the uncertainties, the coverage and the count of a column.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def find_companions(name: Hashable, among: Iterable[Hashable]) -> dict[str, str]
     Returns
     -------
     dict of str to str
-        By layer, see `no2sr.core.layers`.
+        Names of variables by layer; see `no2sr.core.layers`.
     """
     there = set(map(str, among)) - {str(name)}
     found: dict[str, str] = {}
@@ -82,14 +82,14 @@ def find_companions(name: Hashable, among: Iterable[Hashable]) -> dict[str, str]
 
 
 def clean_layer(layer: xr.DataArray, column: xr.DataArray, *, label: str) -> xr.DataArray | None:
-    """Return an uncertainty if it can be that of a column, fills set missing.
+    """Return an uncertainty if it can be that of a column, NaN in place of fills.
 
     Parameters
     ----------
     layer, column : DataArray
-        In one unit. Values that are still unread are not looked at.
+        In one unit. Lazy values are not checked.
     label : str
-        What to call it in a message.
+        Its name in messages.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def clean_layer(layer: xr.DataArray, column: xr.DataArray, *, label: str) -> xr.
     if filled.any():
         warnings.warn(
             f"{int(filled.sum())} values of {label} are more than {MOST} times the largest column; "
-            "they are taken for fills",
+            "they are read as gaps",
             RepairWarning,
             stacklevel=3,
         )
@@ -129,9 +129,9 @@ def clean_layer(layer: xr.DataArray, column: xr.DataArray, *, label: str) -> xr.
 
 
 def _leave_out(label: str, fault: str) -> xr.DataArray | None:
-    """Warn of a layer that cannot be used, and return what takes its place: nothing."""
+    """Warn of a layer that cannot be used, and return None in its place."""
     warnings.warn(
-        f"{label} {fault}; it is left out, as if the file had none: correct it to use it",
+        f"{label} {fault}, so it is left out; correct it to use it",
         RepairWarning,
         stacklevel=4,
     )
@@ -146,15 +146,15 @@ def add_uncertainties(swath: xr.Dataset, stated: Stated, *, label: str) -> xr.Da
     swath : Dataset, (scanline, ground_pixel)
         With ``column``, screened, and the centres of its pixels.
     stated : Stated
-        What the file says. Where that leaves the random part open, the scatter of neighbouring
-        pixels tells it, but it never exceeds a stated total.
+        The uncertainties in the file. If the random part does not follow from them, it is estimated
+        from the scatter of neighbouring pixels, and never exceeds a stated total.
     label : str
-        What to call the file in a message.
+        Name of the file in messages.
 
     Returns
     -------
     Dataset
-        With ``uncertainty_random`` and ``uncertainty_systematic``, or what is known of them; their
+        With ``uncertainty_random`` and ``uncertainty_systematic``, as far as they are known; their
         attribute ``comment`` says where they come from.
     """
     column = swath["column"]
@@ -173,10 +173,13 @@ def add_uncertainties(swath: xr.Dataset, stated: Stated, *, label: str) -> xr.Da
 
 
 def _divide(sound: dict[str, Any], swath: xr.Dataset, source: str) -> dict[str, tuple[Any, str]]:
-    """Return the random and the systematic part, each with where it comes from."""
+    """Return the random and the systematic part, each with a description of its origin."""
     random, systematic, total = (sound.get(layer) for layer in (RANDOM, SYSTEMATIC, TOTAL))
     if random is None and systematic is not None and total is not None:
-        random, source = _subtract(total, systematic), "what the stated parts leave of the total"
+        random, source = (
+            _subtract(total, systematic),
+            "the stated total without the systematic part",
+        )
     if random is None and swath["column"].attrs.get("units", CANONICAL) == CANONICAL:
         centres = (swath[axis].values for axis in ("latitude", "longitude"))
         random, source = estimate_noise(swath["column"].values, *centres), _SCATTER
@@ -193,5 +196,5 @@ def _divide(sound: dict[str, Any], swath: xr.Dataset, source: str) -> dict[str, 
 
 
 def _subtract(whole: Any, part: Any) -> Any:
-    """Return what is left of an uncertainty, parts being added in quadrature."""
+    """Subtract a part from an uncertainty in quadrature."""
     return np.sqrt(np.maximum(np.square(whole, dtype=np.float64) - np.square(part), 0))

@@ -1,4 +1,4 @@
-"""Boxes in degrees, and the cells of an image that they touch."""
+"""Crop an image to the cells that a box in degrees touches."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ __all__ = ["check_box", "crop_to_box"]
 
 
 def check_box(bbox: Box) -> Box:
-    """Return a box that starts in -180..180, its east beyond 180 if it crosses the antimeridian.
+    """Check a box, and move its west edge to -180..180; the east may then lie beyond 180.
 
     Raises
     ------
     SettingsError
-        If it is no four numbers, or encloses nothing, or more than the globe.
+        If it is not four numbers, or encloses nothing, or more than the globe.
     """
     try:
         west, south, east, north = (float(edge) for edge in bbox)
     except (TypeError, ValueError) as error:
         raise SettingsError(
-            f"bbox is {bbox!r}, expected (west, south, east, north) in degrees; "
-            "give one such as (76, 27.5, 78.5, 29.5)"
+            f"bbox is {bbox!r}; give (west, south, east, north) in degrees, such as "
+            "(76, 27.5, 78.5, 29.5)"
         ) from error
     east += 360 if east < west else 0
     turn = 360 * ((west + 180) // 360)
     west, east = west - turn, east - turn
     if not (south < north and west < east <= west + 360 and south >= -90 and north <= 90):
         raise SettingsError(
-            f"bbox is {bbox}, expected (west, south, east, north) in degrees; "
-            "give one such as (76, 27.5, 78.5, 29.5)"
+            f"bbox is {bbox}; give (west, south, east, north) in degrees, such as "
+            "(76, 27.5, 78.5, 29.5)"
         )
     return west, south, east, north
 
@@ -54,7 +54,7 @@ def crop_to_box(image: xr.DataArray, bbox: Box) -> xr.DataArray:
     SettingsError
         If the box lies outside the image.
     TooSmallError
-        If fewer than two cells a side remain.
+        If fewer than two cells remain along an axis.
     """
     box = check_box(bbox)
     image, box = _turn(image, box) if crs_of(image).is_geographic else (image, _project(image, box))
@@ -67,14 +67,14 @@ def crop_to_box(image: xr.DataArray, bbox: Box) -> xr.DataArray:
         )
     if ny < 2 or nx < 2:
         raise TooSmallError(
-            f"bbox {bbox} leaves {ny} x {nx} cells, expected at least 2 along each axis; "
-            "choose a larger region"
+            f"bbox {bbox} leaves {ny} x {nx} cells, and at least 2 x 2 are needed; choose a larger "
+            "region"
         )
     return crop(image, rows, columns)
 
 
 def _window(image: xr.DataArray, t: Affine, box: Box) -> tuple[slice, slice]:
-    """Return the rows and columns that a box in CRS units touches; 1e-6 of a cell is no touch."""
+    """Find the rows and columns that a box in CRS units overlaps by more than 1e-6 of a cell."""
     west, south, east, north = box
     top, bottom = (north - t.f) / t.e + 1e-6, (south - t.f) / t.e - 1e-6
     left, right = (west - t.c) / t.a + 1e-6, (east - t.c) / t.a - 1e-6
@@ -86,7 +86,7 @@ def _window(image: xr.DataArray, t: Affine, box: Box) -> tuple[slice, slice]:
 
 
 def _turn(image: xr.DataArray, box: Box) -> tuple[xr.DataArray, Box]:
-    """Bring image and box to one turn of the globe, and the seam of a globe out of the box."""
+    """Give box and image the same range of longitudes; a global image is rolled to contain it."""
     west, south, east, north = box
     left, _, right, _ = bounds_of(image)
     if spans_globe(image):
@@ -104,7 +104,7 @@ def _turn(image: xr.DataArray, box: Box) -> tuple[xr.DataArray, Box]:
 
 
 def _project(image: xr.DataArray, box: Box) -> Box:
-    """Return the box in the CRS of the image that encloses a box in degrees."""
+    """Compute the box in the CRS of the image that encloses a box in degrees."""
     to_image = Transformer.from_crs("EPSG:4326", crs_of(image), always_xy=True)
     west, south, east, north = to_image.transform_bounds(*box, densify_pts=21)
     return west, south, east, north

@@ -1,6 +1,6 @@
-"""What a file holds and how it would be read, also where it cannot be.
+"""Describe what a file holds and how it would be read, even if it cannot be read.
 
-The module is long because every fact that ``no2sr info`` shows is found here.
+The module is long because it finds every fact that ``no2sr info`` shows.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from no2sr.core.spans import describe_span, join_spans
 from no2sr.core.times import describe_times, spans_in
 from no2sr.core.units import CANONICAL
 from no2sr.readers.formats import geotiff
-from no2sr.readers.kit.bands import bands_in, is_tiff
-from no2sr.readers.kit.bands import open_raster as opened_raster
+from no2sr.readers.kit.bands import bands_in, is_tiff, open_raster
 from no2sr.readers.kit.files import explain_read_errors
 from no2sr.readers.kit.netcdf import fields_in, is_netcdf, open_netcdf
 from no2sr.readers.opening.doubts import doubt_resolution, doubt_values
@@ -53,10 +52,9 @@ def describe(
     reader: str | None = None,
     options: ReadOptions | None = None,
 ) -> dict[str, Any]:
-    """Describe what a file holds and how it would be read; raise nothing over a bad file.
+    """Describe what a file holds and how it would be read; a bad file raises nothing.
 
-    Of a folder or a pattern, say what `no2sr.open_no2` takes it for, and what the first file holds
-    that is not empty.
+    For a folder or a pattern, the description is that of the first file that is not empty.
 
     Parameters
     ----------
@@ -124,7 +122,7 @@ def _collect(paths: list[Path]) -> dict[str, Any]:
 
 
 def _describe_first(source: Source, paths: list[Path], options: ReadOptions) -> dict[str, Any]:
-    """Return what the first file holds that is not empty; the shards of an export are one."""
+    """Describe the first file that is not empty; the shards of an export are one file."""
     fields = _inventory(source.path if source.path.exists() else paths[0])
     found = _describe_swath(source) if is_swath(source.dataset) else _describe_grid(source, options)
     facts = {"variables": [_describe_field(field) for field in fields], **found}
@@ -140,12 +138,12 @@ def _describe_first(source: Source, paths: list[Path], options: ReadOptions) -> 
 
 
 def _inventory(path: Path) -> list[Field]:
-    """List the variables or bands of a file in a format that is known here."""
+    """List the variables or bands of a NetCDF file or a raster; none of other formats."""
     if is_netcdf(path):
         with open_netcdf(path) as file:
             return fields_in(file)
     if is_tiff(path):
-        with opened_raster(path) as raster:
+        with open_raster(path) as raster:
             return bands_in(raster)
     return []
 
@@ -184,7 +182,7 @@ def _describe_place(scene: xr.Dataset) -> dict[str, Any]:
 
 
 def _describe_extent(image: xr.DataArray) -> dict[str, Any]:
-    """Return what can be said of a grid wherever it lies."""
+    """Describe the cells of a grid, without its CRS."""
     t = transform_of(image)
     return {
         "kind": "grid",
@@ -199,19 +197,19 @@ def _describe_extent(image: xr.DataArray) -> dict[str, Any]:
 def _describe_anyway(
     problem: No2srError, paths: list[Path], options: ReadOptions
 ) -> dict[str, Any]:
-    """Return what can be said of a grid whose unit or place is unknown."""
+    """Describe a grid whose unit or CRS is unknown, as far as possible."""
     try:
         if isinstance(problem, MissingCRSError):
             return _describe_unplaced(paths[0], options)
         if isinstance(problem, UnitsError) and options.unit is None:
             return _describe_without_values(paths, options)
-    except No2srError:  # it has more than one problem, and the first was told
+    except No2srError:  # a second problem; the first one is reported
         pass
     return {}
 
 
 def _describe_unplaced(path: Path, options: ReadOptions) -> dict[str, Any]:
-    """Return the extent and the resolution of a raster, in units of its own."""
+    """Describe the extent and the resolution of a raster without a CRS, in its own units."""
     if not is_tiff(path):
         return {}
     with explain_read_errors(path):
@@ -223,7 +221,7 @@ def _describe_unplaced(path: Path, options: ReadOptions) -> dict[str, Any]:
 
 
 def _describe_without_values(paths: list[Path], options: ReadOptions) -> dict[str, Any]:
-    """Return what can be said of a grid in an unknown unit."""
+    """Describe a grid whose unit is unknown."""
     assumed = replace(options, unit=CANONICAL)
     source, _ = read_sources(paths, find_reader(paths[0]).name, assumed)
     if is_swath(source.dataset):
@@ -232,7 +230,7 @@ def _describe_without_values(paths: list[Path], options: ReadOptions) -> dict[st
 
 
 def _describe_resolution(found: Resolution | None) -> dict[str, Any]:
-    """Format the resolution of an image, x before y as in the spacing."""
+    """Describe the resolution of an image, x before y as in the spacing."""
     if found is None:
         return {}
     there = {"factor": found.factor, "evidence": found.evidence} if found.factor > 1 else None
@@ -271,7 +269,7 @@ def _extent(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | No
 
 
 def _pixel_km(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | None:
-    """Return the median distances between neighbours: of scanlines, and within them."""
+    """Return the median distance of scanlines, and of pixels within them."""
     if min(longitude.shape) < 2:
         return None
     across = longitude * np.cos(np.deg2rad(latitude))
@@ -287,25 +285,25 @@ def _pixel_km(longitude: NDArray[Any], latitude: NDArray[Any]) -> list[float] | 
 
 
 def _judge_own(facts: dict[str, Any]) -> None:
-    """Note that only the blocks of a refined grid were observed."""
+    """Set the effective resolution of a grid that this package refined: that of its blocks."""
     scale = doubt_refined(str(facts["variable"]), facts["made_by"] or {})
     if scale > 1 and facts["spacing"] is not None:
         facts["effective_resolution"] = [scale * step for step in facts["spacing"]]
 
 
 def _explain_empty(facts: dict[str, Any]) -> str | None:
-    """Explain why nothing is left of a swath."""
+    """Explain why no pixel of a swath is valid; None if some are."""
     if facts["range"] is not None:
         return None
     pixels = " x ".join(map(str, facts["shape"]))
     return (
-        f"none of the {pixels} pixels has a value and a quality above the threshold, "
-        "expected some; lower the threshold or choose another day"
+        f"none of the {pixels} pixels has a value and a quality above the threshold; lower the "
+        "threshold, or choose another day"
     )
 
 
 def _noise(layers: Mapping[str, xr.DataArray]) -> dict[str, Any] | None:
-    """Return the median of every uncertainty, and where it comes from; None if none is known."""
+    """Return the median and the origin of every uncertainty; None if none is known."""
     told = {
         layer: {"median": float(np.nanmedian(field.values)), "comment": field.attrs.get("comment")}
         for layer, field in layers.items()

@@ -1,4 +1,4 @@
-"""What is to be doubted in an image that was read without complaint."""
+"""Warnings about images that were read without errors but look wrong."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ __all__ = [
     "doubt_zeros",
 ]
 
-REFINED = "no2sr: downscale"  # what `no2sr.downscaling.pipeline` notes in the history
-ZEROS = 0.01  # share of exact zeros above which they are no measurements
-SPIKE = 3  # zeros to one of the next most frequent value
-NEAR = 0.05  # of the median column: what counts as just above 0
-SAMPLED = 1000  # cells along an axis that are looked at of a grid whose values are unread
-FEW = 20  # such cells, below which their scatter is chance
+REFINED = "no2sr: downscale"  # in the history of grids from `no2sr.downscaling.pipeline`
+ZEROS = 0.01  # share of exact zeros that measurements do not exceed
+SPIKE = 3  # times as many zeros as of the next most frequent value
+NEAR = 0.05  # share of the median column up to which a value is just above 0
+SAMPLED = 1000  # cells along an axis in the sample of a lazy grid
+FEW = 20  # as few cells just above 0 may lie scattered by chance
 _TRACES = {
     "copies": "repeat pixels",
     "interpolation": "are interpolated between others",
@@ -41,18 +41,18 @@ _TRACES = {
 
 
 def doubt_resolution(image: xr.DataArray) -> Resolution | None:
-    """Warn if an image is oversampled, and return what it resolves.
+    """Warn if an image is oversampled, and return its effective resolution.
 
     Parameters
     ----------
     image : DataArray, (y, x) or (time, y, x)
-        Its CRS may be missing: the sizes are then in units of its own.
+        If it has no CRS, sizes are in its own units.
 
     Returns
     -------
     Resolution or None
-        None for values still unread, and for a grid that this package refined: who reads one back
-        knows that its detail is inferred.
+        None for lazy values, and for a grid that this package refined: its attributes say that its
+        detail is inferred.
 
     Warns
     -----
@@ -76,13 +76,14 @@ def doubt_resolution(image: xr.DataArray) -> Resolution | None:
 
 
 def doubt_sample(image: xr.DataArray) -> None:
-    """Warn of what the middle of an image shows whose values are unread.
+    """Warn of what a sample of a lazy image shows.
 
     Warns
     -----
     OversampledWarning
+        As for `doubt_resolution`, of the middle of the image.
     RepairWarning, No2srWarning
-        As for `doubt_values`, of a coarse sample of the whole.
+        As for `doubt_values`, of a sample of cells from the whole image.
     """
     middle = [
         slice(max(0, (size - WINDOW) // 2), (size + WINDOW) // 2) for size in image.shape[-2:]
@@ -97,19 +98,19 @@ def _unit_of(image: xr.DataArray) -> str:
     try:
         crs = crs_of(image)
     except MissingCRSError:
-        return "units of its own"
+        return "map units"
     return "degree" if crs.is_geographic else str(crs.axis_info[0].unit_name)
 
 
 def _format_sizes(sizes: tuple[float, ...] | list[float]) -> str:
-    """Format sizes along y and x, x first as users have it."""
+    """Format sizes along y and x, with x first."""
     return " x ".join(f"{size:.2g}" for size in reversed(sizes))
 
 
 def doubt_range(column: xr.DataArray) -> None:
     """Warn if values lie outside the valid range that their file states.
 
-    They stay: many files state 0 as the least value of a column, below which there is noise.
+    The values stay. A range that begins at 0 is ignored: values below it are noise.
 
     Warns
     -----
@@ -120,21 +121,21 @@ def doubt_range(column: xr.DataArray) -> None:
     if outside and not (least == 0 and int((column > most).sum()) == 0):
         warnings.warn(
             f"{outside} of {column.size} values of {column.name} lie outside the valid range that "
-            f"the file states ({least:g} to {most:g}), expected none; they may be an overflow of "
-            "the packing: mark them as missing in the file if they are wrong",
+            f"the file states ({least:g} to {most:g}), perhaps because the packing has overflowed; "
+            "if they are wrong, mark them as missing in the file",
             No2srWarning,
             stacklevel=3,
         )
 
 
 def _limit(column: xr.DataArray, end: int) -> float:
-    """Return one end of the valid range in the unit of the decoded values; infinite if unstated."""
+    """Return one end of the valid range for decoded values; infinite if the file states none."""
     both = np.atleast_1d(column.attrs.get("valid_range", ()))
     stated = both[end] if both.size == 2 else column.attrs.get(("valid_min", "valid_max")[end])
     if not isinstance(stated, int | float | np.number) or not np.isfinite(stated):
         return (-np.inf, np.inf)[end]
     packed = column.encoding.get("scale_factor", 1), column.encoding.get("add_offset", 0)
-    # The valid range is that of the stored numbers (NetCDF user guide, attribute conventions).
+    # The valid range applies to stored numbers (NetCDF user guide, attribute conventions).
     return float(stated * packed[0] + packed[1])
 
 
@@ -144,8 +145,7 @@ def doubt_values(column: xr.DataArray) -> None:
     Parameters
     ----------
     column : DataArray
-        Nothing is said of another quantity, of values still unread, or of a grid that this package
-        refined.
+        Other quantities, lazy values, and grids that this package refined are not checked.
 
     Warns
     -----
@@ -163,7 +163,7 @@ def doubt_values(column: xr.DataArray) -> None:
 def doubt_zeros(image: xr.DataArray) -> None:
     """Warn if many values are exactly 0, which a measured column hardly ever is.
 
-    Zeros of values that were rounded are as many as those of the next step, and no spike.
+    Rounded values have about as many zeros as values of the next step, so they do not count.
 
     Warns
     -----
@@ -174,8 +174,8 @@ def doubt_zeros(image: xr.DataArray) -> None:
     share = zeros / max(counts.sum(), 1)
     if share > ZEROS and zeros > SPIKE * others:
         warnings.warn(
-            f"{share:.1%} of the values of {image.name} are exactly 0, expected next to none in a "
-            "measured column: they are probably masked or clipped pixels; give nodata=0 to read "
+            f"{share:.1%} of the values of {image.name} are exactly 0, which measured columns "
+            "hardly ever are; they are probably masked or clipped pixels: pass nodata=0 to read "
             "them as gaps",
             RepairWarning,
             stacklevel=4,
@@ -183,10 +183,10 @@ def doubt_zeros(image: xr.DataArray) -> None:
 
 
 def doubt_negatives(image: xr.DataArray) -> None:
-    """Warn if a noisy column has no negative value at all: somebody removed them.
+    """Warn if a noisy column has no negative value, because they were probably removed.
 
-    Where columns just above 0 lie scattered among much larger ones, noise brought them there, and
-    must have brought others below. In a field without noise they lie next to others as small.
+    Columns just above 0 that lie scattered among much larger ones are there because of noise, which
+    must have made others negative. Without noise they would lie next to others of the same size.
 
     Warns
     -----
@@ -201,9 +201,9 @@ def doubt_negatives(image: xr.DataArray) -> None:
     bends = bends[np.isfinite(bends)]
     if bends.size >= FEW and float(np.median(bends)) > 2 * near:
         warnings.warn(
-            f"{image.name} has no negative value, though {int((rows < near).sum())} values just "
-            "above 0 lie scattered among much larger ones, expected as many just below: they were "
-            "probably removed, which raises every mean; use the file as it was before that",
+            f"{image.name} has no negative value, although {int((rows < near).sum())} values just "
+            "above 0 lie scattered among much larger ones; negative values were probably removed, "
+            "which raises every mean: use the original file",
             No2srWarning,
             stacklevel=4,
         )

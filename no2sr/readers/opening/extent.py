@@ -1,4 +1,4 @@
-"""How large the grids in files are, without reading their values."""
+"""Sizes of the grids in files, without reading their values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from no2sr.core.errors import FileUnreadableError
 from no2sr.readers.formats.zarr_store import READER as STORES
-from no2sr.readers.kit.bands import is_tiff
-from no2sr.readers.kit.bands import open_raster as opened_raster
-from no2sr.readers.kit.netcdf import fields_in, is_netcdf
-from no2sr.readers.kit.netcdf import open_netcdf as opened_netcdf
+from no2sr.readers.kit.bands import is_tiff, open_raster
+from no2sr.readers.kit.netcdf import fields_in, is_netcdf, open_netcdf
 from no2sr.readers.kit.time import layers_of
 from no2sr.readers.opening.paths import find_files
 
@@ -21,14 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["cells_in"]
 
-MOST_CELLS = 1 << 33  # ten times the globe in cells of 1 km, finer than any NO2 map of it
-MOST_IN_ALL = 1 << 40  # more than the hours of ten years, of the globe in cells of 0.1 degree
+MOST_CELLS = 1 << 33  # ten times the globe in cells of 1 km; no NO2 map is as fine
+MOST_IN_ALL = 1 << 40  # more than the globe in cells of 0.1 degree, every hour of ten years
 
 
 def cells_in(path_or_paths: Paths) -> int:
-    """Return the cells of the largest variable of each file, added up, all times counted.
+    """Count the cells of the largest variable of each file, over all times, and add them up.
 
-    Rasters, NetCDF files and Zarr stores are looked at; others count as none.
+    Only rasters, NetCDF files and Zarr stores count.
 
     Parameters
     ----------
@@ -38,7 +36,7 @@ def cells_in(path_or_paths: Paths) -> int:
     Raises
     ------
     FileUnreadableError
-        If there are more than any instrument has: a few bytes can declare any number of them.
+        If a file declares more cells than any instrument has; a small file can declare any number.
     """
     return sum(_cells_in(path) for path in find_files(path_or_paths))
 
@@ -48,8 +46,8 @@ def _cells_in(path: Path) -> int:
     cells = max(map(prod, zip(planes, times, strict=True)))
     if max(planes) > MOST_CELLS or cells > MOST_IN_ALL:
         raise FileUnreadableError(
-            f"{path.name} declares {cells:.3g} cells, which no NO2 product has, "
-            f"expected {MOST_CELLS:.3g} at most; cut out the region that you need first"
+            f"{path.name} declares {cells:.3g} cells, more than any NO2 product has; cut out the "
+            "region that you need first"
         )
     return cells
 
@@ -57,10 +55,10 @@ def _cells_in(path: Path) -> int:
 def _layers_in(path: Path) -> list[tuple[int, int]]:
     """Return the cells of each variable at one time, and the number of times."""
     if is_tiff(path):
-        with opened_raster(path) as raster:
+        with open_raster(path) as raster:
             return [(raster.width * raster.height, 1)]
     if is_netcdf(path):
-        with opened_netcdf(path) as file:
+        with open_netcdf(path) as file:
             fields = fields_in(file)
     elif STORES.recognises(path):
         fields = STORES.fields_in(path)

@@ -1,4 +1,4 @@
-"""Grids of one call: made into images, and cropped."""
+"""Make scenes of the grids that readers return: converted, checked and cropped."""
 
 from __future__ import annotations
 
@@ -58,14 +58,13 @@ def scene_of(
     bbox: Box | None,
     alone: bool = True,
 ) -> xr.Dataset:
-    """Make the scene of a grid that a reader handed on: its column and what accompanies it.
+    """Make a scene of a grid that a reader returned: its column and the companions.
 
-    Nothing but gaps is refused in a grid that stands alone. Among others it is a time at which
-    nothing was seen, as in a file of many times.
+    A single grid of only gaps is refused. Among several grids, it is a time without data.
     """
     if is_swath(source.dataset):
         raise SettingsError(
-            f"{source.path.name} is a swath but other files are grids; open them one kind at a time"
+            f"{source.path.name} is a swath, but other files are grids; open each kind on its own"
         )
     options = replace(options, variable=source.variable)
     with explain_read_errors(source.path):
@@ -76,7 +75,7 @@ def scene_of(
     field = describe_variable(dataset[name])
     no2 = options.variable is None or mentions_no2(field.name, field.text)
     label = f"{source.path.name}: {name}"
-    own = refinement_of(source.dataset.attrs) > 1  # what this package writes marks its gaps
+    own = refinement_of(source.dataset.attrs) > 1  # outputs of this package mark all gaps
     found, column = read_column(dataset[name], label=label, options=options, no2=no2, sure=own)
     image = _enter(dataset.assign({name: column}), name, alone=alone)
     layers = _enter_companions(dataset, image, stated=field.unit, found=found, source=source)
@@ -108,7 +107,7 @@ def _date_by_name(scene: xr.Dataset, source: Source) -> xr.Dataset:
 
 
 def column_of(scene: xr.Dataset) -> xr.DataArray:
-    """Return the column of a scene that was made here."""
+    """Return the column of a scene that has only one."""
     (name,) = (name for name in scene.data_vars if not is_companion(name, scene.data_vars))
     return scene[name]
 
@@ -126,9 +125,9 @@ def _origin(source: Source) -> dict[str, Any]:
 def _enter_companions(
     dataset: xr.Dataset, image: xr.DataArray, *, stated: str, found: str, source: Source
 ) -> dict[str, xr.DataArray]:
-    """Return the companions of a column on the grid of its image, in its unit.
+    """Make strict images of the companions of a column, in its unit.
 
-    What cannot accompany it is left out, with a warning.
+    A companion that does not fit the column is left out, with a warning.
     """
     layers = {}
     for layer, companion in companions_of(dataset, image.name).items():
@@ -156,7 +155,7 @@ def _enter_companions(
 
 
 def _enter(dataset: xr.Dataset, name: str, *, alone: bool = False) -> xr.DataArray:
-    """Make the strict image, of gaps too if it does not stand alone."""
+    """Make the strict image; only a single one may not consist of gaps."""
     try:
         return enter(dataset, variable=name)
     except NoValidPixelsError:
@@ -167,25 +166,25 @@ def _enter(dataset: xr.Dataset, name: str, *, alone: bool = False) -> xr.DataArr
 
 
 def _load(dataset: xr.Dataset, name: str, source: Source) -> xr.Dataset:
-    """Read the values, if they are numbers and there is room for them."""
+    """Read the values, and refuse those that are not numbers or would fill the memory."""
     check_room(dataset.nbytes, source.path)
     dataset = dataset.load()
     source.dataset.close()
     column = dataset[name]
-    if column.dtype.kind not in "fiu":  # ragged rows show only now
+    if column.dtype.kind not in "fiu":  # rows of unequal length show only now
         raise DimensionError(
-            f"{name} of {source.path.name} holds {column.dtype} values, expected numbers; "
-            "name another variable"
+            f"{name} of {source.path.name} holds {column.dtype} values and not numbers; name "
+            "another variable"
         )
     doubt_range(column)
     return dataset
 
 
 def _find_within_poles(image: xr.DataArray, source: Source) -> tuple[slice, slice] | None:
-    """Return the cells that reach beyond no pole, and warn if some do; None for all.
+    """Find the rows that do not extend beyond a pole, and warn if others do; None for all.
 
-    A grid with centres on the poles has half cells there, which no grid of equal rows can hold.
-    What is lost is a single value for each pole, repeated at every longitude.
+    A grid with centres on the poles has half cells there, which a grid of equal rows cannot hold.
+    Only one value per pole is lost, which the file repeats at every longitude.
     """
     t = transform_of(image)
     if not crs_of(image).is_geographic:
@@ -196,9 +195,8 @@ def _find_within_poles(image: xr.DataArray, source: Source) -> tuple[slice, slic
     if not north + south:
         return None
     warnings.warn(
-        f"{source.path.name} has cell centres on the poles, so its outermost cells reach beyond "
-        f"them: {north + south} rows of {nx} pixels were cut off; its own cells there are half as "
-        "high",
+        f"{source.path.name} has cell centres on the poles, so its outermost cells extend beyond "
+        f"them; {north + south} rows of {nx} pixels were cut off",
         RepairWarning,
         stacklevel=3,
     )
@@ -206,7 +204,7 @@ def _find_within_poles(image: xr.DataArray, source: Source) -> tuple[slice, slic
 
 
 def _find_variable(dataset: xr.Dataset, options: ReadOptions, source: Source) -> str:
-    """Return the one column, or choose among those that a plug-in left."""
+    """Return the name of the only column, or choose one if a plug-in returned several."""
     names = [str(n) for n in dataset.data_vars if not is_companion(n, dataset.data_vars)]
     if len(names) == 1:
         return names[0]
@@ -215,7 +213,7 @@ def _find_variable(dataset: xr.Dataset, options: ReadOptions, source: Source) ->
 
 
 def _attrs(image: xr.DataArray, field: Field, *, no2: bool) -> dict[str, Any]:
-    """Return the CF attributes: ours for an NO2 column, the file's for anything else."""
+    """Return the CF attributes: those of this package for an NO2 column, else those of the file."""
     own = {key: image.attrs[key] for key in _KEPT if image.attrs.get(key)}
     if not no2 or image.attrs["units"] != CANONICAL or "strato" in f"{field.name} {field.text}":
         return {"cell_methods": "area: mean", "long_name": field.name, **own}
@@ -226,7 +224,7 @@ def _attrs(image: xr.DataArray, field: Field, *, no2: bool) -> dict[str, Any]:
 
 
 def check_seen(image: xr.DataArray, source: Source) -> None:
-    """Refuse an image of nothing but gaps, if its values are read.
+    """Refuse an image of only gaps; lazy values are not checked.
 
     Raises
     ------
@@ -234,6 +232,6 @@ def check_seen(image: xr.DataArray, source: Source) -> None:
     """
     if image.chunks is None and not np.isfinite(image.values).any():
         raise NoValidPixelsError(
-            f"{source.path.name} has {image.size} pixels in the region and every one is a gap, "
-            "expected observed ones; choose another region"
+            f"{source.path.name} has {image.size} pixels in the region, and all of them are gaps; "
+            "choose another region"
         )

@@ -1,4 +1,4 @@
-"""Shards of one large export, put together again."""
+"""Join the shards of one large export."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = ["join_shards"]
 
-_TOUCH = 1e-3  # of a cell; how exactly shards fit
+_TOUCH = 1e-3  # cells by which shards may miss each other
 
 
 def join_shards(shards: Sequence[Source]) -> Source:
-    """Lay the shards of one export onto the grid that they tile, with all their layers.
+    """Join the shards of one export on the grid that they tile, with all their layers.
 
-    Cells of shards that were not given are gaps.
+    The cells of missing shards are gaps.
 
     Raises
     ------
     DimensionError
-        If they overlap, or do not lie on one grid.
+        If they overlap, or do not lie on the same grid.
     """
     columns = [_column(shard) for shard in shards]
     whole = str(shard_of(shards[0].path))
@@ -68,7 +68,7 @@ def _join(
     *,
     axes: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> xr.DataArray:
-    """Return one layer of the whole."""
+    """Join one layer of all shards."""
     first, (y, x) = parts[0], axes
     lay = _lay if first.chunks is None else _promise
     coords = {k: c for k, c in first.coords.items() if not {"x", "y"} & set(c.dims)}
@@ -85,7 +85,7 @@ def _join(
 
 
 def _companions(shards: Sequence[Source], name: Hashable) -> list[tuple[str, list[xr.DataArray]]]:
-    """Return the layers that every shard has beside its column."""
+    """Return the companions that all shards have, by name."""
     there = [companions_of(shard.dataset, name) for shard in shards]
     found = []
     for layer in there[0]:
@@ -105,7 +105,7 @@ def _load(column: xr.DataArray, shard: Source) -> xr.DataArray:
 
 
 def _axis(parts: list[NDArray[np.float64]], whole: str) -> tuple[NDArray[np.float64], list[int]]:
-    """Return the axis of the whole, and where on it each part begins."""
+    """Return the axis of the whole, and the index where each part begins."""
     steps = [np.diff(part).mean() for part in parts if part.size > 1]
     step = steps[0] if steps else 1.0
     starts = np.array([part[0] for part in parts])
@@ -115,8 +115,7 @@ def _axis(parts: list[NDArray[np.float64]], whole: str) -> tuple[NDArray[np.floa
     even = np.abs(places - np.rint(places)).max() <= _TOUCH
     if not even or not np.allclose(steps, step, rtol=_TOUCH / max(p.size for p in parts)):
         raise DimensionError(
-            f"the shards of {whole} do not lie on one grid, expected equal cells next to each "
-            "other; give the shards of one export"
+            f"the shards of {whole} do not lie on the same grid; give the shards of one export"
         )
     count = int(np.rint(((ends - origin) / step).max())) + 1
     return origin + step * np.arange(count), [int(place) for place in np.rint(places)]
@@ -127,13 +126,13 @@ def _check_alike(columns: list[xr.DataArray], whole: str) -> None:
     for column in columns[1:]:
         if column.rio.crs != first.rio.crs or column.name != first.name:
             raise DimensionError(
-                f"the shards of {whole} differ in CRS or band ({column.name}, {first.name}), "
-                "expected one of each; give the shards of one export"
+                f"the shards of {whole} differ in CRS or band ({column.name}, {first.name}); give "
+                "the shards of one export"
             )
 
 
 class _Pieces(NamedTuple):
-    """A grid cut wherever a shard begins or ends, and which shard each piece is of; -1 for none."""
+    """A grid cut where shards begin or end, and the shard of each piece; -1 for none."""
 
     rows: list[tuple[int, int]]
     columns: list[tuple[int, int]]
@@ -151,15 +150,13 @@ def _pieces(places: list[Tile], shape: tuple[int, int], whole: str) -> _Pieces:
             across.index(place.columns.start) : across.index(place.columns.stop),
         ]
         if (there >= 0).any():
-            raise DimensionError(
-                f"two shards of {whole} overlap, expected them to tile a grid; give each shard once"
-            )
+            raise DimensionError(f"two shards of {whole} overlap; give each shard once")
         there[:] = number
     return _Pieces(list(pairwise(down)), list(pairwise(across)), owner)
 
 
 def _lay(parts: list[Any], places: list[Tile], pieces: _Pieces) -> NDArray[np.floating[Any]]:
-    """Return the values of the whole, gaps where no shard is."""
+    """Join arrays; cells without a shard are gaps."""
     first, shape = parts[0], (pieces.rows[-1][1], pieces.columns[-1][1])
     values = np.full((*first.shape[:-2], *shape), np.nan, dtype=first.dtype)
     for part, place in zip(parts, places, strict=True):
@@ -168,7 +165,7 @@ def _lay(parts: list[Any], places: list[Tile], pieces: _Pieces) -> NDArray[np.fl
 
 
 def _promise(parts: list[Any], places: list[Tile], pieces: _Pieces) -> Any:
-    """Return the same as a dask array, of shards that are dask arrays."""
+    """Join dask arrays as `_lay` joins arrays in memory."""
     import dask.array as da
 
     first = parts[0]

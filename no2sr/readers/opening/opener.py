@@ -1,4 +1,4 @@
-"""Open files as one scene: the two public functions, and what each asks in turn."""
+"""Open files as one scene: the two public functions `open_no2` and `grid_no2`."""
 
 from __future__ import annotations
 
@@ -35,41 +35,41 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     time: Moment | None = None,
     chunks: Any = None,
 ) -> xr.Dataset:
-    """Open an NO2 file, or several, as one scene: the column and what accompanies it.
+    """Open an NO2 file, or several, as one scene: the column and its companions.
 
     Parameters
     ----------
     path_or_paths : str, Path, or iterable of them
-        A folder stands for the files in it, a pattern such as ``"2023/*.nc"`` for those that match;
-        either may hold one product only. Several swaths are merged on one grid by summed weights,
-        one at a time. Several grids must have equal axes and times of their own, or a day each in
-        their names; they are stacked along ``time``, one of nothing but gaps, too. Shards of one
-        Earth Engine export are put together.
+        A folder means the files in it, a pattern such as ``"2023/*.nc"`` the files that match;
+        either must contain a single product. Several swaths are merged on one grid by summed
+        weights, one at a time. Several grids are stacked along ``time``; they must have equal axes,
+        and different times or a date in each name, and some may consist of gaps. Shards of one
+        Earth Engine export are joined.
     reader : str, optional
         Name of a reader (see `available_readers`); by default the structure of the file decides.
     variable : str, optional
-        Which variable or band (name or number); by default the tropospheric NO2 column. Other gases
-        and quantities are reached by name only, and keep a unit that is no column unit.
+        Variable or band (name or number); by default the tropospheric NO2 column. Other gases and
+        quantities must be named, and keep their unit if it is not a column unit.
     unit : str, optional
-        The unit of the values in the file, where the file says none or a wrong one. The scene is in
-        mol m-2 all the same.
+        Unit of the values in the file, if the file states none or a wrong one. The scene is in
+        mol m-2 in any case.
     nodata : float, optional
-        The number that marks a gap in the file, as it is stored there, where the file does not say
-        so or says another. Fills that give themselves away are gaps without this, with a warning.
+        Number that marks a gap, as stored in the file, if the file does not declare it. Undeclared
+        fills that can be recognised are gaps without this, with a warning.
     qa_min : float
         Quality, 0..1, that a pixel of Sentinel-5P level 2, or of HARP with a validity, must exceed;
-        compared with the stored byte as ``byte > round(100 * qa_min)``. TEMPO and GEMS have screens
-        of their own, recorded in ``history``; other grids carry no quality any more. Another
-        threshold than the default is refused for a product without quality.
+        compared with the stored byte as ``byte > round(100 * qa_min)``. TEMPO and GEMS have their
+        own screens, which ``history`` records; other grids have no quality. Another threshold than
+        the default is refused for a product without quality.
     limits : mapping of str to float, optional
-        Other limits for the screens of TEMPO and GEMS, such as ``{"eff_cloud_fraction": 0.5}``;
-        those not named keep their defaults. An infinite limit lets every known value pass.
+        Other limits for the screens of TEMPO and GEMS, such as ``{"eff_cloud_fraction": 0.5}``; the
+        others keep their defaults. An infinite limit lets every known value pass.
     bbox : (west, south, east, north), optional
-        Region in degrees, whatever the CRS; every cell that it touches is kept. West greater than
-        east means across the antimeridian.
+        Region in degrees, whatever the CRS; every cell that it touches is kept. A west greater than
+        the east means a region across the antimeridian.
     resolution : float, optional
         Cell size in degrees of the grid for swaths, by default 0.05; for swaths and curvilinear
-        grids that are no product known here, the size of their pixels if that is another.
+        grids of unknown products, the size of their pixels if it differs much from that.
     time : str, datetime or datetime64, optional
         Take this step of a grid with several; a part such as ``"2023-10"`` takes all steps in it.
         For a file without times: when it was observed, as a year, a month, a day or a moment, or
@@ -81,7 +81,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     -------
     Dataset, (y, x) or (time, y, x)
         A scene (see `no2sr.core.layers`): the column under its own name, in mol m-2, an image of
-        `no2sr.core.image.check_image` with its negative values kept, and what is known beside it:
+        `no2sr.core.image.check_image` with its negative values kept, and its known companions:
         ``<column>_uncertainty_random``, ``<column>_uncertainty_systematic``,
         ``<column>_uncertainty``, ``coverage`` and ``count``. Gridded swaths have the latter two; an
         attribute ``comment`` says where an uncertainty comes from. ``time`` and its bounds
@@ -90,34 +90,35 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     Raises
     ------
     ReadError
-        If the file is missing, broken, of unknown format, has no such variable, or no valid pixel.
+        If the file is missing, broken or in an unknown format, or if it has no such variable or no
+        valid pixel.
     ImageError
         If its grid, CRS or unit cannot be understood.
     SettingsError
-        If an argument is out of range or does not apply, such as `resolution` to a grid or `limits`
-        to a product that has no such screen.
+        If an argument is out of range or does not apply, such as `resolution` to a grid, or
+        `limits` to a product without such a screen.
 
     Warns
     -----
     UnverifiedUnitsWarning
         If the unit was inferred from the size of the values, or contradicts it.
     RepairWarning
-        If values were taken for fills that the file does not declare, infinite values were set
-        missing, rows beyond a pole cut off, or an uncertainty left out because it cannot be that of
-        the column: negative, missing, on another grid, in another unit, or larger than any column.
-        Also if more values are exactly 0 than can have been measured; they are kept.
+        If undeclared fills or infinite values were set to NaN, rows beyond a pole were cut off, or
+        an uncertainty was left out because it cannot be that of the column: negative, missing, on
+        another grid, in another unit, or larger than any column. Also if more values are exactly 0
+        than can have been measured; these are kept.
     ManyGapsWarning
         If one of several files holds no pixels.
     OversampledWarning
-        If the grid is finer than what it resolves; `no2sr.coarsen_to_native` averages it to that.
-        Values that are left unread with `chunks` are not looked at.
+        If the grid is finer than its effective resolution; `no2sr.coarsen_to_native` averages it.
+        Lazy values are not checked.
     No2srWarning
         If a noisy column has no negative value.
 
     Notes
     -----
-    The libraries under NetCDF are not thread-safe, and neither is this: read in one thread, or in
-    several processes.
+    The NetCDF libraries are not thread-safe, and neither is this function: read in one thread, or
+    in several processes.
     """
     from no2sr.readers.opening.cropping import check_box
     from no2sr.readers.opening.doubts import doubt_resolution
@@ -137,7 +138,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     )
     first, rest = read_sources(path_or_paths, reader, options)
     if is_swath(first.dataset):
-        # Compiles its kernel: no grid should wait for it.
+        # This import compiles a kernel, for which grids need not wait.
         from no2sr.readers.opening.swaths import Gridding, merge_swaths
 
         gridding = Gridding(bbox=bbox, resolution=resolution, time=time)
@@ -188,19 +189,19 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     lazy: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Grid swaths as `open_no2` does, lazily on request, and tell how far the work has got.
+    """Grid swaths as `open_no2` does, lazily on request, and report progress.
 
     Parameters
     ----------
     path_or_paths, reader, variable, unit, nodata, qa_min, limits, bbox, resolution, time
         As for `open_no2`.
     correlation : float, optional
-        Between the systematic errors of two overpasses, 0..1; by default
+        Correlation between the systematic errors of two overpasses, 0..1; by default
         `no2sr.swaths.sums.CORRELATION`, 0.3.
     lazy : bool
         As for `no2sr.swaths.gridding.grid_swaths`.
     progress : callable, optional
-        Called with the number of files done and the number there are.
+        Called with the number of files done and the total.
 
     Returns
     -------
@@ -211,7 +212,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     Raises
     ------
     SettingsError
-        If the files are grids already, or as for `open_no2`.
+        If the files are already grids, or as for `open_no2`.
     ReadError, ImageError
         As for `open_no2`.
     """
@@ -225,8 +226,8 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     if not is_swath(first.dataset):
         first.dataset.close()
         raise SettingsError(
-            f"{first.path.name} is a grid already, and only swaths are put on one; refine it with "
-            "no2sr downscale, or open it with no2sr.open_no2"
+            f"{first.path.name} is already a grid; refine it with no2sr downscale, or open it with "
+            "no2sr.open_no2"
         )
     gridding = Gridding(
         bbox=bbox,

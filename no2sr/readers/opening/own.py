@@ -1,4 +1,4 @@
-"""Outputs of this package, which say themselves which quantity they hold."""
+"""Outputs of this package, whose attributes say which quantity they hold."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from no2sr.core.layers import is_companion
 from no2sr.core.provenance import PREFIX, select_own
 from no2sr.core.units import is_column
 from no2sr.readers.formats import zarr_store
-from no2sr.readers.kit.bands import bands_in, is_tiff
-from no2sr.readers.kit.bands import open_raster as opened_raster
+from no2sr.readers.kit.bands import bands_in, is_tiff, open_raster
 from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, open_netcdf
 
 if TYPE_CHECKING:
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["name_own"]
 
-LAYER = f"{PREFIX}layer"  # the tag of a GeoTIFF that holds no column but what accompanies one
+LAYER = f"{PREFIX}layer"  # the tag of a GeoTIFF that holds a companion of a column
 
 
 def name_own(path: Path, options: ReadOptions) -> ReadOptions:
-    """Name the variable of a file that this package wrote, if it is no NO2 column.
+    """Name the variable of a file that this package wrote, if it is not an NO2 column.
 
     Parameters
     ----------
@@ -37,7 +36,7 @@ def name_own(path: Path, options: ReadOptions) -> ReadOptions:
     Returns
     -------
     ReadOptions
-        Unchanged for any other file, and where the caller named a variable.
+        Unchanged for any other file, and if the caller named a variable.
     """
     if options.variable is not None:
         return options
@@ -52,13 +51,13 @@ def name_own(path: Path, options: ReadOptions) -> ReadOptions:
 
 
 def _content(path: Path) -> tuple[Mapping[Any, Any], list[Field]]:
-    """Return the attributes of a file and the fields in it, none where its format is another."""
+    """Return the attributes and the fields of a file; none if its format is another."""
     if zarr_store.READER.recognises(path):
         return zarr_store.READER.attrs_of(path), zarr_store.READER.fields_in(path)
     if not path.is_file():
         return {}, []
     if is_tiff(path):
-        with opened_raster(path) as raster:
+        with open_raster(path) as raster:
             return raster.tags(), bands_in(raster)
     if is_netcdf(path):
         with open_netcdf(path) as file:

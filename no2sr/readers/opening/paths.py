@@ -1,4 +1,4 @@
-"""Paths as people give them: files, folders, globs; and the shards of one export."""
+"""Paths of users: files, folders and patterns; and the shards of one export."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ __all__ = ["expand", "find_files", "group_shards", "separate", "shard_of"]
 
 # Earth Engine names shards after the row and column of their first cell.
 _SHARD = re.compile(r"(.+?)-?(\d{10})-(\d{10})(\.tiff?)", re.IGNORECASE)
-_COMPANIONS = {"LatLonGrid.ncf"}  # read with the files beside them, never alone
+_COMPANIONS = {"LatLonGrid.ncf"}  # read with the files beside it, never alone
 
 
 def expand(
     given: str | Path | Iterable[str | Path], reader: str | None
 ) -> list[tuple[Path, str | None]]:
-    """Return the files that paths, folders and globs stand for, with their readers if looked up.
+    """List the files that paths, folders and patterns mean, with their readers if looked up.
 
-    A folder stands for the files directly in it, hidden ones left out; a Zarr store is no folder.
+    A folder means the files directly in it, without hidden ones; a Zarr store is not a folder.
 
     Raises
     ------
     SettingsError
-        If a glob matches nothing, or a folder or glob holds several products.
+        If a pattern matches nothing, or a folder or pattern contains several products.
     UnknownFormatError
-        If a folder holds nothing that can be read.
+        If a folder contains nothing that can be read.
     FileUnreadableError
-        If a path is none that a file can have, or is not UTF-8.
+        If a path is impossible, or is not UTF-8.
 
     Warns
     -----
     No2srWarning
-        If files of a folder are left out, because no reader recognises them.
+        If files of a folder are left out because no reader recognises them.
     """
     paths = [given] if isinstance(given, str | Path) else given
     return [entry for path in paths for entry in _expand(Path(path), reader)]
 
 
 def find_files(given: str | Path | Iterable[str | Path]) -> Iterator[Path]:
-    """Yield every file and Zarr store that `expand` looks at, none of them opened.
+    """Yield every file and Zarr store that `expand` looks at, without opening them.
 
-    Among them are those that no reader recognises, and those that are read with the others; not
-    what cannot be looked up, which reading will complain of.
+    They include files that no reader recognises, and files that are read together with others, but
+    not paths that cannot be accessed; reading them will raise an error.
     """
     paths = [given] if isinstance(given, str | Path) else given
     for path in map(Path, paths):
         inside: list[Path] = []
-        with suppress(OSError, ValueError):  # no rights, a name too long, a zero in it
+        with suppress(OSError, ValueError):  # no permission, a name too long or with a zero byte
             inside = [p for p in _list_named(path) if p.is_file() or _is_store(p)]
         yield from inside
 
 
 def separate(path: Path) -> list[tuple[Path, ...]]:
-    """Return the inputs that a folder or a pattern stands for, each to be read alone.
+    """List the inputs in a folder or of a pattern, each of which is read on its own.
 
-    The shards of one export are one input. Products may be mixed, and broken files are inputs, too.
+    The shards of one export are one input. Products may be mixed, and broken files are included.
 
     Parameters
     ----------
     path : Path
-        A folder or a pattern; what is neither stands for itself.
+        A folder or a pattern; any other path means itself.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def separate(path: Path) -> list[tuple[Path, ...]]:
     Warns
     -----
     No2srWarning
-        If files are left out, because no reader recognises them.
+        If files are left out because no reader recognises them.
     """
     if path.is_file() or (path.is_dir() and _is_store(path)):
         return [(path,)]
@@ -94,7 +94,7 @@ def separate(path: Path) -> list[tuple[Path, ...]]:
             unknown.append(file.name)
             continue
         except ReadError:
-            pass  # its own job will say what is wrong with it
+            pass  # reading it will explain the error
         known.append((file, None))
     if not known:
         raise _no_data_error(path, unknown)
@@ -103,7 +103,7 @@ def separate(path: Path) -> list[tuple[Path, ...]]:
 
 
 def _list_named(path: Path) -> list[Path]:
-    """Return what is in a folder, a path itself, or what matches a pattern."""
+    """List the entries of a folder, a path itself, or the paths that match a pattern."""
     if path.is_dir() and not _is_store(path):
         return sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
     return [path] if path.exists() else _matches(path)
@@ -122,9 +122,7 @@ def _expand(path: Path, reader: str | None) -> list[tuple[Path, str | None]]:
         return [(path, reader)]
     matches = _matches(path)
     if not matches:
-        raise SettingsError(
-            f"no file matches {path}, expected at least one; check the pattern and the folder"
-        )
+        raise SettingsError(f"no file matches {path}; check the pattern and the folder")
     return _find_one_product(matches, path) if reader is None else [(p, reader) for p in matches]
 
 
@@ -140,7 +138,7 @@ def _is_store(path: Path) -> bool:
 
 
 def _is_layer(path: Path, *, among: set[Path]) -> bool:
-    """Tell whether a raster is a layer of another one that is there."""
+    """Tell whether a raster is a layer of another one in the list."""
     return path.suffix.lower() in (".tif", ".tiff") and any(
         path.stem.endswith(f"_{layer}")
         and path.with_stem(path.stem.removesuffix(f"_{layer}")) in among
@@ -149,10 +147,9 @@ def _is_layer(path: Path, *, among: set[Path]) -> bool:
 
 
 def _find_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str | None]]:
-    """Look up the readers of files that were not named one by one.
+    """Find the readers of files in a folder or of a pattern.
 
-    Layers that lie beside their column, such as ``day_uncertainty.tif`` beside ``day.tif``, are no
-    grids of their own.
+    Layers beside their column, such as ``day_uncertainty.tif`` beside ``day.tif``, are left out.
     """
     paths = [path for path in paths if not _is_layer(path, among=set(paths))]
     readers: dict[str, list[Path]] = {}
@@ -169,8 +166,8 @@ def _find_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str |
     if len(readers) > 1:
         kinds = [f"{name} ({_list([p.name for p in found])})" for name, found in readers.items()]
         raise SettingsError(
-            f"{source} mixes products: {'; '.join(kinds)}, expected one; give a pattern that "
-            "matches one of them, or name the files"
+            f"{source} contains several products: {'; '.join(kinds)}; give a pattern that matches "
+            "one of them, or name the files"
         )
     _warn_of_unknown(source, unknown)
     ((name, found),) = readers.items()
@@ -178,27 +175,27 @@ def _find_one_product(paths: list[Path], source: Path) -> list[tuple[Path, str |
 
 
 def _no_data_error(source: Path, unknown: list[str]) -> UnknownFormatError:
-    """Return the error over a folder or pattern without data."""
+    """Return the error for a folder or pattern without data."""
     return UnknownFormatError(
         f"{source} is a folder or pattern without a file that no2sr reads (it has "
-        f"{_list(unknown) or 'none at all'}), expected one at least; give the right one"
+        f"{_list(unknown) or 'no files'}); give another one"
     )
 
 
 def _warn_of_unknown(source: Path, unknown: list[str]) -> None:
     if unknown:
         warnings.warn(
-            f"{len(unknown)} of the files in {source} are left out, because no reader knows them: "
-            f"{_list(unknown)}",
+            f"{len(unknown)} of the files in {source} are left out because no reader recognises "
+            f"them: {_list(unknown)}",
             No2srWarning,
             stacklevel=6,
         )
 
 
 def _count_empty_ones_with_the_others(readers: dict[str, list[Path]]) -> None:
-    """Move files without any variable from the reader of any NetCDF to that of the one product.
+    """Move files without variables from the reader of CF grids to that of the only product.
 
-    A portal's empty granules say nothing of their product; they are left out when they are read.
+    Nothing in an empty granule says which product it is; it is left out when it is read.
     """
     from no2sr.readers.kit.netcdf import open_netcdf, walk
 
@@ -218,7 +215,7 @@ def _list(names: list[str]) -> str:
 
 
 def shard_of(path: Path) -> str | None:
-    """Return the name of the whole of which a file is a shard, by Earth Engine's naming."""
+    """Return the name of the export that a file is a shard of, by Earth Engine's naming."""
     match = _SHARD.fullmatch(path.name)
     return f"{match[1]}{match[4]}" if match else None
 
@@ -226,12 +223,12 @@ def shard_of(path: Path) -> str | None:
 def group_shards(
     entries: list[tuple[Path, str | None]],
 ) -> list[list[tuple[Path, str | None]]]:
-    """Put the shards of one export together; every other file stays alone."""
+    """Group the shards of each export; every other file is a group of its own."""
     groups: dict[Path, list[tuple[Path, str | None]]] = {}
     for path, reader in entries:
         whole = shard_of(path)
         key = path if whole is None else path.parent / whole
-        if whole is None and key in groups:  # the same file twice is not one file
+        if whole is None and key in groups:  # the same file twice is two files
             key = path / str(len(groups))
         groups.setdefault(key, []).append((path, reader))
     return list(groups.values())

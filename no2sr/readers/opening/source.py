@@ -1,4 +1,4 @@
-"""One file as its reader understood it."""
+"""One file as its reader returned it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ RESOLUTION = 0.05  # degrees: cells for swaths; the pixels of TROPOMI are 3.5 to
 
 
 class Source(NamedTuple):
-    """One file as its reader understood it."""
+    """One file as its reader returned it."""
 
     path: Path
     reader: str
     dataset: xr.Dataset
-    variable: str | None = None  # that the caller named, or an output of this package itself
+    variable: str | None = None  # if the caller named it, or an output of this package states it
 
 
 def is_swath(dataset: xr.Dataset) -> bool:
-    """Tell a swath from a grid."""
+    """Tell whether a dataset is a swath and not a grid."""
     return {"scanline", "ground_pixel"} <= set(dataset.dims)

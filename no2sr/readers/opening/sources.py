@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from no2sr.readers.port import ReadOptions
 
-    Entry = tuple[Path, str | None]  # a file, and its reader where that is known
+    Entry = tuple[Path, str | None]  # a file, and its reader if it is known
 
 __all__ = ["read_sources", "refuse"]
 
@@ -32,9 +32,9 @@ def read_sources(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Source, Iterator[Source]]:
-    """Read the first file, and promise the others; the shards of an export count as one.
+    """Read the first file, and the others on demand; the shards of an export count as one.
 
-    An empty granule among several is left out with a warning: over a small region some are.
+    An empty granule among several is left out with a warning: some are empty in a small region.
 
     Raises
     ------
@@ -45,25 +45,23 @@ def read_sources(
     """
     paths = group_shards(expand(path_or_paths, reader))
     if not paths:
-        raise SettingsError("there is no file to open, expected at least one; check the pattern")
+        raise SettingsError("there is no file to open; check the pattern")
     if not 0 <= options.qa_min <= 1:
         raise SettingsError(
-            f"the quality threshold is {options.qa_min!r}, expected 0 to 1; "
-            "give 0.75, the product's advice, or 0.5 to keep cloudy scenes"
+            f"the quality threshold is {options.qa_min!r}; give a number from 0 to 1, such as "
+            "0.75, which the product recommends, or 0.5 to keep cloudy scenes"
         )
     found = _read(_count(paths, progress), options, alone=len(paths) == 1)
     first = next(found, None)
     if first is None:
-        raise NoValidPixelsError(
-            f"all {len(paths)} files are empty, expected pixels in one at least; choose other days"
-        )
+        raise NoValidPixelsError(f"all {len(paths)} files are empty; choose other days")
     return first, found
 
 
 def _count(
     groups: list[list[Entry]], progress: Callable[[int, int], None] | None
 ) -> Iterator[list[Entry]]:
-    """Tell how many were done whenever the next is asked for."""
+    """Report progress whenever the next group is requested."""
     for done, group in enumerate(groups):
         if progress is not None:
             progress(done, len(groups))
@@ -90,12 +88,12 @@ def _read(groups: Iterator[list[Entry]], options: ReadOptions, *, alone: bool) -
 def _read_one(path: Path, reader: str | None, options: ReadOptions) -> Source:
     with explain_read_errors(path), hold_open(path):
         chosen = find_reader(path, reader)
-        if reader is not None or options.limits:  # no product's reader expects an empty file
+        if reader is not None or options.limits:  # readers of products do not expect empty files
             check_filled(path)
         if reader is not None and not chosen.recognises(path):
             raise UnknownFormatError(
-                f"{path.name} is not what the reader {reader!r} reads, expected a file of the kind "
-                f"{chosen.product!r}; leave reader= out to let the file decide"
+                f"{path.name} is not a file for the reader {reader!r} ({chosen.product}); leave "
+                "reader= out to let the file decide"
             )
         options = name_own(path, options)
         check_limits(chosen, options.limits)
@@ -107,6 +105,5 @@ def refuse(*, resolution: float | None = None) -> None:
     """Refuse an argument that does not apply, rather than ignore it."""
     if resolution is not None:
         raise SettingsError(
-            f"resolution={resolution!r} was given for a grid, expected a swath; leave it out: a "
-            "grid has its own"
+            f"resolution={resolution!r} applies to swaths, and this is a grid; leave it out"
         )

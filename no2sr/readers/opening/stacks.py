@@ -1,4 +1,4 @@
-"""Grids of several times, put together."""
+"""Stack grids along time."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["stack_scenes"]
 
 
 def stack_scenes(scenes: list[xr.Dataset]) -> xr.Dataset:
-    """Put scenes of equal grids in the order of their times, with all their layers.
+    """Stack scenes on equal grids in the order of their times, with all their layers.
 
-    A layer that some scenes lack is missing at their times.
+    A layer that a scene lacks is NaN at its time.
 
     Raises
     ------
@@ -62,13 +62,13 @@ def _check_alike(first: xr.DataArray, other: xr.DataArray) -> None:
     same = all(np.array_equal(first[axis].values, other[axis].values) for axis in ("y", "x"))
     if not same or crs_of(first) != crs_of(other):
         raise DimensionError(
-            f"the files lie on different grids ({bounds_of(first)} and {bounds_of(other)}), "
-            "expected equal ones; open them one at a time"
+            f"the files lie on different grids ({bounds_of(first)} and {bounds_of(other)}); open "
+            "them one at a time"
         )
     if other.attrs["units"] != first.attrs["units"]:
         raise DimensionError(
-            f"the files are in {first.attrs['units']} and {other.attrs['units']}, "
-            "expected one unit; open them one at a time"
+            f"the files have different units, {first.attrs['units']} and {other.attrs['units']}; "
+            "open them one at a time"
         )
 
 
@@ -90,8 +90,8 @@ def _add_time_dim(image: xr.DataArray) -> xr.DataArray:
         return image
     if "time" not in image.coords:
         raise DimensionError(
-            f"{image.attrs['source']} has no time, and its name does not say a single day, so it "
-            "has no place among several grids; to work on each file alone, give a folder as OUT "
-            "(fine/), or open them one at a time"
+            f"{image.attrs['source']} has no time, and its name contains no single date, so it "
+            "cannot be stacked with other grids; give a folder as OUT (fine/) to process each file "
+            "separately, or open the files one at a time"
         )
     return image.expand_dims("time")

@@ -1,4 +1,4 @@
-"""Swaths of one call, merged on one grid while they are read."""
+"""Merge swaths on one grid while they are read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Gridding:
 
 
 class _Merge:
-    """Hands swaths on, one at a time, and keeps what has to be known of all."""
+    """An iterator over swaths that collects their names, versions and attributes."""
 
     def __init__(self, first: Source, rest: Iterator[Source]) -> None:
         self.first, self.rest = first, rest
@@ -70,8 +70,8 @@ class _Merge:
         for source in self.rest:
             if not is_swath(source.dataset):
                 raise SettingsError(
-                    f"{source.path.name} is a grid but {self.first.path.name} a swath, "
-                    "expected files of one kind; open them one kind at a time"
+                    f"{source.path.name} is a grid, but {self.first.path.name} is a swath; open "
+                    "each kind on its own"
                 )
             yield self._note(source)
 
@@ -81,17 +81,17 @@ class _Merge:
         unit = attrs.get("units", CANONICAL)
         if self.names and unit != self.attrs["units"]:
             raise SettingsError(
-                f"{source.path.name} is in {unit!r} but {self.first.path.name} in "
-                f"{self.attrs['units']!r}, expected one unit; open them one at a time"
+                f"{source.path.name} is in {unit!r}, but {self.first.path.name} is in "
+                f"{self.attrs['units']!r}; open them one at a time"
             )
-        if not self.names:  # what is to be said of one is to be said of all
+        if not self.names:  # one warning is enough for all files
             doubt_values(column.rename(source.dataset.attrs.get("variable", "column")))
         self.attrs = self.attrs or {**attrs, "units": unit}
         self.names.append(source.path.name)
         self.versions.add(str(source.dataset.attrs.get("processor_version", "")))
         told = {"source": source.path.name, **source.dataset.attrs}
         named = source.dataset.assign_attrs(told)
-        # Means over areas know no unit: anything is gridded as if in mol m-2, then named again.
+        # Means do not depend on the unit: values are gridded as mol m-2, and then get their own.
         return named.assign(column=column.assign_attrs(units=CANONICAL))
 
 
@@ -102,13 +102,13 @@ def merge_swaths(
     options: ReadOptions,
     gridding: Gridding,
 ) -> xr.Dataset:
-    """Grid swaths, and say in ``history`` which files and which pixels went in.
+    """Grid swaths, and record in ``history`` which files and pixels were used.
 
     Warns
     -----
     No2srWarning
-        If columns of processors with different versions (major, minor) were merged: they are not
-        comparable.
+        If the processor versions of the files differ in the major or minor number: their columns
+        are not comparable.
     """
     merge = _Merge(first, rest)
     usual = float(first.dataset.attrs.get("resolution", RESOLUTION))
@@ -131,7 +131,7 @@ def merge_swaths(
         column = column.drop_attrs(deep=False).assign_attrs(general | merge.attrs)
     screening = first.dataset.attrs.get("screening", "all pixels")
     step = f"no2sr: read {_list(merge.names)} as {first.reader}, {screening}"
-    earlier = f"{column.attrs['history']}\n{step}"  # reading went before gridding
+    earlier = f"{column.attrs['history']}\n{step}"  # reading came before gridding
     told = first.dataset.attrs | {"processor_version": ", ".join(versions)}
     noted = origin(load_reader(first.reader).product, told)
     layers = {
@@ -169,7 +169,7 @@ def open_swaths(
     path_or_paths, reader, bbox
         As for `no2sr.open_no2`.
     progress : callable, optional
-        Called with the number of files done and the number there are.
+        Called with the number of files done and the total.
     **interpreting : Any
         ``variable``, ``unit``, ``qa_min`` and ``limits``, as for `no2sr.open_no2`.
 
@@ -191,9 +191,7 @@ def open_swaths(
     for source in chain([first], rest):
         if not is_swath(source.dataset):
             source.dataset.close()
-            raise SettingsError(
-                f"{source.path.name} is a grid already, expected swaths; open it with open_no2"
-            )
+            raise SettingsError(f"{source.path.name} is already a grid; open it with open_no2")
         told = {"product": load_reader(source.reader).product, "source": source.path.name}
         named = span_in(source.path.name)
         if named is not None and span_of(source.dataset) is None:
@@ -202,7 +200,7 @@ def open_swaths(
 
 
 def _strip(layer: xr.DataArray) -> xr.DataArray:
-    """Drop what follows from the column."""
+    """Drop the attributes that follow from the column."""
     kept = {key: layer.attrs[key] for key in ("comment", "cell_methods") if key in layer.attrs}
     return layer.drop_attrs(deep=False).assign_attrs(kept)
 
@@ -212,8 +210,8 @@ def _check_versions(versions: list[str]) -> None:
     series = sorted({".".join(version.split(".")[:2]) for version in versions})
     if len(series) > 1:
         warnings.warn(
-            f"the files come from processor versions {', '.join(series)}, expected one: "
-            "their columns differ systematically; use a reprocessed collection",
+            f"the files come from processor versions {', '.join(series)}, whose columns differ "
+            "systematically; use a reprocessed collection",
             No2srWarning,
             stacklevel=4,
         )

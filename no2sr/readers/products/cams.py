@@ -1,11 +1,11 @@
-"""CAMS forecasts and reanalyses of NO2 from the Atmosphere Data Store, old and new form.
+"""CAMS forecasts and reanalyses of NO2 from the Atmosphere Data Store, in the old and new format.
 
 Recognised by one of the variables ``tcno2``, ``no2_conc``, or ``no2`` as a mass mixing ratio. The
-default is ``tcno2``: the *total* column in kg m-2, 0.0460055 kg of NO2 to the mole. Mixing ratios
-and concentrations are no columns; they are refused, and read in their own unit when named.
-Longitudes are 0..360; the first and last row lie on the poles and are cut off for every grid alike
-(see `no2sr.readers`). The new form has ``valid_time``, over forecast periods and reference times
-at once; both are laid out along one time. Source: CAMS global product documentation (ECMWF).
+default is ``tcno2``: the *total* column in kg m-2, with 0.0460055 kg of NO2 per mole. Mixing ratios
+and concentrations are not columns: they are read only if they are named, in their own unit.
+Longitudes are 0..360; the first and last row lie on the poles and are cut off, as in every grid.
+The new format has ``valid_time`` over forecast periods and reference times; both become one time.
+Source: CAMS global product documentation (ECMWF).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["READER", "Cams"]
 
 COLUMN = "tcno2"
-_RUNS = ("number", "expver")  # of an ensemble and of the archive: one of each
+_RUNS = ("number", "expver")  # the member of an ensemble and the version in the archive
 
 
 class Cams:
@@ -47,21 +47,20 @@ class Cams:
             return any(_is_cams(field_of(v)) for v in file.variables.values())
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the total column, or the variable that was named.
+        """Read the total column, or the variable that was named.
 
         Raises
         ------
         MissingVariableError
-            If there are only mixing ratios or concentrations and none was named.
+            If there are only mixing ratios or concentrations, and none was named.
         DimensionError
-            If two forecasts are of the same time.
+            If two forecasts have the same valid time.
         """
         fields = list_gridded(path)
         if options.variable is None and COLUMN not in {field.name for field in fields}:
             raise MissingVariableError(
-                f"{path.name} has no NO2 column ({COLUMN}) but {list_fields(fields)}; to use a "
-                "mixing ratio or a concentration (no column) in its own unit, name it with "
-                "variable="
+                f"{path.name} has no NO2 column ({COLUMN}), only {list_fields(fields)}; to use a "
+                "mixing ratio or a concentration in its own unit, name it with variable="
             )
         field = choose(fields, variable=options.variable or COLUMN, source=path.name)
         dataset = open_cf(path, options.chunks, field)
@@ -77,7 +76,7 @@ def _is_cams(field: Field) -> bool:
 
 
 def _along_time(grid: xr.Dataset, path: Path) -> xr.Dataset:
-    """Lay forecast periods and reference times out along one time."""
+    """Combine forecast periods and reference times into one time."""
     if "valid_time" not in grid.variables or grid["valid_time"].ndim != 2:
         return grid
     dims = grid["valid_time"].dims
@@ -85,8 +84,8 @@ def _along_time(grid: xr.Dataset, path: Path) -> xr.Dataset:
     times = flat["valid_time"].values
     if np.unique(times).size < times.size:
         raise DimensionError(
-            f"{path.name} has several forecasts of the same time ({dict(grid['valid_time'].sizes)})"
-            ", expected one; take one forecast period or one reference time"
+            f"{path.name} has several forecasts of the same time "
+            f"({dict(grid['valid_time'].sizes)}); select one forecast period or one reference time"
         )
     flat = flat.isel(step=np.argsort(times)).drop_vars(dims, errors="ignore")
     return flat.rename(valid_time="time").swap_dims(step="time")

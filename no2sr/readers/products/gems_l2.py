@@ -1,12 +1,12 @@
-"""GEMS level 2 NO2 swaths, whose groups have a blank in their names.
+"""GEMS level 2 NO2 swaths.
 
 Recognised by ``Data Fields`` beside ``Geolocation Fields/Latitude``. The column is
 ``Data Fields/ColumnAmountNO2Trop``. Pixels are used if ``FinalAlgorithmFlags == 0``,
 ``CloudFraction <= 0.3``, ``RootMeanSquareError <= 0.005`` (detector rows with a poor fit pass the
-flag) and both zenith angles lie below 70 degrees, as far as the file holds these;
-`limits` moves them, `qa_min` says nothing here. There are no corners, so they are built from the
-centres. Latitude and longitude are missing beyond the scan, and the scan window moves from hour to
-hour. Source: GEMS level 2 NO2 product user guide (NIER).
+flag) and both zenith angles are below 70 degrees, as far as the file has these variables; `limits`
+changes the limits, and `qa_min` does not apply. The files have no corners, so these are built from
+the centres. Latitude and longitude are missing beyond the scan, and the scan window moves from hour
+to hour. Source: GEMS level 2 NO2 product user guide (NIER).
 """
 
 from __future__ import annotations
@@ -59,18 +59,18 @@ class GemsLevel2:
             return DATA in file.groups and find(file, _LAYOUT.latitude) is not None
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the swath, screened.
+        """Read the swath and screen its pixels.
 
         Raises
         ------
         MissingVariableError
-            If it is of another gas, or lacks the variable.
+            If the file is of another gas, or lacks the variable.
         """
         with open_netcdf(path) as file:
             swath = swath_of(file, _LAYOUT, options=options, path=path)
             version = attribute(file, "processor_version") or attribute(file, "version")
         for axis, limit in (("latitude", 90), ("longitude", 360)):
-            centres = swath[axis].values  # fills beyond the scan need not say that they are fills
+            centres = swath[axis].values  # fills beyond the scan may be undeclared
             swath[axis] = swath[axis].copy(data=np.where(abs(centres) <= limit, centres, np.nan))
         return swath.assign_attrs(
             source=f"GEMS ({path.name})", **({"processor_version": version} if version else {})

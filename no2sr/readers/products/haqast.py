@@ -1,4 +1,4 @@
-"""NASA HAQAST level 3 TROPOMI NO2, and the older files of the George Washington University.
+"""NASA HAQAST level 3 TROPOMI NO2, and older files of the George Washington University.
 
 The former is recognised by ``Tropospheric_NO2(lat, lon)``; it has no time, its month is in the
 global attributes ``RangeBeginningDate`` and ``RangeEndingDate``. The latter hold one variable,
@@ -40,7 +40,7 @@ class Haqast:
     product = "NASA HAQAST TROPOMI level 3 NO2 grid"
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether the file has the variable of HAQAST, or NO2 and nothing else."""
+        """Tell whether the file has the variable of HAQAST, or only NO2."""
         if not is_netcdf(path):
             return False
         with open_netcdf(path) as file:
@@ -48,14 +48,14 @@ class Haqast:
             return _is_old(set(file.variables)) or (column is not None and column.ndim == 2)
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the column on its grid.
+        """Read the column on its grid.
 
         Raises
         ------
         MissingVariableError
-            If the axes are in another file, which is not beside this one.
+            If the axes are in another file, which does not exist.
         DimensionError
-            If that file does not fit.
+            If the axes in that file do not fit the grid.
         """
         with open_netcdf(path) as file:
             old = _is_old(set(file.variables))
@@ -83,8 +83,8 @@ def _place(grid: xr.Dataset, name: str, path: Path) -> xr.Dataset:
     shape = grid[name].shape
     if shape not in ((latitude.size, longitude.size), (longitude.size, latitude.size)):
         raise DimensionError(
-            f"{path.name} has {shape} cells but {COMPANION} {latitude.size} latitudes and "
-            f"{longitude.size} longitudes, expected them to agree; get the axes of this grid"
+            f"{path.name} has {shape} cells, but {COMPANION} has {latitude.size} latitudes and "
+            f"{longitude.size} longitudes; download the axes of this grid"
         )
     y, x = grid[name].dims if shape == (latitude.size, longitude.size) else grid[name].dims[::-1]
     return grid.assign_coords(
@@ -96,33 +96,32 @@ def _place(grid: xr.Dataset, name: str, path: Path) -> xr.Dataset:
 
 
 def _companion_axes(path: Path) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
-    """Read latitudes and longitudes from the file beside."""
+    """Read latitudes and longitudes from the companion file."""
     companion = path.with_name(COMPANION)
     if not companion.exists():
         raise MissingVariableError(
-            f"{path.name} holds {OLD_COLUMN} without any axes, expected them in {COMPANION} beside "
-            "it; download that file, too, into the same folder"
+            f"{path.name} has no axes, and {COMPANION}, which holds them, does not exist; download "
+            "it into the same folder"
         )
     with open_netcdf(companion) as file:
         absent = [axis for axis in ("LAT", "LON") if axis not in file.variables]
         if absent:
             raise MissingVariableError(
-                f"{companion.name} has no {' and no '.join(absent)}, expected LAT and LON; "
-                "download it again"
+                f"{companion.name} has no {' and no '.join(absent)}; download it again"
             )
         return _axis(read_floats(file["LAT"]), "LAT"), _axis(read_floats(file["LON"]), "LON")
 
 
 def _axis(values: NDArray[np.floating[Any]], name: str) -> NDArray[np.floating[Any]]:
-    """Return a 1-D axis, also from a 2-D field that only repeats it."""
+    """Return a 1-D axis, also if a 2-D field repeats it."""
     if values.ndim == 1:
         return values
     for line, whole in ((values[0], values), (values[:, 0], values.T)):
         if values.ndim == 2 and (whole == line).all():
             return np.asarray(line)
     raise DimensionError(
-        f"{name} of {COMPANION} has shape {values.shape} and is no axis, expected one value a row "
-        "or column; give a regular grid"
+        f"{name} of {COMPANION} has the shape {values.shape} and is not the axis of a regular "
+        "grid; give a regular grid"
     )
 
 

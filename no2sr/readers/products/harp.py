@@ -1,12 +1,12 @@
-"""Files of the HARP toolbox: grids made by ``bin_spatial`` and imported swaths.
+"""Files of the HARP toolbox: grids from ``bin_spatial``, and imported swaths.
 
 Recognised by the root attribute ``Conventions`` with ``HARP`` in it, in netCDF-3, netCDF-4 or HDF5.
-A grid may have cell bounds only, with no coordinate variable at all: centres are then the means of
-the bounds. Of pixels, ``<variable>_validity`` (0..100) screens as the quality of Sentinel-5P does:
-a pixel is used if ``validity > round(100 * qa_min)``. It does not survive the binning, so no
-threshold can be applied to a grid; what was applied is in ``history``. Uncertainties are
+A grid may have cell bounds without coordinates; its centres are then the means of the bounds.
+Pixels are screened by ``<variable>_validity`` (0..100) like those of Sentinel-5P by their quality:
+a pixel is used if ``validity > round(100 * qa_min)``. Binning drops the validity, so no threshold
+can be applied to a grid; ``history`` says what was applied. Uncertainties are
 ``<variable>_uncertainty_random``, ``_uncertainty_systematic`` and ``_uncertainty``, the total.
-Source: HARP data format documentation and files that HARP 1.30 wrote.
+Source: HARP data format documentation, and files of HARP 1.30.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Harp:
 
     name = "harp"
     product = "HARP level 2 swath or level 3 grid"
-    has_quality = True  # where the file holds a validity
+    has_quality = True  # if the file has a validity
 
     def recognises(self, path: Path) -> bool:
         """Tell whether the file follows the HARP conventions."""
@@ -53,7 +53,7 @@ class Harp:
             return "HARP" in attribute(file, "Conventions")
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the grid, or the swath where the pixels lie in one long ``time`` dimension."""
+        """Read the grid, or the swath if the pixels lie along one ``time`` dimension."""
         with open_netcdf(path) as file:
             fields = fields_in(file)
         field = choose(fields, variable=options.variable, source=path.name)
@@ -68,7 +68,7 @@ class Harp:
 
 
 def _place(dataset: xr.Dataset) -> xr.Dataset:
-    """Give the grid centres where it has bounds only, and its time."""
+    """Give the grid its time, and centres if it has only bounds."""
     for axis in ("latitude", "longitude"):
         bounds = dataset.get(f"{axis}_bounds")
         if axis not in dataset.variables and bounds is not None:
@@ -95,11 +95,11 @@ def _dated(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _swath(dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path) -> xr.Dataset:
-    """Return the pixels as a swath one pixel wide: their corners say where they are."""
+    """Read the pixels as a swath that is one pixel wide."""
     if "latitude_bounds" not in dataset or field.dims != ("time",):
         raise MissingVariableError(
-            f"{field.path} {field.dims} comes without the corners of its pixels, expected "
-            "latitude_bounds and longitude_bounds; convert the product again and keep them"
+            f"{field.path} {field.dims} lacks the corners of its pixels (latitude_bounds and "
+            "longitude_bounds); convert the product again and keep them"
         )
     valid, screening = _screen(dataset, field, options, path)
     label, no2 = f"{path.name}: {field.name}", mentions_no2(field.name)
@@ -119,7 +119,7 @@ def _swath(dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path) 
 
 
 def _read_stated(dataset: xr.Dataset, field: Field, found: str) -> Stated:
-    """Return what the file states of the errors of a column that is in the unit found."""
+    """Read the uncertainties that the file states, in the unit found for the column."""
     parts: dict[str, Any] = {}
     for layer, name in find_companions(field.name, dataset.data_vars).items():
         if layer not in UNCERTAINTIES or dataset[name].dims != ("time",):
@@ -134,7 +134,7 @@ def _read_stated(dataset: xr.Dataset, field: Field, found: str) -> Stated:
 def _screen(
     dataset: xr.Dataset, field: Field, options: ReadOptions, path: Path
 ) -> tuple[Any, dict[str, Any]]:
-    """Return which pixels are valid enough, and the words for it; all where none is rated."""
+    """Find the valid pixels, and describe the condition; all are valid if the file rates none."""
     validity = dataset.get(f"{field.name}_validity")
     if validity is None or validity.dims != field.dims:
         _check_no_quality(options, path, field)
@@ -145,11 +145,11 @@ def _screen(
 
 
 def _check_no_quality(options: ReadOptions, path: Path, field: Field) -> None:
-    """Refuse a threshold that nothing in the file can be held against."""
+    """Refuse a threshold if the file has no validity."""
     if options.qa_min != QA_MIN:
         raise SettingsError(
             f"a quality threshold of {options.qa_min:g} was given, but {path.name} has no "
-            f"{field.name}_validity; leave it out, or convert the product again and keep that"
+            f"{field.name}_validity; leave it out, or convert the product again and keep it"
         )
 
 

@@ -1,10 +1,10 @@
-"""OMI OMNO2d daily grids in HDF-EOS5, which has no axes, only attributes that imply them.
+"""OMI OMNO2d daily grids in HDF-EOS5, which has attributes instead of axes.
 
-Recognised by the group ``HDFEOS/GRIDS/ColumnAmountNO2``. Of its four columns the cloud-screened
-tropospheric one is the default (cloud fraction below 0.3). Rows go from south to north over the
-span and spacing that the group states. The fill is -2^100, not any negative value. The date is the
-TAI of the granule. NetCDF forms of the product (Giovanni, OPeNDAP) are CF grids. Source: OMNO2
-readme and product specification (NASA GES DISC).
+Recognised by the group ``HDFEOS/GRIDS/ColumnAmountNO2``. The default of its four columns is the
+cloud-screened tropospheric one (cloud fraction below 0.3). Rows go from south to north, over the
+span and with the spacing that the group states. The fill is -2^100; other negative values are
+measurements. The date follows from the TAI of the granule. NetCDF forms of the product (Giovanni,
+OPeNDAP) are CF grids. Source: OMNO2 readme and product specification (NASA GES DISC).
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class OMNO2d:
             return group_at(file, GRID) is not None
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the column on the axes that the group states.
+        """Read the column on the axes that the group states.
 
         Raises
         ------
         MissingVariableError
-            If it lacks the variable.
+            If the file lacks the variable.
         DimensionError
             If spacing and number of cells contradict the span.
         """
@@ -72,8 +72,8 @@ class OMNO2d:
             group = group_at(file, f"{GRID}/Data Fields")
             if group is None:
                 raise MissingVariableError(
-                    f"{path.name} has no group {GRID}/Data Fields, expected the columns in it; "
-                    "fetch it again"
+                    f"{path.name} has no group {GRID}/Data Fields, so its columns are missing; "
+                    "download it again"
                 )
             fields = fields_in(group)
             field = choose(fields, variable=options.variable or COLUMN, source=path.name)
@@ -102,25 +102,25 @@ class OMNO2d:
 def _axes(
     group: netCDF4.Group, shape: tuple[int, ...], path: Path
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the centres of rows and columns, south and west first."""
+    """Compute the centres of rows and columns, south and west first."""
     dx, dy = _numbers(group, "GridSpacing") or (360 / shape[1], 180 / shape[0])
     west, east, south, north = _numbers(group, "GridSpan") or (-180, 180, -90, 90)
     if not np.allclose([west + dx * shape[1], south + dy * shape[0]], [east, north]):
         raise DimensionError(
-            f"{path.name} has {shape[0]} x {shape[1]} cells of {dy:g} x {dx:g} degrees, expected "
-            f"them to span {south:g} to {north:g} N and {west:g} to {east:g} E; fetch it again"
+            f"{path.name} has {shape[0]} x {shape[1]} cells of {dy:g} x {dx:g} degrees, which do "
+            f"not span {south:g} to {north:g} N and {west:g} to {east:g} E; download it again"
         )
     rows, columns = (np.arange(count, dtype=np.float64) + 0.5 for count in shape)
     return south + dy * rows, west + dx * columns
 
 
 def _numbers(group: netCDF4.Group, key: str) -> list[float]:
-    """Return an attribute such as ``(0.25,0.25)`` as numbers."""
+    """Parse an attribute such as ``(0.25,0.25)``."""
     return [float(n) for n in re.findall(r"[-+.\deE]+", attribute(group, key))]
 
 
 def _scale(variable: netCDF4.Variable[Any]) -> NDArray[np.floating[Any]]:
-    """Return the values; scale and offset have other names here than in NetCDF."""
+    """Read the values, with scale and offset under their names in HDF-EOS."""
     variable.set_auto_maskandscale(False)
     values = np.asarray(variable[...])
     values = np.where(np.abs(values) > FILL_LIMIT, np.float32(np.nan), values)

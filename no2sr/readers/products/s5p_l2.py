@@ -1,12 +1,12 @@
 """Sentinel-5P TROPOMI level 2 NO2 swaths (``L2__NO2___``): NRTI, OFFL, RPRO, PAL and their subsets.
 
 Recognised by the group ``PRODUCT`` with dimensions ``scanline`` and ``ground_pixel``. The column is
-already in mol m-2, with one standard deviation as its precision; its random part is the precision
-of the slant column over the tropospheric air-mass factor, where the file has both. The quality
-value is a byte of hundredths: a pixel is used if ``byte > round(100 * qa_min)``; comparing the
-decoded float32 instead lets 16 of the 101 codes pass their own threshold, among them 55 and 74.
-Subsets may lack the corner bounds; the corners are then built from the centres. Source: Sentinel-5P
-level 2 product user manual, nitrogen dioxide (KNMI).
+in mol m-2, and its precision is one standard deviation. The random part is the precision of the
+slant column over the tropospheric air-mass factor, if the file has both. The quality value is a
+byte of hundredths: a pixel is used if ``byte > round(100 * qa_min)``. If the decoded float32 were
+compared, 16 of the 101 codes would pass their own threshold, among them 55 and 74. Subsets may lack
+the corner bounds; corners are then built from the centres. Source: Sentinel-5P level 2 product user
+manual, nitrogen dioxide (KNMI).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ PIXEL = ("time", "scanline", "ground_pixel")
 
 
 class S5PLevel2:
-    """Reader of Sentinel-5P level 2 files; those of other gases are known and refused by name."""
+    """Reader of Sentinel-5P level 2 files; those of other gases are recognised and refused."""
 
     name = "s5p_l2"
     product = "Sentinel-5P TROPOMI level 2 swath"
@@ -67,16 +67,16 @@ class S5PLevel2:
             return product is not None and set(PIXEL) <= set(product.dimensions)
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the swath, screened by quality.
+        """Read the swath and screen its pixels by quality.
 
         Raises
         ------
         NoValidPixelsError
-            If the granule is empty: its ``PRODUCT`` group holds no variables.
+            If the granule is empty: its ``PRODUCT`` group has no variables.
         MissingVariableError
-            If it is of another gas, or lacks the variable or the quality value.
+            If the file is of another gas, or lacks the variable or the quality value.
         DimensionError
-            If it holds several time steps.
+            If it has several time steps.
         """
         with open_netcdf(path) as file:
             product = file["PRODUCT"]
@@ -113,21 +113,21 @@ class S5PLevel2:
         product = file["PRODUCT"]
         if not product.variables:
             raise NoValidPixelsError(
-                f"{path.name} is an empty granule of {_title(file)}: its PRODUCT group holds "
-                "no variables, expected pixels; fetch it again or leave it out"
+                f"{path.name} is an empty granule of {_title(file)}: its PRODUCT group has no "
+                "variables; download it again, or leave it out"
             )
         there = {field_of(v).path: v for v in walk(product) if v.dimensions == PIXEL}
         fields = [field_of(variable) for variable in there.values()]
         if options.variable is None and COLUMN not in product.variables:
             raise MissingVariableError(
-                f"{path.name} is {_title(file)} without {COLUMN}, expected L2__NO2___; it has "
-                f"{list_fields(fields)}; to use one of these name it with variable="
+                f"{path.name} is {_title(file)} without {COLUMN}; give an L2__NO2___ file, or name "
+                f"one of its variables with variable=: {list_fields(fields)}"
             )
         return there[choose(fields, variable=options.variable or COLUMN, source=path.name).path]
 
 
 def _title(file: netCDF4.Dataset) -> str:
-    """Say of which gas a file is: by its identifier, or in its own words."""
+    """Return the product of a file, from its identifier or its summary."""
     gas = re.search(r"_L2__(\w{6})_", attribute(file, "id"))
     product = f"L2__{gas[1]}" if gas else attribute(file, "summary") or "unknown product"
     return f"Sentinel-5P {product}"
@@ -137,8 +137,7 @@ def _require(group: netCDF4.Group, name: str, path: Path) -> netCDF4.Variable[An
     found = find(group, name)
     if found is None:
         raise MissingVariableError(
-            f"{path.name} has no PRODUCT/{name}, expected it beside the column; "
-            "make the subset again and keep it"
+            f"{path.name} has no PRODUCT/{name}; make the subset again and keep it"
         )
     return found
 
@@ -146,13 +145,13 @@ def _require(group: netCDF4.Group, name: str, path: Path) -> netCDF4.Variable[An
 def _check_single(column: netCDF4.Variable[Any], path: Path) -> None:
     if column.shape[0] != 1:
         raise DimensionError(
-            f"{path.name} holds {column.shape[0]} time steps, expected the one of a granule; "
-            "give the granules as separate files"
+            f"{path.name} has {column.shape[0]} time steps, but a granule has one; give the "
+            "granules as separate files"
         )
 
 
 def _codes(quality: netCDF4.Variable[Any]) -> NDArray[np.int16]:
-    """Return the quality in whole hundredths, -1 where there is none."""
+    """Read the quality in whole hundredths, -1 where it is missing."""
     if quality.dtype.kind == "f":  # some subsetters write decoded values
         decoded = np.nan_to_num(read_floats(quality)[0], nan=-0.01)
         return np.asarray(np.rint(100 * decoded), dtype="int16")
@@ -163,14 +162,14 @@ def _codes(quality: netCDF4.Variable[Any]) -> NDArray[np.int16]:
 
 
 def _read_plain(variable: netCDF4.Variable[Any]) -> xr.DataArray:
-    """Return one variable of the granule with its name and unit."""
+    """Read a variable of the granule with its name and unit."""
     attrs = {key: attribute(variable, key) for key in ("units", "long_name", "standard_name")}
     said = {key: text for key, text in attrs.items() if text}
     return xr.DataArray(read_floats(variable)[0], dims=PIXEL[1:], name=variable.name, attrs=said)
 
 
 def _read_stated(product: netCDF4.Group, column: netCDF4.Variable[Any], found: str) -> Stated:
-    """Return the precision of a column, and its random part where the file holds what it takes."""
+    """Read the precision of a column, and compute its random part if the file allows it."""
 
     def convert_error(path: str) -> xr.DataArray | None:
         error = find(product, path)
@@ -205,7 +204,7 @@ def _scanline_times(product: netCDF4.Group) -> xr.DataArray | None:
 
 
 def _origin(file: netCDF4.Dataset, path: Path) -> dict[str, str]:
-    """Return what tells this granule from others."""
+    """Return the attributes that identify the granule."""
     version = attribute(file, "processor_version")
     granule = attribute(file, "id") or path.stem
     product = f"{granule}, processor {version}" if version else granule

@@ -1,10 +1,11 @@
 """KNMI TEMIS monthly means in fixed-width text, ``no2_YYYYMM.asc`` (TROPOMI).
 
 Recognised by ``lat=`` lines below at most ten lines of header. The values of a latitude are fields
-of exactly four characters, ``-999`` where missing, with nothing between them: ``-9991234`` are
-two. They are in 1e13 molecules cm-2, rows from south to north, and go around the globe from 180 W.
-The month is in the name of the file only. This is no ESRI ASCII grid. The monthly means are
-screened already. Source: TEMIS tropospheric NO2 product page (KNMI) and two independent parsers.
+of exactly four characters without separators, so ``-9991234`` is two of them; ``-999`` is missing.
+The unit is 1e13 molecules cm-2. Rows go from south to north, and columns around the globe from
+180 W. The month is only in the name of the file. The format is not ESRI ASCII. The monthly means
+are already screened. Source: TEMIS tropospheric NO2 product page (KNMI) and two independent
+parsers.
 """
 
 from __future__ import annotations
@@ -47,14 +48,14 @@ class Temis:
         return any(_ROW.fullmatch(line.decode("latin-1").rstrip()) for line in lines)
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the grid.
+        """Read the grid.
 
         Raises
         ------
         FileUnreadableError
-            If a row is incomplete, or holds something else than numbers.
+            If a row is incomplete, or does not consist of numbers.
         MissingVariableError
-            If another variable was named: there is one only.
+            If another variable than the only one was named.
         """
         if options.variable not in (None, VARIABLE):
             raise MissingVariableError(
@@ -84,7 +85,7 @@ class Temis:
 
 
 def _rows(path: Path) -> list[tuple[float, NDArray[np.float64]]]:
-    """Return latitude and values of every row."""
+    """Read the latitude and the values of every row."""
     rows: list[tuple[float, list[str]]] = []
     for line in path.read_text(encoding="latin-1").splitlines():
         start = _ROW.fullmatch(line)
@@ -96,21 +97,21 @@ def _rows(path: Path) -> list[tuple[float, NDArray[np.float64]]]:
     sizes = {row.size for _, row in fields}
     if len(sizes) != 1 or len(fields) < 2 or 0 in sizes:
         raise FileUnreadableError(
-            f"{path.name} has {len(fields)} rows of {sorted(sizes)} values, expected rows of equal "
-            "length; it may be truncated: fetch it again"
+            f"{path.name} has {len(fields)} rows of {sorted(sizes)} values, not of equal length; "
+            "it may be truncated: download it again"
         )
     return fields
 
 
 def _fields(lines: list[str], latitude: float, path: Path) -> NDArray[np.float64]:
-    """Cut the lines of a row into numbers."""
+    """Parse the numbers in the lines of a row."""
     try:
         joined = "".join(line.rstrip() for line in lines).encode("latin-1")
         return np.frombuffer(joined, f"S{WIDTH}").astype("float64")
     except ValueError as broken:
         raise FileUnreadableError(
-            f"{path.name} holds something else than numbers at lat={latitude:g} ({broken}), "
-            f"expected fields of {WIDTH} characters; it may be truncated: fetch it again"
+            f"{path.name} has fields at lat={latitude:g} that are not numbers of {WIDTH} "
+            f"characters ({broken}); it may be truncated: download it again"
         ) from broken
 
 

@@ -1,12 +1,12 @@
-"""TEMPO level 2 NO2 swaths (V03, V04), NRT and subsets included.
+"""TEMPO level 2 NO2 swaths (V03, V04), including NRT and subsets.
 
 Recognised by the groups ``product`` and ``geolocation`` with 2-D centres in the latter. The column
 is ``product/vertical_column_troposphere`` in molecules cm-2. Pixels are used if
 ``main_data_quality_flag == 0`` (normal), ``eff_cloud_fraction <= 0.2`` and
-``solar_zenith_angle < 70``, as far as the file holds these; `limits` moves them, `qa_min` says
-nothing here. Subsets may
-lack the corners, which are then built from the centres; fills of -1e30 and NaN are both met.
-Granules of a scan run from east to west. Source: TEMPO level 2 and 3 trace gas user guide (SAO).
+``solar_zenith_angle < 70``, as far as the file has these variables; `limits` changes the limits,
+and `qa_min` does not apply. Subsets may lack the corners, which are then built from the centres.
+Fills are -1e30 or NaN. The granules of a scan go from east to west. Source: TEMPO level 2 and 3
+trace gas user guide (SAO).
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _LAYOUT = Layout(
 
 
 class TempoLevel2:
-    """Reader of TEMPO level 2 files; those of other gases are read by the variable's name."""
+    """Reader of TEMPO level 2 files; for other gases, the variable must be named."""
 
     name = "tempo_l2"
     product = "TEMPO level 2 NO2 swath"
     criteria = CRITERIA
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether the file has a product group and 2-D centres in geolocation."""
+        """Tell whether the file has the group ``product``, and 2-D centres in ``geolocation``."""
         if not is_netcdf(path):
             return False
         with open_netcdf(path) as file:
@@ -60,12 +60,12 @@ class TempoLevel2:
             return "product" in file.groups and latitude is not None and latitude.ndim == 2
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the swath, screened.
+        """Read the swath and screen its pixels.
 
         Raises
         ------
         MissingVariableError
-            If it has no tropospheric column, as subsets may; the message names what there is.
+            If there is no tropospheric column, as in some subsets; the message lists the variables.
         """
         with open_netcdf(path) as file:
             swath = swath_of(file, _LAYOUT, options=options, path=path)
@@ -73,7 +73,7 @@ class TempoLevel2:
 
 
 def origin(file: netCDF4.Dataset, path: Path) -> dict[str, str]:
-    """Return what tells a TEMPO file from others."""
+    """Return the attributes that identify a TEMPO file."""
     version = attribute(file, "processing_version")
     granule = attribute(file, "local_granule_id") or path.name
     attrs = {

@@ -1,11 +1,11 @@
 """TEMPO level 3 NO2 grids (V03, V04): axes in the root, variables in groups.
 
-Recognised by the group ``product`` beside 1-D ``latitude`` and ``longitude`` in the root. Cells are
-0.02 degree means of level 2 pixels by area, to which no quality mask was applied, so the masks of
-level 2 are applied to the cells: flag 0, cloud fraction up to 0.2, sun higher than 20 degrees, as
-far as the file holds these; `limits` moves them. A scan is some 640 MB, so only a box that was
-asked for is read. Opened by group alone, such a file has no coordinates. Source: TEMPO level 2 and
-3 trace gas user guide (SAO).
+Recognised by the group ``product`` beside 1-D ``latitude`` and ``longitude`` in the root. Cells of
+0.02 degree are means of level 2 pixels by area, without a quality mask. The screens of level 2 are
+therefore applied to the cells: flag 0, cloud fraction up to 0.2, solar zenith angle below 70
+degrees, as far as the file has these variables; `limits` changes the limits. A scan has about
+640 MB, so only the requested box is read. The groups of such a file have no coordinates. Source:
+TEMPO level 2 and 3 trace gas user guide (SAO).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class TempoLevel3:
     criteria = CRITERIA
 
     def recognises(self, path: Path) -> bool:
-        """Tell whether the file has a product group and 1-D axes in the root."""
+        """Tell whether the file has the group ``product``, and 1-D axes in the root."""
         if not is_netcdf(path):
             return False
         with open_netcdf(path) as file:
@@ -53,20 +53,20 @@ class TempoLevel3:
             return "product" in file.groups and all(a is not None and a.ndim == 1 for a in axes)
 
     def read(self, path: Path, options: ReadOptions) -> xr.Dataset:
-        """Return the column on the axes of the root, screened.
+        """Read the column on the axes of the root, and screen its cells.
 
         Raises
         ------
         MissingVariableError
-            If it has no tropospheric column; the message names what there is.
+            If there is no tropospheric column; the message lists the variables.
         """
         with open_netcdf(path) as file:
             fields = [field for field in fields_in(file) if len(field.dims) > 1]
             attrs = origin(file, path)
             if options.variable is None and find(file, COLUMN) is None:
                 raise MissingVariableError(
-                    f"{path.name} has no tropospheric NO2 column ({COLUMN}), it has "
-                    f"{list_fields(fields)}; to use one of these name it with variable="
+                    f"{path.name} has no tropospheric NO2 column ({COLUMN}), only "
+                    f"{list_fields(fields)}; to use one of these, name it with variable="
                 )
         field = choose(fields, variable=options.variable or COLUMN, source=path.name)
         grid, screening = _screen(path, field, fields, options)
@@ -76,7 +76,7 @@ class TempoLevel3:
 def _screen(
     path: Path, field: Field, fields: list[Field], options: ReadOptions
 ) -> tuple[xr.Dataset, str]:
-    """Return the field where the masks let it pass, and what was applied."""
+    """Read a field, screen its cells, and describe the screens."""
     tree = xr.open_datatree(
         path.absolute(), engine="netcdf4", decode_times=False, chunks=options.chunks
     )
@@ -94,7 +94,7 @@ def _screen(
 
 
 def _window(axis: xr.DataArray, name: str, box: Box | None) -> slice:
-    """Return the cells of an axis that a box may touch: a scan is large."""
+    """Find the cells of an axis that a box may touch, because a scan is large."""
     if box is None:
         return slice(None)
     first, step = regular_axis(axis.values, name)
@@ -104,7 +104,7 @@ def _window(axis: xr.DataArray, name: str, box: Box | None) -> slice:
     low, high = (south, north) if name == "latitude" else (west + turn, east + turn)
     margin = MARGIN * abs(step)
     inside = np.flatnonzero((centres > low - margin) & (centres < high + margin))
-    if inside.size < 2:  # outside: for the caller to say so
+    if inside.size < 2:  # outside, which the caller refuses
         return slice(None)
     return slice(int(inside[0]), int(inside[-1]) + 1)
 
