@@ -216,5 +216,5 @@ def reader_of(layers: Any) -> Callable[[int, int, int], NDArray[np.floating]]:
 
 
 def _spans(chunks: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Return where chunks begin and end."""
+    """Return the first index of each chunk and the index after its last."""
     return list(pairwise([0, *np.cumsum(chunks).tolist()]))

@@ -54,15 +54,14 @@ def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iter
     """
     if (workers is None) == (scheduler is None):
         raise SettingsError(
-            f"workers={workers!r} and scheduler={scheduler!r} were given, expected one of them; "
-            "leave the other out"
+            f"workers={workers!r} and scheduler={scheduler!r} were given; give exactly one of them"
         )
     try:
         import distributed
     except ImportError as error:
         raise MissingDependencyError(
-            "package distributed is not installed, expected for workers and schedulers; "
-            "install it with: pip install 'no2sr[dask]'"
+            "the package distributed, which runs workers and schedulers, is not installed; run pip "
+            "install 'no2sr[dask]'"
         ) from error
     with ExitStack() as stack:
         address: Any = scheduler
@@ -126,27 +125,26 @@ class _Awaited:
 
 
 def _client(distributed: Any, scheduler: Any) -> Client:
-    """Connect to a scheduler, or give up soon."""
+    """Connect to a scheduler, or raise an error after a short wait."""
     try:
         _check_answers(scheduler)
-        # No default: one that fails would leave all later work of Dask in this process to nobody.
+        # Not the default: if it failed, all later work of Dask in this process would fail, too.
         client: Client = distributed.Client(scheduler, timeout=PATIENCE, set_as_default=False)
     except Exception as error:  # a server of another kind makes this fail anywhere
         raise ClusterError(
-            f"the scheduler {scheduler} does not answer, expected a running dask scheduler such as "
-            "tcp://host:8786; check the address, or start one with: dask scheduler"
+            f"the scheduler {scheduler} does not answer; check the address, which is like "
+            "tcp://host:8786, or start a scheduler with: dask scheduler"
         ) from error
     if not client.nthreads():
         client.close()
         raise ClusterError(
-            f"the scheduler {scheduler} has no workers, expected at least one; "
-            f"start some with: dask worker {scheduler}"
+            f"the scheduler {scheduler} has no workers; start some with: dask worker {scheduler}"
         )
     return client
 
 
 def _check_answers(scheduler: Any) -> None:
-    """See whether a server speaks first, as Dask's do over plain TCP: its client would wait on."""
+    """Check that a server speaks first, as Dask's do over TCP; else its client would hang."""
     if not str(scheduler).startswith("tcp://"):
         return
     host, _, port = str(scheduler).removeprefix("tcp://").rpartition(":")
@@ -162,11 +160,11 @@ def _explain_losses(distributed: Any) -> Iterator[None]:
         yield
     except distributed.KilledWorker as error:
         raise ClusterError(
-            f"workers died one after the other over the same block ({error}), expected them to "
-            "live; give them more memory, and run the same command again to go on"
+            f"several workers died while computing the same block ({error}); give them more memory "
+            "and run the same command to resume"
         ) from error
     except (CancelledError, distributed.CancelledError, distributed.comm.CommClosedError) as error:
         raise ClusterError(
-            "the connection to the scheduler was lost, expected it to last; start the scheduler "
-            "again, and run the same command again to go on"
+            "the connection to the scheduler was lost; restart it and run the same command to "
+            "resume"
         ) from error

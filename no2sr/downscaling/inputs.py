@@ -168,7 +168,7 @@ def _check_unchanged(sources: tuple[Path, ...], seals: list[list[dict[str, Any]]
 
 
 def seal(path: Path) -> dict[str, Any]:
-    """Return what tells a file or a Zarr store from a changed one without reading it all.
+    """Return a seal of a file or a Zarr store: facts that change if it changes.
 
     Parameters
     ----------

@@ -107,7 +107,7 @@ class Tally(NamedTuple):
         return self.residual / (spread or 1.0)
 
     def facts(self) -> dict[str, float]:
-        """Return what is recorded in a fine image."""
+        """Return the facts that a fine image records."""
         told = {"closure_max": self.closure_max, "gap_share": self.gap_share}
         if self.noisy:
             told["departure_rms"] = (self.departures / self.noisy) ** 0.5

@@ -202,7 +202,7 @@ def _compute(
 
 
 def _record(task: Task, *, origin: Any) -> dict[str, Any]:
-    """Return what the fine values and the attributes depend on."""
+    """Return the facts that determine the fine values and their attributes."""
     image = task.image
     fields = task.canvas.fields
     if image.chunks is None:
@@ -227,7 +227,7 @@ def _record(task: Task, *, origin: Any) -> dict[str, Any]:
 
 
 def _identity(task: Task) -> Any:
-    """Return what tells one method from another; one that cannot tell is never the same."""
+    """Return a hashable identity for the method of a task; a random one if it has none."""
     method = task.method
     if isinstance(method, NetworkMethod) and method.network.card.files:
         return method.identity

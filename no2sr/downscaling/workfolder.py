@@ -172,7 +172,7 @@ class WorkFolder:
         return da.from_array(rows, chunks=chunks, name=f"fine-{id(rows)}", meta=_EMPTY)
 
     def _is_same_task(self) -> bool:
-        """Tell whether the folder holds this very task."""
+        """Tell whether the folder holds the same task; warn if it holds another one."""
         try:
             there = (self.path / _TASK).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
@@ -180,7 +180,7 @@ class WorkFolder:
         if there != self._task and self._resume:
             warnings.warn(
                 f"{self.path.name} holds unfinished work on another input, with other settings or "
-                "of another version, expected this one; it is removed",
+                "of another version; it is removed",
                 No2srWarning,
                 stacklevel=4,
             )
@@ -219,14 +219,14 @@ class WorkFolder:
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def _check_room(self) -> None:
-        """Refuse at once what cannot fit."""
+        """Refuse a task for which the disk has no room, before the work."""
         layers = len(self.fields)
         needed = layers * (4 * int(np.prod(self.shape, dtype=np.int64)) - self._place)
         free = shutil.disk_usage(self.path).free
         if needed > free:
             raise WriteError(
-                f"{self.path.parent} has {free / 1e9:.1f} GB of free space, expected at least "
-                f"{needed / 1e9:.1f} GB for the work; make room, or write elsewhere"
+                f"{self.path.parent} has {free / 1e9:.1f} GB of free space, but the work needs "
+                f"{needed / 1e9:.1f} GB; make room, or write elsewhere"
             )
 
 
@@ -267,8 +267,7 @@ def _lock(folder: Path) -> Any:
     except OSError as error:
         file.close()
         raise WriteError(
-            f"another run is working in {folder}, expected one run an output; wait for it, or "
-            "write elsewhere"
+            f"another run is working in {folder}; wait for it, or write elsewhere"
         ) from error
     return file
 

@@ -227,7 +227,7 @@ _WRITERS: dict[str, Callable[[_Graph, Any, list[str]], str | None]] = {
 
 
 def _is_plain(layer: Any) -> bool:
-    """Tell a convolution that moves by one pixel and mixes all channels."""
+    """Tell whether a convolution has stride 1, one group, and a kernel of odd sides."""
     return (
         tuple(layer.strides) == (1, 1)
         and layer.groups == 1

@@ -66,7 +66,7 @@ def test_two_workers_equal_local(tmp_path, local_file):
 
 def test_workers_that_keep_dying_are_told():
     with (
-        pytest.raises(ClusterError, match="workers died one after the other over the same block"),
+        pytest.raises(ClusterError, match="several workers died while computing the same block"),
         cluster(workers=1) as workers,
     ):
         workers.executor.submit(os._exit, 1).result()
@@ -121,7 +121,7 @@ def test_a_silent_scheduler_is_given_up_soon(monkeypatch):
         port = silent.getsockname()[1]
         began = time.monotonic()
         with (
-            pytest.raises(ClusterError, match="does not answer, expected a running dask scheduler"),
+            pytest.raises(ClusterError, match="does not answer; check the address"),
             cluster(scheduler=f"tcp://127.0.0.1:{port}"),
         ):
             pass
@@ -137,7 +137,7 @@ def test_no_scheduler_there(address):
 
 @pytest.mark.parametrize("given", [{}, {"workers": 1, "scheduler": "tcp://a:1"}])
 def test_exactly_one_kind_of_workers(given):
-    with pytest.raises(SettingsError, match="expected one of them"), cluster(**given):
+    with pytest.raises(SettingsError, match="give exactly one of them"), cluster(**given):
         pass
 
 

@@ -264,7 +264,7 @@ def test_nothing_observed_is_refused_and_leaves_nothing(tmp_path):
 def test_too_little_room_is_said_before_the_work(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")  # noqa: PYI024 - what shutil returns
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage(1, 1, 1000))
-    with pytest.raises(WriteError, match="GB for the work; make room"):
+    with pytest.raises(WriteError, match="GB; make room"):
         refine_to_file(make_image(), tmp_path / "fine.tif", model="espcn")
     assert not list(tmp_path.iterdir())
 

@@ -232,7 +232,7 @@ def _lone_dims(column: xr.DataArray, known: set[Hashable]) -> tuple[Hashable, ..
 
 
 def _explain_missing_axis(column: xr.DataArray, names: dict[str, Hashable | None]) -> str:
-    """Say which axis is missing, and what the dataset is instead."""
+    """Compose the message about an axis that is missing."""
     if is_swath(column):
         return (
             f"{name_of(column)} has 2-D latitude and longitude: it is a swath or a curvilinear "

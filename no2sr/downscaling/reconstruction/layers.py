@@ -129,7 +129,7 @@ def describe_run(
 
 
 def _tell_times(overpasses: Sequence[Overpass]) -> dict[str, str]:
-    """Return when the overpasses were, in the order of ``source``; ISO 8601 sorts as text."""
+    """Return the times of the overpasses, in the order of ``source``; ISO 8601 sorts as text."""
     spans = [one.seen for one in overpasses if one.seen is not None]
     if not spans:
         return {}

@@ -54,18 +54,17 @@ class Settings:
         positive = number and 0 < float(self.smoothness) < math.inf
         if not (self.smoothness == "auto" or positive):
             raise SettingsError(
-                f"smoothness is {self.smoothness!r}, expected 'auto' or a positive number of km2; "
-                "leave it out to let held-out overpasses decide"
+                f"smoothness is {self.smoothness!r}; give a positive number of km2, or 'auto' to "
+                "let held-out overpasses decide"
             )
         if not (isinstance(self.resolution, int | float) and 1e-4 <= self.resolution <= 1):
             raise SettingsError(
-                f"resolution is {self.resolution!r}, expected degrees from 0.0001 to 1; "
-                "0.01 suits Sentinel-5P"
+                f"resolution is {self.resolution!r}; give degrees from 0.0001 to 1, such as 0.01 "
+                "for Sentinel-5P"
             )
         if self.response not in RESPONSES:
             raise SettingsError(
-                f"response is {self.response!r}, expected one of {', '.join(RESPONSES)}; "
-                "choose one of these"
+                f"response is {self.response!r}; choose one of {', '.join(RESPONSES)}"
             )
 
 

@@ -190,7 +190,7 @@ def _to_inert_json(told: dict[str, Any]) -> str:
 
 
 def _note_averaging(before: int, after: int) -> str:
-    """Say that the page shows less than the files hold, if it does."""
+    """Compose the note that the page shows averages; empty if it shows every cell."""
     if before == after == 1:
         return ""
     return (

@@ -108,7 +108,7 @@ def test_grids_are_refused(folder, tmp_path):
     no2sr.write(no2sr.open_no2(folder / "overpass-000.nc", resolution=0.1), tmp_path / "grid.nc")
     done = _run(tmp_path / "grid.nc", tmp_path / "map.nc")
     assert done.exit_code == 1
-    assert "is a grid already, expected swaths" in done.output
+    assert "is already a grid; open it" in done.output
     assert not (tmp_path / "map.nc").exists()
 
 

@@ -64,8 +64,8 @@ def test_no_convergence_is_an_error_with_the_residual(swaths, settings, monkeypa
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"smoothness": -1}, "'auto' or a positive number of km2"),
-        ({"smoothness": "much"}, "'auto' or a positive number of km2"),
+        ({"smoothness": -1}, "give a positive number of km2, or 'auto'"),
+        ({"smoothness": "much"}, "give a positive number of km2, or 'auto'"),
         ({"resolution": 0}, r"degrees from 0\.0001 to 1"),
         ({"response": "box"}, "quadrilateral, super-gaussian"),
     ],
