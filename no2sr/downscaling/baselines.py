@@ -25,7 +25,7 @@ from scipy.ndimage import uniform_filter1d
 
 from no2sr.core.grid import refine
 from no2sr.downscaling.blocks import Canvas
-from no2sr.downscaling.method import Estimate
+from no2sr.downscaling.method import Estimate, WholeScene
 from no2sr.downscaling.run import collect
 from no2sr.downscaling.smoothing import krige, smooth
 from no2sr.downscaling.tally import Tally
@@ -55,8 +55,8 @@ BACK_PROJECTIONS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """A classical method. It sees a whole scene at once.
+class Baseline(WholeScene):
+    """A classical method. Some reach across the whole scene.
 
     Attributes
     ----------
@@ -67,26 +67,6 @@ class Baseline:
 
     name: str
     scale: int
-
-    @property
-    def halo(self) -> None:
-        """Some of these methods reach across the whole scene."""
-        return
-
-    @property
-    def reach(self) -> int:
-        """Classical methods are not shaved."""
-        return 0
-
-    @property
-    def facts(self) -> dict[str, str | float]:
-        """What outputs record of the method."""
-        return {"model": self.name}
-
-    @property
-    def states_uncertainty(self) -> bool:
-        """Whether its estimates carry an uncertainty."""
-        return False
 
     def __call__(self, block: Block) -> Estimate:
         """Enlarge a block; gaps stay exactly where they were."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Block", "Estimate", "FunctionMethod", "Method"]
+__all__ = ["Block", "Estimate", "FunctionMethod", "Method", "WholeScene"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +111,39 @@ class Method(Protocol):
         ...
 
 
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class WholeScene:
+    """A base for methods that see a whole scene at once and state no uncertainty."""
+
+    __slots__ = ()
+
+    @property
+    def halo(self) -> None:
+        """The method sees everything."""
+        return
+
+    @property
+    def reach(self) -> int:
+        """No dependence beyond the scene is known, so nothing is shaved."""
+        return 0
+
+    @property
+    def facts(self: _Named) -> dict[str, str | float]:
+        """What outputs record of the method."""
+        return {"model": self.name}
+
+    @property
+    def states_uncertainty(self) -> bool:
+        """Estimates hold values alone."""
+        return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionMethod:
+class FunctionMethod(WholeScene):
     """A plain function as a method.
 
     Attributes
@@ -128,33 +159,12 @@ class FunctionMethod:
     scale: int
     name: str = "function"
 
-    @property
-    def halo(self) -> None:
-        """The function sees everything."""
-        return
-
-    @property
-    def reach(self) -> int:
-        """Nothing is known of the function, so nothing is cut."""
-        return 0
-
-    @property
-    def facts(self) -> dict[str, str | float]:
-        """What outputs record of the method."""
-        return {"model": self.name}
-
-    @property
-    def states_uncertainty(self) -> bool:
-        """A function returns values alone."""
-        return False
-
     def __post_init__(self) -> None:
         """Refuse a function that does not take two arguments.
 
         Raises
         ------
         SettingsError
-            If that is so.
         """
         try:
             parameters = signature(self.function)
