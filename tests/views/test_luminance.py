@@ -7,12 +7,13 @@ import pytest
 from skimage.color import rgb2ycbcr
 
 from no2sr.core.errors import CardMismatchError, DimensionError, SettingsError
+from no2sr.downscaling.method import Block, Method
 from no2sr.downscaling.pipeline import downscale
 from no2sr.networks.card import Model, ModelCard
 from no2sr.networks.registry import build_network
 from no2sr.steps.luminance import WHITE, luminance_of
 from no2sr.steps.resample import upsample
-from no2sr.views.luminance import enlarge_luminance
+from no2sr.views.luminance import LuminanceMethod, enlarge_luminance
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +70,27 @@ def test_a_network_that_gives_the_whole_picture_is_not_added(picture):
 @pytest.mark.parametrize("tile", [16, 37, 1000])
 def test_tiles_change_nothing(picture, tile):
     plane = luminance_of(picture)
-    whole = enlarge_luminance(plane, _model(), tile=1000)
-    np.testing.assert_allclose(
-        enlarge_luminance(plane, _model(), tile=tile), whole, rtol=0, atol=1e-6 * WHITE
-    )
+    block = Block(values=plane, areas=np.ones(3 * len(plane)))
+    whole, tiled = (LuminanceMethod(model=_model(), tile=side)(block) for side in (1000, tile))
+    np.testing.assert_allclose(tiled.values, whole.values, rtol=0, atol=1e-6 * WHITE)
+
+
+def test_the_picture_path_is_a_method_like_any_other(picture):
+    method = LuminanceMethod(model=_model())
+    assert isinstance(method, Method)
+    assert (method.name, method.scale, method.facts) == ("luminance", 3, {"model": "luminance"})
+    plane = luminance_of(picture)
+    whole = enlarge_luminance(plane, _model())
+    plane[4, 7] = np.nan
+    estimate = method(Block(values=plane, areas=np.ones(3 * len(plane))))
+    gaps = np.isnan(estimate.values)
+    assert gaps.sum() == gaps[12:15, 21:24].sum() == 9
+    assert (estimate.tally.cells, estimate.tally.valid) == (plane.size, plane.size - 1)
+    near = np.abs(np.where(gaps, 0, estimate.values - whole)) > 1e-3 * WHITE
+    rows, columns = np.nonzero(near)
+    assert rows.size
+    reach = 3 * 2 * _model().card.margin + 1
+    assert max(abs(rows - 13).max(), abs(columns - 22).max()) <= reach
 
 
 def test_shaving_leaves_what_a_larger_picture_would_have_given(picture):
@@ -93,7 +111,7 @@ def test_values_stay_grey_levels():
 def test_what_cannot_be_enlarged_is_refused():
     with pytest.raises(CardMismatchError, match="for columns, not for luminance"):
         enlarge_luminance(np.zeros((9, 9)), _model(domain="column"))
-    with pytest.raises(SettingsError, match="edges is 'cut', expected 'pad' or 'shave'"):
+    with pytest.raises(SettingsError, match="edges is 'cut'; choose 'pad' or 'shave'"):
         enlarge_luminance(np.zeros((9, 9)), _model(), edges="cut")
 
 
