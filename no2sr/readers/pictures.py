@@ -222,8 +222,8 @@ def _no_colours_error(path: Path, what: str, *, data: bool) -> UnknownFormatErro
         else "convert it to RGB"
     )
     return UnknownFormatError(
-        f"{path.name} is not an 8-bit picture in red, green and blue, with or without alpha "
-        f"({what}); {advice}"
+        f"{path.name} has no colours ({what}): it is not an 8-bit picture in red, green and blue; "
+        f"{advice}"
     )
 
 

@@ -293,7 +293,7 @@ CASES = [
     Case(
         name="unit that the values contradict",
         make=_nc(1e-6 * NO2 * MOLECULES, attrs={"units": "mol m-2"}),
-        outcome=Map(warns=("says 'mol m-2' but its values",)),
+        outcome=Map(warns=("states 'mol m-2', but its values",)),
     ),
     Case(
         name="unit that the caller states",

@@ -113,7 +113,7 @@ def test_two_forecasts_of_one_time(cams):
 def test_what_is_no_column_is_read_only_by_name(cams, variable, unit, name):
     path = cams(variable=variable, unit=unit, long_name=name)
     with pytest.raises(
-        no2sr.MissingVariableError, match=rf"no NO2 column \(tcno2\) but {variable}.*variable="
+        no2sr.MissingVariableError, match=rf"no NO2 column \(tcno2\), only {variable}.*variable="
     ):
         open_column(path)
     image = open_column(path, variable=variable)

@@ -120,7 +120,7 @@ def test_the_total_column_is_reached_by_name(gems):
 
 def test_another_gas(gems):
     path = gems(leave=(COLUMN, f"{DATA}/ColumnAmountNO2"))
-    with pytest.raises(no2sr.MissingVariableError, match=r"ColumnAmountNO2Trop\), it has "):
+    with pytest.raises(no2sr.MissingVariableError, match=r"ColumnAmountNO2Trop\), only "):
         open_column(path)
 
 

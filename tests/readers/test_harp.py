@@ -186,7 +186,7 @@ def test_the_noise_of_real_overpasses(real_data):
 
 
 def test_a_swath_without_corners(tmp_path):
-    with pytest.raises(no2sr.MissingVariableError, match=r"without the corners.*latitude_bounds"):
+    with pytest.raises(no2sr.MissingVariableError, match=r"lacks the corners.*latitude_bounds"):
         open_column(_l2(tmp_path / "l2.nc", corners=False))
 
 

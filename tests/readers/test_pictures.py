@@ -222,7 +222,7 @@ def test_four_bands_of_no_colour_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("mode", "advice"),
-    [("L", "convert it to RGB"), ("I;16", "give measured values to downscale"), ("LA", "to RGB")],
+    [("L", "convert it to RGB"), ("I;16", "use downscale for measured values"), ("LA", "to RGB")],
 )
 def test_a_map_without_colours_is_refused(tmp_path, mode, advice):
     path = tmp_path / "grey.png"
@@ -233,7 +233,7 @@ def test_a_map_without_colours_is_refused(tmp_path, mode, advice):
 
 def test_measured_values_are_sent_to_downscale(tmp_path, grid):
     path = no2sr.write(grid, tmp_path / "column.tif")
-    with pytest.raises(UnknownFormatError, match=r"1 x float32.*give measured values to downscale"):
+    with pytest.raises(UnknownFormatError, match=r"1 x float32.*use downscale for measured values"):
         open_picture(path)
 
 

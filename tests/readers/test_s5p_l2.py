@@ -275,7 +275,7 @@ def test_files_of_different_units_are_not_merged(make_s5p):
     paths = [
         make_s5p(f"{unit}.nc", variables={"cloud_fraction": (0.5, unit)}) for unit in ("1", "%")
     ]
-    with pytest.raises(no2sr.SettingsError, match=r"in '%' but 1\.nc in '1'"):
+    with pytest.raises(no2sr.SettingsError, match=r"in '%', but 1\.nc is in '1'"):
         open_column(paths, variable="cloud_fraction")
 
 

@@ -91,7 +91,7 @@ def test_an_uncertainty_on_another_grid_is_left_out(make_grid):
 def test_a_few_fills_are_gaps_and_zero_is_legal(make_grid):
     values = np.where(CELLS == 3, 1e12, 0.0)
     path = make_grid(extra=layers(uncertainty_random=(values, "nmol m-2")))
-    with pytest.warns(no2sr.RepairWarning, match="1 values of .* taken for fills"):
+    with pytest.warns(no2sr.RepairWarning, match="1 values of .* read as gaps"):
         layer = open_no2(path)[f"{NAME}_uncertainty_random"]
     assert np.isnan(layer.values).sum() == 1
     assert layer.max() == 0

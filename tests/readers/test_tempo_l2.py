@@ -197,7 +197,7 @@ def test_missing_coordinates(tempo):
 def test_without_a_tropospheric_column(tempo):
     path = tempo(leave=(COLUMN, f"{COLUMN}_uncertainty"))
     message = (
-        r"no tropospheric NO2 column \(product/vertical_column_troposphere\), it has .*"
+        r"no tropospheric NO2 column \(product/vertical_column_troposphere\), only .*"
         r"product/vertical_column_stratosphere \[molecules/cm\^2\] \(6, 4\).*variable="
     )
     with pytest.raises(no2sr.MissingVariableError, match=message):
@@ -279,7 +279,7 @@ def test_limits_reach_every_way_of_opening(tempo):
             "no screen 'CloudFraction'; give a limit for one of main_data_quality_flag == 0, eff_",
         ),
         ({"eff_cloud_fraction": np.nan}, "the limit of eff_cloud_fraction is nan; give a num"),
-        ({"eff_cloud_fraction": "much"}, "the limit of eff_cloud_fraction is 'much', expected a"),
+        ({"eff_cloud_fraction": "much"}, "the limit of eff_cloud_fraction is 'much'; give a"),
     ],
 )
 def test_limits_that_are_none(tempo, limits, said):

@@ -47,7 +47,7 @@ def test_a_missing_unit_that_the_size_does_not_tell(value):
 def test_a_statement_of_1e15_over_raw_values_is_corrected_and_said():
     with pytest.warns(
         no2sr.UnverifiedUnitsWarning,
-        match=r"says '10\^15molec/cm2' .*read as molecules cm-2; pass unit=",
+        match=r"states '10\^15molec/cm2'.*read as molecules cm-2; pass unit=",
     ):
         column = convert_to_mol(_column(4e15, "10^15molec/cm2"), label="f")
     np.testing.assert_allclose(column, 4e15 / 6.02214076e19)

@@ -138,7 +138,7 @@ def select_gridded(fields: list[Field], path: Path) -> list[Field]:
     flat = [field for field in fields if len(field.dims) > 1 and "/" not in field.path]
     if not flat:
         raise MissingVariableError(
-            f"{path.name} has no variable on a grid with latitude and longitude axes, only "
+            f"{path.name} has no variable on a regular grid of latitudes and longitudes, only "
             f"{list_fields(fields)}; give another product"
         )
     return flat

@@ -74,7 +74,7 @@ def check_there(path: Path) -> None:
         )
     if path.is_file() and path.stat().st_size < 8:
         raise FileUnreadableError(
-            f"{path.name} is only {path.stat().st_size} bytes long; download it again"
+            f"{path.name} is {path.stat().st_size} bytes long; download it again"
         )
 
 
