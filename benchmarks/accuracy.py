@@ -7,7 +7,7 @@ writes ``docs/accuracy.md`` and the figures in ``docs/images/accuracy``. The fie
 ``$NO2SR_REAL_DATA`` and are not part of the project: GEMS hours of the judging day (see gems.py),
 TEMPO over Los Angeles, the OMI mean of 2010-2017, three months of ground-level NO2, a model field
 with cells of 1.1 km, and real overpasses. Every part of the page stands between two markers and can
-be made alone. Equal code and data write equal text, but for the date of the part on noise.
+be made alone. Equal code and data write equal text, but for the dates of the parts on noise.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import gems
 from accuracy_gems import judge_gems
+from accuracy_limits import judge_limits
 from accuracy_noise import judge_noise
 from accuracy_others import judge_cards, judge_foreign, judge_others, judge_pictures
 from accuracy_words import stack_hours
@@ -95,9 +96,15 @@ def judge_today() -> Iterator[str]:
     yield from judge_noise(dt.datetime.now(tz=dt.UTC).date().isoformat())
 
 
+def limit_today() -> Iterator[str]:
+    """Yield the section on what limits a few overpasses, with the date."""
+    yield from judge_limits(dt.datetime.now(tz=dt.UTC).date().isoformat())
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "head": write_head,
     "noise": judge_today,
+    "limits": limit_today,
     "gems": judge_gems,
     "others": judge_others,
     "pictures": judge_images,
@@ -118,7 +125,7 @@ def make_page(only: list[str], page: str) -> str:
     only : list of str
         Keys of `PARTS`.
     page : str
-        The page as it is; its other parts are kept.
+        The page as it is; its other parts are kept, and the sections of other scripts after them.
     """
     texts = []
     for name, judge in PARTS.items():
@@ -128,7 +135,9 @@ def make_page(only: list[str], page: str) -> str:
         found = re.search(f"<!-- begin {name} -->.*?<!-- end {name} -->", page, re.DOTALL)
         if found:
             texts.append(found.group())
-    return "\n\n".join(texts) + "\n"
+    ends = [found.end() for name in PARTS for found in re.finditer(f"<!-- end {name} -->", page)]
+    others = page[max(ends) :].strip() if ends else ""
+    return "\n\n".join([*texts, others] if others else texts) + "\n"
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ from no2sr.core.units import factor
 from no2sr.downscaling.pipeline import choose_method
 from no2sr.downscaling.settings import Refining
 from no2sr.evaluation.comparison import compare_observations, observe
-from no2sr.evaluation.measures import squared_errors
 from no2sr.evaluation.records import Judging
 
 if TYPE_CHECKING:
@@ -87,13 +86,6 @@ pixels on a grid of 0.04 degree and propagates the noise; the scale is 4. Geomet
 places; intervals draw places. Also the sample orbit, with the noise that the reader finds, against
 its truth.
 """
-LIMIT_TEXT = """
-What limits the figures of one overpass: through the same footprints *without* noise, bicubic
-interpolation has {bicubic:.3f} and srcnn {network:.3f} of the error that bicubic interpolation has
-with noise. The pixels are wider than the cells of 0.04 degree, and blur more than a noise step can
-undo. Against a quarter of the noise the figures are {quarter_bicubic:.3f} and
-{quarter_network:.3f}.
-"""
 
 
 def judge_noise(date: str) -> Iterator[str]:
@@ -105,7 +97,7 @@ def judge_noise(date: str) -> Iterator[str]:
         Of the measurement.
     """
     by_scale = {scale: judge_gems(scale) for scale in (4, 2)}
-    seen, limits = judge_overpasses()
+    seen = judge_overpasses()
     results = [*by_scale[4], *by_scale[2], *seen]
     yield TEXT.format(date=date, plain=PLAIN)
     yield word_aims(results)
@@ -113,7 +105,6 @@ def judge_noise(date: str) -> Iterator[str]:
     for scale, found in by_scale.items():
         yield f"### GEMS, 2023-10-31, x{scale}\n\nRMSE / bicubic:\n\n{word_results(found)}"
     yield PLACES_TEXT + "\n" + word_results(seen)
-    yield LIMIT_TEXT.format(**limits)
     draw_noise(by_scale, PLAIN)
     yield "![RMSE over noise](images/accuracy/noise.png)"
     yield word_misstated()
@@ -138,7 +129,7 @@ def compare_all(
     observations: Sequence[Observation], scale: int, names: tuple[str, ...] | None = None
 ) -> Comparison:
     """Compare the methods of this page."""
-    methods = make_methods(scale, names or (*CLASSICAL, *NETWORKS))
+    methods = make_methods(scale, (*CLASSICAL, *NETWORKS) if names is None else names)
     return compare_observations(observations, scale=scale, methods=methods)
 
 
@@ -172,47 +163,18 @@ def judge_gems(scale: int) -> list[Result]:
     return results
 
 
-def judge_overpasses() -> tuple[list[Result], dict[str, float]]:
-    """Judge the places seen by real overpasses, and the sample orbit.
-
-    Returns
-    -------
-    results : list of Result
-    limits : dict of str to float
-        What bicubic interpolation and the network have without noise, over bicubic's error with it.
-    """
-    found, errors = [], {}
+def judge_overpasses() -> list[Result]:
+    """Judge the places seen by real overpasses, and the sample orbit."""
+    found = []
     for kind, (level, number) in overpasses.KINDS.items():
         comparisons = [
             compare_all(place, overpasses.SCALE)
             for place in overpasses.observe_places(level, number)
         ]
         found.append(judge_places(kind, comparisons))
-        errors[kind] = _errors(comparisons, "bicubic")
         print(kind, flush=True)
-    level, number = overpasses.WITHOUT_NOISE
-    clean = [
-        compare_all(place, overpasses.SCALE, ("bicubic", NETWORK))
-        for place in overpasses.observe_places(level, number)
-    ]
-    one, quarter, _ = errors
-    limits = {
-        f"{prefix}{word}": float(np.exp(np.mean(_errors(clean, label) - errors[kind])))
-        for prefix, kind in (("", one), ("quarter_", quarter))
-        for word, label in (("bicubic", "bicubic"), ("network", NETWORK))
-    }
     orbit = compare_all([overpasses.observe_orbit()], overpasses.SCALE)
-    return [*found, judge_pooled(ORBIT, orbit, None)], limits
-
-
-def _errors(comparisons: Sequence[Comparison], label: str) -> np.ndarray:
-    """Return the logarithms of root sums of squares, by place."""
-    return np.array(
-        [
-            np.log(squared_errors(each, [s.estimates[label] for s in each.scenes]).sum()) / 2
-            for each in comparisons
-        ]
-    )
+    return [*found, judge_pooled(ORBIT, orbit, None)]
 
 
 def word_ratio(ratio: Ratio) -> str:

@@ -49,7 +49,6 @@ KINDS = {
     "one overpass, a quarter of the noise": (0.25, 1),
     "mean of ten overpasses": (1.0, 10),
 }
-WITHOUT_NOISE = (0.0, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,20 +124,11 @@ def judge_pooled(title: str, comparison: Comparison, units: NDArray[np.int64] | 
 def judge_places(title: str, comparisons: Sequence[Comparison]) -> Result:
     """Judge places one by one, and take the geometric mean of their ratios."""
     labels = comparisons[0].methods
-
-    def gather(label: str) -> Values:
-        return np.array(
-            [
-                np.sum(squared_errors(each, [scene.estimates[label] for scene in each.scenes]))
-                for each in comparisons
-            ]
-        )
-
-    logarithms = {label: np.log(gather(label)) / 2 for label in labels}
+    logarithms = {label: log_errors(comparisons, label) for label in labels}
     best = min(comparisons[0].classical, key=lambda label: logarithms[label].sum())
 
     def compare_with(base: str) -> dict[str, Ratio]:
-        return {label: _average(logarithms[label] - logarithms[base]) for label in labels}
+        return {label: average_places(logarithms[label] - logarithms[base]) for label in labels}
 
     return Result(
         title=title,
@@ -155,8 +146,24 @@ def _divide(errors: Values, against: Values) -> Ratio:
     return Ratio(value=float(np.sqrt(errors.sum() / against.sum())), low=low, high=high)
 
 
-def _average(logarithms: Values) -> Ratio:
-    """Compute a geometric mean and its interval when places are drawn again."""
+def log_errors(comparisons: Sequence[Comparison], label: str) -> Values:
+    """Compute the logarithm of the root of the sum of squared errors of a method, by place."""
+    return np.array(
+        [
+            np.log(squared_errors(each, [s.estimates[label] for s in each.scenes]).sum()) / 2
+            for each in comparisons
+        ]
+    )
+
+
+def average_places(logarithms: Values) -> Ratio:
+    """Compute a geometric mean and its interval when places are drawn again.
+
+    Parameters
+    ----------
+    logarithms : array, (places,)
+        Of ratios.
+    """
     rng = np.random.default_rng(0)
     drawn = rng.choice(logarithms, size=(2000, logarithms.size)).mean(axis=1)
     low, high = np.exp(np.quantile(drawn, [0.025, 0.975]))

@@ -11,7 +11,7 @@ from affine import Affine
 
 from no2sr.core.grid import georeference
 from no2sr.evaluation.comparison import compare
-from no2sr.evaluation.records import Judging
+from no2sr.evaluation.records import Judging, Observation
 
 
 @pytest.fixture
@@ -55,6 +55,14 @@ def test_one_part_is_made_and_the_others_are_kept(load, monkeypatch):
     )
 
 
+def test_sections_of_other_scripts_are_kept(load, monkeypatch):
+    accuracy = load("accuracy")
+    monkeypatch.setattr(accuracy, "PARTS", {"one": lambda: iter(["new"])})
+    other = "<!-- begin of another.py -->\nits text\n<!-- end of another.py -->"
+    after = accuracy.make_page(["one"], accuracy.frame("one", "old") + "\n\n" + other + "\n")
+    assert after == accuracy.frame("one", "new") + "\n\n" + other + "\n"
+
+
 def test_results_are_those_of_the_comparison(load, comparison):
     results = load("accuracy_results")
     result = results.judge_pooled("case", comparison, None)
@@ -94,3 +102,22 @@ def test_a_footprint_averages_the_field_inside_it(load):
     # Rows 3..8 and columns 4..15 in full.
     expected = field[3:9, 4:16].mean()
     assert overpasses._average(field, rows, columns) == pytest.approx([expected])
+
+
+@pytest.fixture
+def observation():
+    reference = xr.DataArray(np.arange(64.0).reshape(8, 8), dims=("y", "x"))
+    coarse = xr.DataArray([[13.5, 20.0], [0.0, np.nan]], dims=("y", "x"))
+    return Observation(reference=reference, coarse=coarse, noise=xr.full_like(coarse, 1.0))
+
+
+def test_true_means_stand_where_something_was_observed(load, observation):
+    found = load("accuracy_limits")._average_blocks(observation)
+    # The mean of rows 0..3 and columns 0..3 of a field that grows by 8 a row and 1 a column.
+    np.testing.assert_array_equal(found.coarse, [[13.5, 17.5], [45.5, np.nan]])
+
+
+def test_no_cell_is_moved_farther_than_its_noise_allows(load, observation):
+    limits = load("accuracy_limits")
+    found = limits._limit(limits._average_blocks(observation), observation)
+    np.testing.assert_array_equal(found.coarse, [[13.5, 17.5], [3.0, np.nan]])
