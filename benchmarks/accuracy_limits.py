@@ -54,8 +54,9 @@ The aims 0.76, 0.90 and 0.87 come from a trial at other places. There the networ
 0.46, 0.64 and 0.67; here even that has the figures in the last column. A network trained on the
 model field alone, with the noise of the instrument, did worse here than the shipped step.
 
-Pixels tell more than their mean on a grid of 0.04 degree: see the reconstructions under "Many
-overpasses".
+Pixels tell more than their mean on a grid of 0.04 degree. `no2sr reconstruct` of the ten
+overpasses, measured once at one observation of each place, has 0.788 (0.720..0.848) of bicubic's
+error. It also used the pixels up to 0.24 degree around the place. See "Many overpasses".
 """
 
 
