@@ -42,10 +42,7 @@ def main(binding: str = "") -> None:
         told[algorithm.name()] = {
             "title": algorithm.displayName(),
             "parameters": {
-                one.name(): {
-                    "advanced": bool(one.flags() & ADVANCED),
-                    "default": one.defaultValue(),
-                }
+                one.name(): [bool(one.flags() & ADVANCED), one.defaultValue()]
                 for one in algorithm.parameterDefinitions()
             },
             "outputs": sorted(one.name() for one in algorithm.outputDefinitions()),
