@@ -91,6 +91,12 @@ def test_the_recipe_requires_what_the_package_declares(project, recipe):
     assert command == f"no2sr = {project['project']['scripts']['no2sr']}"
 
 
+def test_the_guide_names_every_extra(root, project):
+    guide = (root / "docs" / "install.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `pip install '\.\[(\w+)\]'` \|", guide, re.MULTILINE))
+    assert named == set(project["project"]["optional-dependencies"])
+
+
 def test_every_declared_python_is_tried(root, project):
     prefix = "Programming Language :: Python :: 3."
     wanted = {
