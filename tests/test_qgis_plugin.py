@@ -95,7 +95,7 @@ def test_a_missing_program_says_what_to_install(program, monkeypatch, tmp_path):
 @pytest.mark.parametrize("version", ["no2sr 0.0.9", "no2sr, version 0.0.9"])
 def test_an_old_program_says_how_to_upgrade(program, make, version):
     make(version=version)
-    with pytest.raises(program.ProgramError, match=r"is version 0\.0\.9.*needs 0\.1\.0.*--upg"):
+    with pytest.raises(program.ProgramError, match=r"is version 0\.0\.9.*needs 0\.2\.0.*--upg"):
         program.find()
 
 

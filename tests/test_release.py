@@ -51,6 +51,16 @@ def test_one_version(root, citation, recipe):
     assert versions == {no2sr.__version__}
 
 
+def test_the_changelog_dates_the_version_as_the_citation_does(root, citation):
+    changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    found = re.findall(r"^## \[(\d[^\]]*)\]\((\S+)\) - (\S+)$", changes, re.MULTILINE)
+    version, link, day = found[0]
+    assert version == no2sr.__version__
+    assert day == str(citation["date-released"])
+    assert link.startswith(HOST)
+    assert link.endswith(f"/v{version}")
+
+
 def test_one_address(root, project):
     address = project["project"]["urls"]["Repository"]
     assert all(url.startswith(address) for url in project["project"]["urls"].values())

@@ -16,7 +16,7 @@ import subprocess
 import threading
 from pathlib import Path
 
-LEAST_VERSION = (0, 1, 0)  # the first with --progress lines
+LEAST_VERSION = (0, 2, 0)  # the first that was released
 INSTALL = (
     "install it from the folder with its source: pip install . (Python 3.11 to 3.13, an "
     "environment of its own is best), then restart QGIS, or name the program under Settings, "

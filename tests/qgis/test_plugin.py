@@ -211,7 +211,7 @@ def test_an_old_program_says_how_to_upgrade(plugin, inputs):
     stand_in(plugin, "echo no2sr 0.0.9")
     done = plugin.process("run", "no2sr:info", f"--INPUT={inputs['geotiff']}")
     assert done.code == 1
-    assert "is version 0.0.9 of no2sr, and the plugin needs 0.1.0 or later" in done.err
+    assert "is version 0.0.9 of no2sr, and the plugin needs 0.2.0 or later" in done.err
     assert "pip install --upgrade ." in done.err
 
 
