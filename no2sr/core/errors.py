@@ -11,7 +11,7 @@
         NoValidPixelsError(ValueError)       every pixel is a gap
       ImageError(ValueError)
         MissingCRSError    IrregularGridError    DimensionError    UnitsError    TooSmallError
-        NoiseError
+        NoiseError         HistoryError
       ModelError
         UnknownModelError(LookupError)       no such network, or no weights for the scale
         CardMismatchError(ValueError)        model file and card disagree, or it is no no2sr model
@@ -37,6 +37,7 @@ __all__ = [
     "ConvergenceError",
     "DimensionError",
     "FileUnreadableError",
+    "HistoryError",
     "ImageError",
     "IrregularGridError",
     "ManyGapsWarning",
@@ -117,6 +118,10 @@ class TooSmallError(ImageError):
 
 class NoiseError(ImageError):
     """A layer of noise or uncertainty does not fit its column."""
+
+
+class HistoryError(ImageError):
+    """The history of a place cannot be used for this scene."""
 
 
 class ModelError(No2srError):

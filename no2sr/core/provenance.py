@@ -47,6 +47,11 @@ _LABELS = {
     "conserve": "conservation",
     "noise": "noise",
     "noise_step_sha256": "SHA-256 of the noise step",
+    "neighbours": "steps used by the noise step",
+    "neighbours_sha256": "SHA-256 of the network of neighbours",
+    "place_history": "history of the place",
+    "place_history_resolution": "resolution of the history",
+    "history_model_sha256": "SHA-256 of the history network",
     "closure_max": "largest residual of conservation",
     "departure_rms": "departure from the observation, root mean square",
     "departure_max": "departure from the observation, largest",
@@ -60,6 +65,7 @@ _LABELS = {
 _FORMATS = {
     "closure_max": "{:.1e} standard deviations of the input",
     "gap_share": "{:.1%}",
+    "place_history_resolution": "{:.2g} coarse cells",
     "departure_rms": "{:.2f} standard deviations of the noise",
     "departure_max": "{:.2f} standard deviations of the noise",
 }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from no2sr.downscaling.method import Method
 
-__all__ = ["Canvas", "Strips", "block_side", "continue_axis", "cut_window", "reader_of"]
+__all__ = ["Canvas", "Strips", "block_side", "continue_axis", "cut_window", "finer_of", "reader_of"]
 
 # Fine cells along a block: its arrays then fit the cache of a core.
 BLOCK = 512
@@ -42,8 +42,8 @@ class Canvas:
     Attributes
     ----------
     fields : dict of str to array, (layers, y, x)
-        ``values``, and where they are known ``noise`` and ``systematic``: the fields of a `Block`.
-        In memory or dask arrays.
+        ``values``, and where they are known ``noise``, ``systematic`` and others: the fields of a
+        `Block`. In memory or dask arrays. A field may be on the fine grid.
     areas : array, (scale * y,)
         Relative area of the cells of each fine row.
     around : bool
@@ -68,7 +68,7 @@ class Canvas:
             Further fields of a `Block`, by name.
         """
         found = {"values": image, **(beside or {})}
-        fields = {name: field.data.reshape(-1, *image.shape[-2:]) for name, field in found.items()}
+        fields = {name: field.data.reshape(-1, *field.shape[-2:]) for name, field in found.items()}
         return cls(fields=fields, areas=cell_areas(image, refined=scale), around=spans_globe(image))
 
     @property
@@ -94,8 +94,13 @@ class Strips:
         _, ny, nx = canvas.shape
         self.side = max(ny, nx) if method.halo is None else block_side(method.scale)
         self.rows = [slice(top, min(top + self.side, ny)) for top in range(0, ny, self.side)]
-        self._down = continue_axis(ny, self.halo)
-        self._across = continue_axis(nx, self.halo, around=canvas.around)
+        self._axes = {
+            finer: (
+                continue_axis(ny * finer, self.halo * finer),
+                continue_axis(nx * finer, self.halo * finer, around=canvas.around),
+            )
+            for finer in (1, method.scale)
+        }
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -132,12 +137,21 @@ class Strips:
 
     def _window(self, layer: int, rows: slice) -> dict[str, NDArray[np.float32]]:
         """Read a strip with its halo."""
-        wanted = self._down[rows.start : rows.stop + 2 * self.halo]
-        low, high = int(wanted.min()), int(wanted.max()) + 1
-        return {
-            name: read(layer, low, high)[wanted - low][:, self._across].astype(np.float32)
-            for name, read in self._read.items()
-        }
+        window = {}
+        for name, read in self._read.items():
+            finer = finer_of(self.canvas.fields, name)
+            down, across = self._axes[finer]
+            wanted = down[rows.start * finer : (rows.stop + 2 * self.halo) * finer]
+            low, high = int(wanted.min()), int(wanted.max()) + 1
+            # What does not change with time has one layer.
+            own = min(layer, len(self.canvas.fields[name]) - 1)
+            window[name] = read(own, low, high)[wanted - low][:, across].astype(np.float32)
+        return window
+
+
+def finer_of(fields: Mapping[str, Any], name: str) -> int:
+    """Return how many times finer than the coarse grid a field is."""
+    return int(fields[name].shape[-2] // fields["values"].shape[-2])
 
 
 def continue_axis(size: int, halo: int, *, around: bool = False) -> NDArray[np.intp]:
@@ -178,8 +192,11 @@ def cut_window(
     ny, nx = (size - 2 * halo for size in window["values"].shape)
     side = max(ny, nx) if method.halo is None else block_side(scale)
     for tile in cut_tiles((ny, nx), side):
-        around = tile.shift(halo).grow(halo).window
-        fields = {name: field[around].copy() for name, field in window.items()}
+        around = tile.shift(halo).grow(halo)
+        fields = {
+            name: field[around.refine(finer_of(window, name)).window].copy()
+            for name, field in window.items()
+        }
         yield tile, Block(areas=areas[tile.refine(scale).rows], **fields)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from no2sr.downscaling.settings import AnyMethod, Refining
     from no2sr.steps.conserve import Kind
 
-__all__ = ["choose_method", "name_method"]
+__all__ = ["add_guide", "add_neighbours", "choose_method", "name_method"]
 
 AMethod = TypeVar("AMethod", bound=Method)
 # Networks that can be called like a function, and how they become models.
@@ -48,11 +49,11 @@ def choose_method(refining: Refining, *, noisy: bool = False) -> Method:
     scale = check_scale(refining.scale, least=2)
     model = "srcnn" if refining.model is None else refining.model
     if isinstance(model, str) and model in BASELINES:
-        return Baseline(name=model, scale=scale)
+        return _check_alone(Baseline(name=model, scale=scale), refining)
     if isinstance(model, str | PathLike):
         model = load_model(model, scale=scale)
     if not isinstance(model, Model):
-        return _check_method(_take_method(model, scale), scale)
+        return _check_alone(_check_method(_take_method(model, scale), scale), refining)
     method = _assemble_network(model, refining, noisy=noisy)
     _check_method(method, scale).load()
     return method
@@ -89,27 +90,60 @@ def _take_method(model: Any, scale: int) -> Method:
     return FunctionMethod(function=model, scale=scale, name=name_method(model))
 
 
+def _check_alone(method: AMethod, refining: Refining) -> AMethod:
+    """Refuse a history for a method that takes none."""
+    if refining.history is not None:
+        raise SettingsError(
+            f"{method.name} takes no history; use a network for columns, such as srcnn, "
+            "or leave the history out"
+        )
+    return method
+
+
 def _assemble_network(model: Model, refining: Refining, *, noisy: bool) -> NetworkMethod:
     """Put the network, the noise step and the uncertainty together."""
     exact: Kind = "multiplicative" if refining.conserve == "multiplicative" else "additive"
     network = Runner(model=model, engine=refining.engine, precision=refining.precision)
     if model.card.domain != "column":
-        return NetworkMethod(network=network, conserve=exact)
-    # Quantised to integers, a noise step would add errors of its own.
-    precision = "float32" if refining.precision == "int8" else refining.precision
-    how = {"engine": refining.engine, "precision": precision}
-    denoiser = Runner(model=load_model("denoiser"), **how) if noisy else None
+        return _check_alone(NetworkMethod(network=network, conserve=exact), refining)
+    denoiser = _run_beside(network, load_model("denoiser")) if noisy else None
     judge = None
     if refining.uncertainty:
-        stated = Runner(model=load_model("uncertainty"), **how)
+        stated = _run_beside(network, load_model("uncertainty"))
         judge = stated if states_detail(stated.card, model.card.scale) else None
     within = noisy and refining.conserve in ("auto", "noise")
-    return NetworkMethod(
+    method = NetworkMethod(
         network=network,
         denoiser=denoiser,
         judge=judge,
         conserve="noise" if within else exact,
     )
+    if noisy and refining.neighbours:
+        method = add_neighbours(method)
+    return method if refining.history is None else add_guide(method)
+
+
+def add_neighbours(method: NetworkMethod) -> NetworkMethod:
+    """Let the noise step of a network see the steps before and after."""
+    return replace(method, neighbours=_run_beside(method.network, load_model("neighbours")))
+
+
+def _run_beside(network: Runner, model: Model) -> Runner:
+    """Run a model as the network; quantised to integers it would add errors of its own."""
+    precision = "float32" if network.precision == "int8" else network.precision
+    return Runner(model=model, engine=network.engine, precision=precision)
+
+
+def add_guide(method: NetworkMethod) -> NetworkMethod:
+    """Let a network follow the history of the place.
+
+    Raises
+    ------
+    UnknownModelError
+        If there is no history network for the scale.
+    """
+    model = load_model("history", scale=method.scale)
+    return replace(method, guide=_run_beside(method.network, model))
 
 
 def _check_method(method: AMethod, scale: int) -> AMethod:

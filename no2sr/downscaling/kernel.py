@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from no2sr.downscaling.cleaning import Cleaned, Cleaner
+from no2sr.downscaling.guiding import follow_history, reach_of
 from no2sr.downscaling.method import Estimate
 from no2sr.downscaling.tally import Tally
-from no2sr.downscaling.uncertainty import estimate_total
+from no2sr.downscaling.uncertainty import estimate_total, share_left
+from no2sr.networks.history_step import RIM
 from no2sr.networks.inference import super_resolve
-from no2sr.networks.noise_step import denoise
-from no2sr.networks.prepared import Prepared
 from no2sr.steps.conserve import closure, conserve
 from no2sr.steps.gaps import restore_gaps
 from no2sr.steps.tiles import trim
@@ -46,6 +47,10 @@ class NetworkMethod:
     judge : Runner, optional
         Estimates the uncertainty. Without a denoiser it states that of the detail alone, and
         whatever errors the blocks carry.
+    neighbours : Runner, optional
+        Follows the steps before and after in the noise step, in blocks that have them.
+    guide : Runner, optional
+        Follows the history of the place, in blocks that have one.
     conserve : {"noise", "additive", "multiplicative"}
         ``noise`` lets a block mean leave the observation as far as the noise step does; the others
         restore the observation exactly.
@@ -54,6 +59,8 @@ class NetworkMethod:
     network: Runner
     denoiser: Runner | None = None
     judge: Runner | None = None
+    neighbours: Runner | None = None
+    guide: Runner | None = None
     conserve: Literal["noise", "additive", "multiplicative"] = "additive"
 
     @property
@@ -69,7 +76,19 @@ class NetworkMethod:
     @property
     def reach(self) -> int:
         """Coarse cells beyond a block that its values can depend on."""
-        return self.network.card.halo + (self.denoiser.card.halo if self.denoiser else 0)
+        alone = self._rim + (self._cleaner.halo if self._cleaner else 0)
+        return max(alone, reach_of(self.guide)) if self.guide else alone
+
+    @property
+    def _cleaner(self) -> Cleaner | None:
+        """The noise step, if there is one."""
+        return Cleaner(self.denoiser, self.neighbours) if self.denoiser else None
+
+    @property
+    def _rim(self) -> int:
+        """Coarse cells beyond a block that are needed after the noise step."""
+        guided = self.guide.card.radius + RIM if self.guide else 0
+        return max(self.network.card.halo, guided)
 
     @property
     def halo(self) -> int:
@@ -89,6 +108,11 @@ class NetworkMethod:
         if self.denoiser is not None:
             told["noise"] = "taken off before refining"
             told["noise_step_sha256"] = self.denoiser.card.checksum
+        if self.neighbours is not None:
+            told["neighbours"] = "one step before and after"
+            told["neighbours_sha256"] = self.neighbours.card.checksum
+        if self.guide is not None:
+            told["history_model_sha256"] = self.guide.card.checksum
         return told
 
     @property
@@ -99,8 +123,12 @@ class NetworkMethod:
     @property
     def identity(self) -> tuple[Hashable, ...]:
         """All that its results depend on."""
-        runners = (self.network, self.denoiser, self.judge)
-        return (*(runner and runner.identity for runner in runners), self.conserve)
+        return (*(runner and runner.identity for runner in self._runners), self.conserve)
+
+    @property
+    def _runners(self) -> tuple[Runner | None, ...]:
+        """All networks."""
+        return self.network, self.denoiser, self.judge, self.neighbours, self.guide
 
     def __dask_tokenize__(self) -> tuple[Hashable, ...]:
         """Return a hashable identity for this method."""
@@ -108,7 +136,7 @@ class NetworkMethod:
 
     def load(self) -> None:
         """Make all engines now, so that what cannot be had is refused before the work."""
-        for runner in (self.network, self.denoiser, self.judge):
+        for runner in self._runners:
             if runner is not None:
                 runner.load()
 
@@ -131,8 +159,12 @@ class NetworkMethod:
             return Estimate(nothing, nothing if self.judge else None, Tally.of(coarse))
         clean = self._denoise(block)
         card = self.network.card
-        estimate = super_resolve(clean, card, self.network.load())
-        target = trim(clean, card.halo) if self.conserve == "noise" else coarse
+        rim = self._rim
+        estimate = super_resolve(trim(clean.values, rim - card.halo), card, self.network.load())
+        cells, fit = trim(clean.values, rim), None
+        if self.guide is not None and block.history is not None:
+            estimate, cells, fit = follow_history(block, clean, estimate, self.guide)
+        target = cells if self.conserve == "noise" else coarse
         kind: Kind = "multiplicative" if self.conserve == "multiplicative" else "additive"
         whole = conserve(estimate, target, block.areas, kind=kind)
         residual = float(np.abs(closure(whole, target, block.areas)[valid]).max())
@@ -140,30 +172,29 @@ class NetworkMethod:
         tally = Tally.of(coarse, residual=residual).add_departures(target - coarse, noise)
         if self.judge is None:
             return Estimate(_restore(whole, valid), None, tally)
-        total = self._judge(block, self.judge)
+        total = self._judge(block, self.judge, fit)
         return Estimate(_restore(whole, valid), _restore(total, valid), tally)
 
-    def _denoise(self, block: Block) -> NDArray[np.float32]:
-        """Return the values with the halo of the network, clean where noise is known."""
-        card = self.network.card
-        if self.denoiser is None or block.noise is None:
-            return trim(block.values, self.halo - card.halo)
-        rim = self.halo - self.reach
-        ready = Prepared(
-            trim(block.values, rim),
-            self.denoiser.card,
-            layers={"noise": trim(block.noise, rim)},
-        )
-        return denoise(ready, self.denoiser.load())
+    def _denoise(self, block: Block) -> Cleaned:
+        """Return the block with the cells around it that come after, clean where noise is known."""
+        cut = self.halo - self._rim
+        if self._cleaner is None:
+            return Cleaned(trim(block.values, cut))
+        return self._cleaner.clean(block, cut)
 
-    def _judge(self, block: Block, judge: Runner) -> NDArray[np.float32]:
+    def _judge(
+        self, block: Block, judge: Runner, fit: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
         """Return the uncertainty of the fine values, gaps filled."""
         rim = self.halo - judge.card.halo - 1
         layers = {"values": block.values, "noise": block.noise, "systematic": block.systematic}
         if self.denoiser is None:
             layers["noise"] = None
         cut = {name: trim(layer, rim) for name, layer in layers.items() if layer is not None}
-        return estimate_total(cut, self.scale, judge.card, judge.load())
+        shares = None
+        if fit is not None and self.guide is not None:
+            shares = share_left(fit, self.guide.card, noisy="noise" in cut)
+        return estimate_total(cut, self.scale, judge.card, judge.load(), shares=shares)
 
 
 def _restore(fine: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:

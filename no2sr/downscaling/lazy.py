@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from no2sr.downscaling.blocks import block_side, continue_axis, cut_window
+from no2sr.downscaling.blocks import block_side, continue_axis, cut_window, finer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,16 +56,25 @@ def promise(canvas: Canvas, method: Method) -> Any:
 def _cut_axis(
     chunks: tuple[int, ...], method: Method, *, around: bool = False
 ) -> list[tuple[slice, Any]]:
-    """Return the cells of each chunk along an axis, and an index of these and their halo."""
+    """Return the cells of each chunk along an axis, and an index of these and their halo.
+
+    There is an index for fields on the coarse grid, and one for fields on the fine grid.
+    """
     size, halo = sum(chunks), method.halo or 0
     side = block_side(method.scale)
     step = size if method.halo is None else max(1, max(chunks) // side) * side
-    wide = continue_axis(size, halo, around=around)
+    finer = (1, method.scale)
+    wide = {f: continue_axis(size * f, halo * f, around=around) for f in finer}
     cuts = []
     for start in range(0, size, step):
         stop = min(start + step, size)
         inside = start >= halo and stop + halo <= size
-        wanted = slice(start - halo, stop + halo) if inside else wide[start : stop + 2 * halo]
+        wanted = {
+            f: slice((start - halo) * f, (stop + halo) * f)
+            if inside
+            else wide[f][start * f : (stop + 2 * halo) * f]
+            for f in finer
+        }
         cuts.append((slice(start, stop), wanted))
     return cuts
 
@@ -76,7 +85,11 @@ def _make_task(canvas: Canvas, method: Method, place: tuple[int, slice, Any, Any
 
     layer, own, down, across = place
     scale, halo = method.scale, method.halo or 0
-    windows = {name: field[layer][down][:, across] for name, field in canvas.fields.items()}
+    windows = {}
+    for name, field in canvas.fields.items():
+        finer = finer_of(canvas.fields, name)
+        one = field[min(layer, len(field) - 1)]
+        windows[name] = one[down[finer]][:, across[finer]]
     shape = tuple((size - 2 * halo) * scale for size in windows["values"].shape)
     return da.map_blocks(
         _refine_window,

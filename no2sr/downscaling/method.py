@@ -41,12 +41,26 @@ class Block:
         where it is unknown. None where nothing is known.
     systematic : array like `values`, or None
         The error that cells share, likewise.
+    before, after : array like `values`, or None
+        The column at the step before and after; NaN where it is missing.
+    before_noise, after_noise : array like `values`, or None
+        Their noise.
+    history : array, (scale * (y + 2 halo), scale * (x + 2 halo)), or None
+        A fine map of the same place, in any unit; NaN where it is missing.
+    history_noise : array like `values`, or None
+        Standard uncertainty of a fine value of the history, in its unit; NaN where it is unknown.
     """
 
     values: NDArray[np.float32]
     areas: NDArray[np.float64]
     noise: NDArray[np.float32] | None = None
     systematic: NDArray[np.float32] | None = None
+    before: NDArray[np.float32] | None = None
+    after: NDArray[np.float32] | None = None
+    before_noise: NDArray[np.float32] | None = None
+    after_noise: NDArray[np.float32] | None = None
+    history: NDArray[np.float32] | None = None
+    history_noise: NDArray[np.float32] | None = None
 
 
 class Estimate(NamedTuple):

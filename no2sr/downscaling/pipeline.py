@@ -7,26 +7,26 @@ georeference. What stands in brackets happens block by block, in a method such a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 import xarray as xr
 
 from no2sr.core.door import enter, leave
 from no2sr.core.door.companions import enter_companions
 from no2sr.core.errors import TooSmallError
-from no2sr.core.grid import drop_beyond_poles, refine, shave
-from no2sr.core.image import add_history
-from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, UNCERTAINTIES, assemble_scene
+from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, UNCERTAINTIES
 from no2sr.core.provenance import doubt_refined
-from no2sr.core.times import keep_bounds
-from no2sr.core.version import __version__
 from no2sr.downscaling.blocks import Canvas
 from no2sr.downscaling.choosing import choose_method
+from no2sr.downscaling.describing import describe_fine
+from no2sr.downscaling.history import align_history, open_history
 from no2sr.downscaling.lazy import promise
+from no2sr.downscaling.neighbours import find_neighbours, has_neighbours
 from no2sr.downscaling.noise import choose_noise
 from no2sr.downscaling.run import collect
 from no2sr.downscaling.settings import Refining
+from no2sr.downscaling.task import Task
 from no2sr.steps.resample import KERNEL_REACH
 
 if TYPE_CHECKING:
@@ -34,9 +34,14 @@ if TYPE_CHECKING:
 
     from no2sr.downscaling.method import Method
     from no2sr.downscaling.noise import Noise
-    from no2sr.downscaling.settings import AnyMethod, Conserve, Edges
+    from no2sr.downscaling.settings import AnyMethod, Conserve, Edges, Place
 
-__all__ = ["LEAST_CELLS", "Task", "check_size", "describe_fine", "downscale", "plan_task"]
+__all__ = [
+    "LEAST_CELLS",
+    "check_size",
+    "downscale",
+    "plan_task",
+]
 
 Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 # The support of the bicubic kernel: with fewer cells it would see nothing but padding.
@@ -50,6 +55,8 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     model: AnyMethod = None,
     variable: str | None = None,
     noise: Noise = "auto",
+    history: Place | None = None,
+    neighbours: int = 0,
     conserve: Conserve = "auto",
     edges: Edges = "pad",
     uncertainty: bool = True,
@@ -80,6 +87,14 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         the column, or a DataArray on its grid states it; ``estimate`` takes it from neighbouring
         cells, which cannot tell fine structure from noise; None takes nothing off. Where the noise
         of an observed cell is NaN, it is taken from the cells around it.
+    history : str, Path, Dataset or DataArray, optional
+        A fine map of the same place, in any CRS, grid and unit, such as `no2sr.reconstruct` makes
+        of the overpasses of other days. Only its local pattern counts. Where it is missing, the
+        result is the one without. Its cells may be as large as those of the scene for scale 2, and
+        half, a third, ... of that for larger scales.
+    neighbours : {0, 1}
+        1 lets the noise step of a stack see the steps before and after, by the coordinate ``time``.
+        A step more than one and a half usual steps away counts as missing.
     conserve : {"auto", "noise", "additive", "multiplicative"}
         What block means are held to. ``noise``: the observation within its noise, at most 3
         standard deviations away, and exactly where the noise is zero. ``additive`` and
@@ -115,7 +130,8 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     Raises
     ------
     ImageError
-        If the dataset cannot be understood as an image, or is too small.
+        If the dataset cannot be understood as an image, or is too small; a `HistoryError` if the
+        history cannot be used.
     ModelError
         If there is no such model, or none for the scale.
     SettingsError
@@ -135,6 +151,8 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         scale=scale,
         model=model,
         noise=noise,
+        history=history,
+        neighbours=neighbours,
         conserve=conserve,
         edges=edges,
         uncertainty=uncertainty,
@@ -149,31 +167,6 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     found = collect(task.canvas, task.method, progress=progress)
     fine = describe_fine(task, found.values, found.uncertainty, **found.tally.facts())
     return _leave(fine, task, dataset, variable)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A scene and the method that is going to make it finer.
-
-    Attributes
-    ----------
-    image : DataArray, (y, x) or (time, y, x)
-        The strict image of the column.
-    canvas : Canvas
-    method : Method
-    refining : Refining
-    source : Dataset or DataArray
-        What the image was made from.
-    earlier : int
-        Scale by which the scene had been refined before.
-    """
-
-    image: xr.DataArray
-    canvas: Canvas
-    method: Method
-    refining: Refining
-    source: xr.Dataset | xr.DataArray
-    earlier: int = 1
 
 
 def plan_task(
@@ -201,19 +194,28 @@ def plan_task(
     earlier = doubt_refined(str(image.name), image.attrs, dataset.attrs)
     layers = enter_companions(dataset, image, UNCERTAINTIES)
     noise = choose_noise(refining.noise, image, layers)
+    if noise is None or not has_neighbours(image):
+        refining = replace(refining, neighbours=0)
     method = choose_method(refining, noisy=noise is not None)
     check_size(image, method, edges=refining.edges)
     # A total uncertainty alone cannot be split: it is no noise, but it stays part of the total.
     shared = layers.get(SYSTEMATIC, None if RANDOM in layers else layers.get(TOTAL))
     beside = {"noise": noise, "systematic": shared}
-    canvas = Canvas.of(image, method.scale, {k: v for k, v in beside.items() if v is not None})
+    if noise is not None and refining.neighbours:
+        beside |= find_neighbours(image, noise)
+    place = None
+    if refining.history is not None:
+        place = align_history(open_history(refining.history), image, method.scale)
+        beside |= place.fields(chunked=image.chunks is not None)
+    fields = {k: v for k, v in beside.items() if v is not None}
     return Task(
         image=image,
-        canvas=canvas,
+        canvas=Canvas.of(image, method.scale, fields),
         method=method,
         refining=refining,
         source=dataset,
         earlier=earlier,
+        place=place,
     )
 
 
@@ -233,58 +235,6 @@ def check_size(image: xr.DataArray, method: Method, *, edges: str = "pad") -> No
             "along each axis; choose a larger region"
             + (" or edges='pad'" if edges == "shave" else "")
         )
-
-
-def describe_fine(task: Task, values: Any, uncertainty: Any = None, **facts: float) -> xr.Dataset:
-    """Make the fine scene from its values: georeferenced, described, and shaved if asked for.
-
-    Parameters
-    ----------
-    task : Task
-    values, uncertainty : array, (layers, scale * y, scale * x), or their dask counterparts
-    **facts : float
-        What is recorded in attributes called ``no2sr_<name>``.
-
-    Returns
-    -------
-    Dataset, (..., scale * y, scale * x)
-        The column, and its uncertainty where there is one.
-    """
-    image, method, refining = task.image, task.method, task.refining
-    shape = (*image.shape[:-2], *values.shape[1:])
-    fine = refine(image, method.scale, values.reshape(shape))
-    told: dict[str, Any] = {"earlier_scale": task.earlier} if task.earlier > 1 else {}
-    if uncertainty is not None:
-        known = [name for name in ("noise", "systematic") if name in task.canvas.fields]
-        told["uncertainty_parts"] = ", ".join([*known, "detail"])
-    described = _describe(fine, task, **facts, **told)
-    layers = {}
-    if uncertainty is not None:
-        layers[TOTAL] = fine.copy(data=uncertainty.reshape(shape)).drop_attrs(deep=False)
-    scene = assemble_scene(described, layers)
-    if refining.edges == "shave":
-        rim = method.reach * method.scale
-        scene = scene.map(shave, keep_attrs=True, args=(rim,))
-    return keep_bounds(scene.map(drop_beyond_poles, keep_attrs=True), task.source)
-
-
-def _describe(fine: xr.DataArray, task: Task, **facts: Any) -> xr.DataArray:
-    """Write down what was done."""
-    method, edges = task.method, task.refining.edges
-    told = {
-        "version": __version__,
-        "scale": method.scale,
-        "edges": edges,
-        **method.facts,
-        **facts,
-    }
-    conserving = f" conserve={told['conserve']}" if "conserve" in told else ""
-    fine = add_history(
-        fine,
-        f"downscale scale={method.scale} model={method.name} edges={edges}{conserving} "
-        f"(version {__version__})",
-    )
-    return fine.assign_attrs({f"no2sr_{name}": value for name, value in told.items()})
 
 
 def _leave(scene: xr.Dataset, task: Task, dataset: Grid, variable: str | None) -> Grid:

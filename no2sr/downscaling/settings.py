@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import xarray as xr
     from numpy.typing import NDArray
 
     from no2sr.core.earth import Box
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     # Whatever `no2sr.downscaling.choosing.choose_method` understands.
     Function = Callable[[NDArray[np.float32], int], NDArray[np.floating]]
+    Place = str | Path | xr.Dataset | xr.DataArray
     AnyMethod = str | Path | Model | Method | Function | None
 
 __all__ = ["Conserve", "Edges", "Reading", "Refining", "Running", "Writing"]
@@ -67,13 +69,15 @@ class Refining:
 
     Attributes
     ----------
-    scale, model, noise, conserve, edges, uncertainty, engine, precision
+    scale, model, noise, history, neighbours, conserve, edges, uncertainty, engine, precision
         As for `no2sr.downscale`.
     """
 
     scale: int = 4
     model: AnyMethod = None
     noise: Noise = "auto"
+    history: Place | None = None
+    neighbours: int = 0
     conserve: Conserve = "auto"
     edges: Edges = "pad"
     uncertainty: bool = True
@@ -86,8 +90,11 @@ class Refining:
         Raises
         ------
         SettingsError
-            If `conserve` or `edges` is not one of the words allowed.
+            If `conserve` or `edges` is not one of the words allowed, or `neighbours` is neither 0
+            nor 1.
         """
+        if self.neighbours not in (0, 1):
+            raise SettingsError(f"neighbours is {self.neighbours!r}; choose 0 or 1")
         for name, words in (("conserve", get_args(Conserve)), ("edges", get_args(Edges))):
             given = getattr(self, name)
             if given not in words:

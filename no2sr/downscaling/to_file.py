@@ -21,9 +21,10 @@ from no2sr.core.grid import transform_of
 from no2sr.core.image import crs_of
 from no2sr.core.version import __version__
 from no2sr.downscaling.blocks import Strips
+from no2sr.downscaling.describing import describe_fine
 from no2sr.downscaling.inputs import Input, open_input
 from no2sr.downscaling.kernel import NetworkMethod
-from no2sr.downscaling.pipeline import describe_fine, plan_task
+from no2sr.downscaling.pipeline import plan_task
 from no2sr.downscaling.run import lend_workers, run
 from no2sr.downscaling.settings import Reading, Refining, Running, Writing
 from no2sr.downscaling.workfolder import WorkFolder
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from no2sr.downscaling.pipeline import Task
+    from no2sr.downscaling.task import Task
 
 __all__ = ["Refined", "downscale_file", "refine_input"]
 
@@ -212,6 +213,8 @@ def _record(task: Task, *, origin: Any) -> dict[str, Any]:
         values = "-".join(digests)
     else:
         values = "unread" if origin is not None else uuid.uuid4().hex
+    if task.place is not None:
+        values += hashlib.sha256(task.place.fine.data).hexdigest()
     return {
         "version": __version__,
         "origin": origin,

@@ -8,7 +8,7 @@ its card, found by split conformal prediction on held-out scenes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from no2sr.networks.card import ModelCard
     from no2sr.networks.engines.port import Engine
 
-__all__ = ["estimate_total", "states_detail"]
+__all__ = ["Shares", "estimate_total", "share_left", "states_detail"]
 
 
 def states_detail(card: ModelCard, scale: int) -> bool:
@@ -34,8 +34,49 @@ def states_detail(card: ModelCard, scale: int) -> bool:
     return {f"detail_x{scale}", f"alone_x{scale}"} <= set(card.outputs)
 
 
+class Shares(NamedTuple):
+    """What a history leaves of a variance: of the denoised cell, and of the detail, (y, x)."""
+
+    cell: NDArray[np.float32]
+    detail: NDArray[np.float32]
+
+
+def share_left(fit: NDArray[np.float32], card: ModelCard, *, noisy: bool) -> Shares:
+    """Return what a history leaves of the variances, by how well it fits.
+
+    Parameters
+    ----------
+    fit : array, (y, x)
+        Local correlation of history and column, see `no2sr.networks.history_step.History`; NaN
+        where the history is missing.
+    card : ModelCard
+        Of a history network. Its metrics give the shares at some correlations.
+    noisy : bool
+        Whether noise is known.
+
+    Returns
+    -------
+    Shares
+        1 where the history is missing. They do not depend on the noise.
+    """
+    table = card.metrics["shares"]
+    part = "detail" if noisy else "alone"
+    missing = np.isnan(fit)
+    known = np.where(missing, 0, fit)
+    cell, detail = (
+        np.where(missing, 1, np.interp(known, table["fit"], table[name])).astype(np.float32)
+        for name in ("cell", part)
+    )
+    return Shares(cell, detail)
+
+
 def estimate_total(
-    layers: Mapping[str, NDArray[np.float32]], scale: int, card: ModelCard, engine: Engine
+    layers: Mapping[str, NDArray[np.float32]],
+    scale: int,
+    card: ModelCard,
+    engine: Engine,
+    *,
+    shares: Shares | None = None,
 ) -> NDArray[np.float32]:
     """Estimate the standard uncertainty of fine values.
 
@@ -48,6 +89,8 @@ def estimate_total(
     card : ModelCard
         Of an uncertainty network.
     engine : Engine
+    shares : Shares, optional
+        What a history leaves of the parts.
 
     Returns
     -------
@@ -62,9 +105,11 @@ def estimate_total(
     stated = estimate_uncertainty(ready, card, engine)
     factors = card.metrics.get("calibration", {})
     if noise is None:
-        power = np.square(factors.get("alone", 1.0) * stated.alone[scale])
+        left = shares.detail if shares else 1.0
+        power = np.square(factors.get("alone", 1.0) * stated.alone[scale]) * left
     else:
-        own = np.square(stated.cell) + np.square(stated.detail[scale])
+        cell, detail = (np.square(part) for part in (stated.cell, stated.detail[scale]))
+        own = cell * shares.cell + detail * shares.detail if shares else cell + detail
         power = factors.get("known", 1.0) ** 2 * own
     if "systematic" in layers:
         shared = fill_gaps(layers["systematic"], card.margin)

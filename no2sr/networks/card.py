@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Grid", "Model", "ModelCard", "Role"]
 
 Grid = Literal["fine", "coarse"]
-Role = Literal["super-resolution", "denoiser", "uncertainty"]
+Role = Literal["super-resolution", "denoiser", "uncertainty", "history", "neighbours"]
 Domain = Literal["column", "luminance"]
 Predicts = Literal["correction", "image"]
 
@@ -44,9 +44,10 @@ class ModelCard:
         Arguments of its ``build``.
     scale : int
         Fine cells along each side of a coarse one; 1 for a network that keeps the coarse grid.
-    role : {"super-resolution", "denoiser", "uncertainty"}
+    role : {"super-resolution", "denoiser", "uncertainty", "history", "neighbours"}
         What the network is for. A denoiser corrects the coarse image in units of its noise; an
-        uncertainty network says how far the result can be trusted.
+        uncertainty network says how far the result can be trusted. A history network adds what
+        a fine map of the place tells, a network of neighbours what the steps before and after tell.
     grid : {"fine", "coarse"}
         Grid that the network works on: the image after bicubic interpolation, or the coarse image.
     inputs : tuple of str
@@ -160,7 +161,13 @@ class ModelCard:
     @property
     def rim(self) -> int:
         """Fine pixels around the network's output that depend on its own padding."""
-        return (self.radius - self.shrink) * (self.scale if self.grid == "coarse" else 1)
+        return (self.radius - self.shrink) * self.growth
+
+    @property
+    def growth(self) -> int:
+        """How many times finer the output of the network is than its input."""
+        finer = self.grid == "coarse" and self.role == "super-resolution"
+        return self.scale if finer else 1
 
     @property
     def margin(self) -> int:

@@ -272,6 +272,6 @@ def _run(engine: Engine, image: NDArray[np.float32], name: str) -> NDArray[np.fl
 
 def _reached(change: NDArray[np.float32], card: ModelCard, centre: int) -> int:
     """Find how far from a changed pixel the output changes, in pixels of the network's grid."""
-    grow = card.scale if card.grid == "coarse" else 1
+    grow = card.growth
     cells = np.argwhere(change > _UNSEEN * change.max()) // grow + card.shrink
     return int(np.abs(cells - centre).max()) if len(cells) else 0

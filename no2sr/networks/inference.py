@@ -117,6 +117,6 @@ def run_network(image: NDArray[np.float32], card: ModelCard, engine: Engine) -> 
     if card.domain == "column":
         found = engine(image)
         return found if found.ndim == 2 else found[..., card.outputs.index("correction")]
-    grey = 0.5 + GREY_STEP * image
+    grey = np.asarray(0.5 + GREY_STEP * image, dtype=np.float32)
     found = engine(grey)
     return (found - trim(grey, card.shrink) if card.predicts == "image" else found) / GREY_STEP

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from no2sr.networks.prepared import Prepared
     from no2sr.steps.tiles import Tile
 
-__all__ = ["Uncertainty", "denoise", "estimate_uncertainty"]
+__all__ = [
+    "Uncertainty",
+    "apply_correction",
+    "denoise",
+    "estimate_uncertainty",
+    "find_correction",
+]
 
 TILE = 256  # cells along a tile
 # Shapes by which the stated uncertainty grows with noise over spread, see `estimate_uncertainty`.
@@ -78,13 +84,55 @@ def denoise(block: Prepared, engine: Engine, *, tile: int = TILE) -> NDArray[np.
     CardMismatchError
         If the card is not that of a denoiser.
     """
+    return apply_correction(block, find_correction(block, engine, tile=tile))
+
+
+def find_correction(block: Prepared, engine: Engine, *, tile: int = TILE) -> NDArray[np.float32]:
+    """Return what a denoiser says of every cell, before it is bounded.
+
+    Parameters
+    ----------
+    block, engine, tile
+        As for `denoise`.
+
+    Returns
+    -------
+    array, (y, x), float32
+        For `apply_correction`, which takes its hyperbolic tangent.
+
+    Raises
+    ------
+    CardMismatchError
+        As for `denoise`.
+    """
     _check_role(block.card, "denoiser")
     halo = block.card.halo
-    values: NDArray[np.float32] = trim(block.filled, halo).copy()
-    unit = limit_noise(trim(block.layer("noise"), halo), trim(block.statistics.spread, halo))
+    shape = (block.filled.shape[0] - 2 * halo, block.filled.shape[1] - 2 * halo)
+    correction = np.empty(shape, dtype=np.float32)
     for part, found in _tiles(block, engine, tile):
-        values[part.window] += np.float32(MOST_NOISE) * np.tanh(found) * unit[part.window]
-    return np.where(trim(block.observed, halo), values, np.float32(np.nan))
+        correction[part.window] = found
+    return correction
+
+
+def apply_correction(block: Prepared, correction: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Move every cell by a correction, by less than three times its noise.
+
+    Parameters
+    ----------
+    block : Prepared
+        As for `denoise`.
+    correction : array, (y, x)
+        Of its inner cells, without the halo of its card or with some of it cut.
+
+    Returns
+    -------
+    array, (y, x), float32
+        As `denoise` returns it.
+    """
+    rim = (block.filled.shape[0] - correction.shape[0]) // 2
+    unit = limit_noise(trim(block.layer("noise"), rim), trim(block.statistics.spread, rim))
+    step = np.float32(MOST_NOISE) * np.tanh(correction) * unit
+    return np.where(trim(block.observed, rim), trim(block.filled, rim) + step, np.float32(np.nan))
 
 
 def estimate_uncertainty(

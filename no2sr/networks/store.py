@@ -158,7 +158,7 @@ def find_shipped(name: str, scale: int | None) -> Path:
     cards = available_models(role=None)
     root = Path(str(files("no2sr").joinpath("weights")))
     for card in cards:
-        if card.name == name and card.role != "super-resolution" and scale in (None, 1):
+        if card.name == name and card.scale == 1 and scale in (None, 1):
             return root / name
     there = ", ".join(f"{card.name} (scale {card.scale})" for card in cards) or "none"
     scales = sorted(card.scale for card in cards if card.name == name)

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Normaliser", "denormalise", "local_statistics", "normalise"]
+__all__ = ["Normaliser", "denormalise", "local_statistics", "normalise", "window_sum"]
 
 RESOLVED = 1e-6
 
@@ -53,10 +53,10 @@ def local_statistics(values: NDArray[np.floating], window: int) -> Normaliser:
     """
     valid = np.isfinite(values)
     known = np.where(valid, values, 0).astype(np.float64)
-    count = _window_sum(valid.astype(np.float64), window)
+    count = window_sum(valid.astype(np.float64), window)
     safe = np.where(count > 0, count, 1)
-    mean = _window_sum(known, window) / safe
-    power = _window_sum(known**2, window) / safe
+    mean = window_sum(known, window) / safe
+    power = window_sum(known**2, window) / safe
     spread = np.sqrt(np.maximum(power - mean**2, 0))
     # float32 stores a value to 6e-8 of itself: a smaller spread is rounding, and dividing by it
     # would turn rounding into structure.
@@ -79,7 +79,7 @@ def denormalise(values: NDArray[np.floating], by: Normaliser) -> NDArray[np.floa
     return np.asarray(values * by.spread + by.mean, dtype=np.float32)
 
 
-def _window_sum(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+def window_sum(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     """Sum over a square window; nothing lies beyond the edges.
 
     Taps are added in the same order everywhere, so that tiles agree. They are added for whole rows,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
     from numpy.typing import NDArray
+
+    Kind = TypeVar("Kind", bound=np.generic)
 
 __all__ = ["Tile", "cut_tiles", "trim"]
 
@@ -76,6 +78,6 @@ def cut_tiles(shape: tuple[int, int], side: int) -> Iterator[Tile]:
             )
 
 
-def trim(values: NDArray[np.float32], rim: int) -> NDArray[np.float32]:
+def trim(values: NDArray[Kind], rim: int) -> NDArray[Kind]:
     """Cut `rim` pixels off every side."""
     return values[rim : values.shape[0] - rim, rim : values.shape[1] - rim]

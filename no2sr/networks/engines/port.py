@@ -78,7 +78,7 @@ def as_image(batch: Batch, card: ModelCard, given: Batch) -> NDArray[np.float32]
     CardMismatchError
         If the card implies another shape.
     """
-    grow = _growth(card)
+    grow = card.growth
     sides = (grow * (size - 2 * card.shrink) for size in given.shape[1:3])
     wanted = (1, *sides, len(card.outputs))
     if batch.shape != wanted:
@@ -103,7 +103,7 @@ def pad_to_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
     Engine
         For images of every size.
     """
-    multiple = FOLD if _growth(card) == 1 else 1
+    multiple = FOLD if card.growth == 1 else 1
 
     def engine(image: NDArray[np.float32]) -> NDArray[np.float32]:
         rows, columns = (size - 2 * card.shrink for size in image.shape[:2])
@@ -113,8 +113,3 @@ def pad_to_multiples(card: ModelCard, run: Callable[[Batch], Batch]) -> Engine:
         return found if multiple == 1 else found[:rows, :columns]
 
     return engine
-
-
-def _growth(card: ModelCard) -> int:
-    """Return how many times finer the output of a network is than its input."""
-    return card.scale if card.grid == "coarse" else 1
