@@ -18,6 +18,10 @@ from no2sr.core.errors import NoValidPixelsError
 from no2sr.core.grid import bounds_of, check_scale, modcrop
 from no2sr.downscaling.baselines import Baseline
 from no2sr.downscaling.blocks import Canvas
+from no2sr.downscaling.choosing import add_guide, add_neighbours
+from no2sr.downscaling.history import align_history, open_history
+from no2sr.downscaling.kernel import NetworkMethod
+from no2sr.downscaling.neighbours import find_neighbours, has_neighbours
 from no2sr.downscaling.pipeline import check_size
 from no2sr.downscaling.run import collect
 from no2sr.evaluation.adding import add_noise
@@ -45,6 +49,7 @@ __all__ = [
 
 # What every ratio is taken against, and what has no detail of its own.
 BASE = "bicubic"
+WITH_HISTORY = " with history"
 
 
 def compare(
@@ -125,12 +130,15 @@ def observe(images: Sequence[xr.DataArray], scale: int, judging: Judging) -> lis
     """
     rng = np.random.default_rng(judging.seed)
     found = []
+    history = None if judging.history is None else open_history(judging.history)
     for image in images:
         noise = None
         coarse = degrade(image, scale, psf=judging.psf)
         if judging.noise is not None:
             coarse, noise = add_noise(coarse, judging.noise, rng)
-        found.append(Observation(reference=modcrop(image, scale), coarse=coarse, noise=noise))
+        place = None if history is None else align_history(history, coarse, scale)
+        reference = modcrop(image, scale)
+        found.append(Observation(reference=reference, coarse=coarse, noise=noise, place=place))
     return found
 
 
@@ -167,6 +175,10 @@ def compare_observations(
     judging = judging or Judging()
     noisy = any(observation.noise is not None for observation in observations)
     chosen = resolve_methods(methods, scale, judging, noisy=noisy)
+    if any(observation.place is not None for observation in observations):
+        chosen |= _guide_networks(chosen)
+    if judging.neighbours and noisy:
+        chosen |= _add_neighbours(chosen)
     scenes: list[Scene] = []
     for number, observation in enumerate(observations, start=1):
         if np.isfinite(observation.coarse.values).any():
@@ -186,6 +198,26 @@ def compare_observations(
     )
 
 
+def _guide_networks(methods: Mapping[str, Method]) -> dict[str, Method]:
+    """Return the networks that can follow a history, as further methods."""
+    return {
+        f"{label}{WITH_HISTORY}": add_guide(method)
+        for label, method in methods.items()
+        if isinstance(method, NetworkMethod) and method.network.card.domain == "column"
+    }
+
+
+def _add_neighbours(methods: Mapping[str, Method]) -> dict[str, Method]:
+    """Return the networks that know the noise, told the steps before and after as well."""
+    return {
+        f"{label}{' and' if label.endswith(WITH_HISTORY) else ' with'} neighbours": add_neighbours(
+            method
+        )
+        for label, method in methods.items()
+        if isinstance(method, NetworkMethod) and method.denoiser is not None
+    }
+
+
 def _scenes(
     observation: Observation, methods: Mapping[str, Method], *, full_scale: bool
 ) -> list[Scene]:
@@ -195,7 +227,11 @@ def _scenes(
     for method in methods.values():
         if method.halo is not None:
             check_size(coarse, method)
-    canvas = Canvas.of(coarse, scale, {} if noise is None else {"noise": noise})
+    beside = {} if observation.place is None else observation.place.fields(chunked=False)
+    if noise is not None and _follows_neighbours(methods) and has_neighbours(coarse):
+        beside |= find_neighbours(coarse, noise)
+    fields = {name: one for name, one in {"noise": noise, **beside}.items() if one is not None}
+    canvas = Canvas.of(coarse, scale, fields)
     made = {label: collect(canvas, method) for label, method in methods.items()}
     base = Baseline(name=BASE, scale=scale)
     known = next((label for label, method in methods.items() if method == base), None)
@@ -225,6 +261,14 @@ def _scenes(
         )
         if np.isfinite(given).any()
     ]
+
+
+def _follows_neighbours(methods: Mapping[str, Method]) -> bool:
+    """Tell whether any method uses the steps before and after."""
+    return any(
+        isinstance(method, NetworkMethod) and method.neighbours is not None
+        for method in methods.values()
+    )
 
 
 def _full_scale(method: Method, reference: xr.DataArray) -> float:

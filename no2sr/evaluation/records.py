@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from no2sr.downscaling.history import Aligned
+    from no2sr.downscaling.settings import Place
     from no2sr.evaluation.adding import AddedNoise
 
 __all__ = ["Comparison", "Judging", "Observation", "Scene"]
@@ -63,11 +65,14 @@ class Observation:
         Over the same extent.
     noise : DataArray like `coarse`, or None
         One standard deviation of its random error, as it is stated.
+    place : Aligned, optional
+        The history of the place, on the grid of the reference.
     """
 
     reference: xr.DataArray
     coarse: xr.DataArray
     noise: xr.DataArray | None = None
+    place: Aligned | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,11 @@ class Judging:
         the noise that a product would state.
     seed : int
         Of the noise.
+    history : str, Path, Dataset or DataArray, optional
+        A fine map of the place, made of other observations. Every network is judged with it as
+        well.
+    neighbours : {0, 1}
+        1 judges the networks with the steps before and after as well, if noise is added.
     uncertainty : bool
         Let networks state their uncertainty.
     full_scale : bool
@@ -92,6 +102,8 @@ class Judging:
     psf: tuple[float, float] | None = None
     noise: AddedNoise | None = None
     seed: int = 0
+    history: Place | None = None
+    neighbours: int = 0
     uncertainty: bool = False
     full_scale: bool = False
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from no2sr.downscaling.settings import Place
     from no2sr.evaluation.adding import AddedNoise
     from no2sr.evaluation.comparison import Images
     from no2sr.evaluation.methods import Methods
@@ -54,6 +55,7 @@ def evaluate(
     psf: tuple[float, float] | None = None,
     noise: AddedNoise | None = None,
     seed: int = 0,
+    history: Place | None = None,
 ) -> pd.DataFrame:
     """Compare methods on fine images that they have not seen.
 
@@ -87,6 +89,9 @@ def evaluate(
         that a product would state: computed from the noisy column, averaged over 3 x 3 cells.
     seed : int
         Of the noise: the same seed adds the same noise.
+    history : str, Path, Dataset or DataArray, optional
+        A fine map of the place, made of other observations, as for `no2sr.downscale`. Every network
+        is then judged with it as well, as ``<name> with history``.
 
     Returns
     -------
@@ -115,6 +120,7 @@ def evaluate(
         psf=psf,
         noise=noise,
         seed=seed,
+        history=history,
         uncertainty=not STATED.keys().isdisjoint(metrics),
         full_scale="full_scale_closure" in metrics,
     )
