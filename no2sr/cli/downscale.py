@@ -17,6 +17,7 @@ from no2sr.cli.guard import call_guarded
 from no2sr.cli.jobs import Job, check_folder, check_out, is_folder, plan, unit_to_write
 from no2sr.cli.messages import start_backend, wants_debug
 from no2sr.cli.parsing import BoxCommand
+from no2sr.cli.refining import add_refining
 from no2sr.core.errors import FileUnreadableError
 from no2sr.core.names import check_name
 
@@ -38,7 +39,7 @@ __all__ = ["command"]
 @click.argument("out", metavar="OUT")
 @options.native
 @options.add_reading
-@options.add_refining
+@add_refining
 @options.add_working
 @options.add_writing
 @options.progress
@@ -66,6 +67,7 @@ def command(
       no2sr downscale tempo.tif fine.nc --scale 2 --unit umol
       no2sr downscale granules/*.nc fine/ --qa 0.5 --resolution 0.04
       no2sr downscale global.tif fine.tif --model espcn --workers 4
+      no2sr downscale day.nc fine.nc --history year.nc
 
     A run that is killed leaves its finished part in the folder .OUT.no2sr-work beside OUT. The same
     command continues from there.
@@ -128,6 +130,7 @@ def _run(
     """Do one job and return the facts for the summary and the log."""
     from no2sr.core.door import choose_variable
     from no2sr.core.provenance import select_own
+    from no2sr.downscaling.history import open_history
     from no2sr.downscaling.inputs import open_input
     from no2sr.downscaling.to_file import refine_input
     from no2sr.writers.dispatch import check_suffix
@@ -141,6 +144,8 @@ def _run(
         column = choose_variable(given.scene)
         check_suffix(job.out, times=column.sizes.get("time", 1))
         unit = unit_to_write(column, job.out, asked=writing.unit)
+        if refining.history is not None:
+            refining = replace(refining, history=call_guarded(open_history, refining.history))
         if running.workers is None:  # otherwise the workers run the network
             start_backend(refining.model, engine=refining.engine)
         coarse, fine = refine_input(

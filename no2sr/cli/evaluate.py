@@ -72,6 +72,14 @@ _JUDGING = (
         help="Add noise of sqrt(S0^2 + (K c)^2) to the coarse columns c; S0 in umol m-2.",
     ),
     click.option(
+        "--history",
+        "judging_history",
+        type=options.PATH,
+        metavar="FILE",
+        help="Fine map of the same place, made of other observations; every network is then judged "
+        "with it as well.",
+    ),
+    click.option(
         "--seed", "judging_seed", type=int, default=0, show_default=True, help="Of the noise."
     ),
     click.option(
@@ -188,10 +196,12 @@ def command(
       no2sr evaluate tempo.tif --model my-model
       no2sr evaluate tempo.tif --methods "bicubic,bicubic + correction,srcnn"
       no2sr evaluate tempo.tif --noise 10,0.2
+      no2sr evaluate day.tif --noise 10,0.2 --history year.nc
       no2sr evaluate s5p.nc --bbox 76 27.5 78.5 29.5 --psf 0.74 0.44 --json table.json
     """
     import no2sr
     from no2sr.core.door import choose_variable
+    from no2sr.downscaling.history import open_history
     from no2sr.evaluation.comparison import compare
     from no2sr.evaluation.methods import default_methods
     from no2sr.evaluation.tables import choose_metrics, tabulate
@@ -204,6 +214,9 @@ def command(
     images = [choose_variable(scene) for scene in scenes]
     start_backend(*models)
     judging = replace(judging, noise=_convert_noise(judging.noise, images[0]))
+    place = judging.history
+    if place is not None:
+        judging = replace(judging, history=call_guarded(open_history, place))
     with progress_bar("evaluate", quiet=quiet) as progress:
         comparison = compare(
             images, scale=scale, methods=methods, judging=judging, progress=progress
@@ -211,6 +224,8 @@ def command(
     metrics = choose_metrics(noisy=noisy) + ("full_scale_closure",) * judging.full_scale
     table = tabulate(comparison, metrics=metrics)
     facts: dict[str, Any] = {"files": [path.name for path in inputs], "psf": judging.psf}
+    if place is not None:
+        facts["history"] = str(place)
     if noisy:
         facts |= {"noise": judging.noise, "seed": judging.seed}
     _write_tables(table, facts, tables)

@@ -13,6 +13,7 @@ from no2sr.cli.display import print_table
 from no2sr.cli.guard import call_guarded
 from no2sr.cli.messages import report, reword, wants_debug
 from no2sr.cli.parsing import BoxCommand, check_box
+from no2sr.cli.places import describe_history, judge_history
 from no2sr.core.errors import No2srError, ReadError
 from no2sr.core.provenance import list_labelled, refinement_of
 
@@ -39,6 +40,12 @@ _SHOWN = 12  # variables in the table; level 2 files have two hundred
     callback=check_box,
     help="Count the overpasses that have valid pixels in this region, in degrees.",
 )
+@click.option(
+    "--history",
+    type=options.PATH,
+    metavar="FILE",
+    help="Tell whether this fine map fits as a history of the place; reads both.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @options.debug
 @click.pass_context
@@ -49,6 +56,7 @@ def command(
     *,
     reading: Reading,
     bbox: Box | None,
+    history: Path | None,
     as_json: bool,
 ) -> None:
     """Show what each FILE holds, how no2sr reads it, and what downscale would make of it.
@@ -66,11 +74,12 @@ def command(
       no2sr info granules/*.nc
       no2sr info granules/ --bbox 14.6 36.6 15.8 37.9
       no2sr info counts.tif --unit-in "umol m-2"
+      no2sr info day.nc --history year.nc
     """
     from no2sr.readers.opening.describe import describe
     from no2sr.readers.port import ReadOptions
 
-    options = ReadOptions(
+    told = ReadOptions(
         variable=reading.variable,
         unit=reading.unit,
         nodata=reading.nodata,
@@ -79,9 +88,11 @@ def command(
     )
     all_facts = []
     for path in paths:
-        facts = call_guarded(describe, path, reader=reading.reader, options=options)
+        facts = call_guarded(describe, path, reader=reading.reader, options=told)
         facts["downscale"] = _plan(facts)
         facts["overpasses"] = call_guarded(advise, path, facts=facts, reading=reading, bbox=bbox)
+        known = None if facts["problem"] else history
+        facts["history_fit"] = judge_history(path, known, reading=reading, scale=options.SCALE)
         all_facts.append(facts)
         if not as_json and facts["reader"]:
             print_table(_rows(facts))
@@ -181,6 +192,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         "downscale": _downscale(facts["downscale"], facts),
         "overpasses": describe_advice(facts["overpasses"]),
+        "history": describe_history(facts["history_fit"]),
         "warnings": "\n".join(map(reword, facts["warnings"])),
     }
     return [(name, text) for name, text in rows.items() if text]

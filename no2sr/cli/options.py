@@ -15,7 +15,7 @@ import click
 from no2sr.cli.display import set_progress
 from no2sr.cli.guard import set_guard
 from no2sr.cli.messages import set_debug
-from no2sr.cli.parsing import check_box, check_unit, parse_limits, parse_noise
+from no2sr.cli.parsing import check_box, check_unit, parse_limits
 from no2sr.cli.records import Colouring, Saving, Working
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ __all__ = [
     "add_reading_of_swaths",
     "add_reading_of_values",
     "add_record",
-    "add_refining",
     "add_saving",
     "add_working",
     "add_writing",
@@ -203,74 +202,6 @@ _COLOURING = (
         "lie beyond each end]",
     ),
 )
-_REFINING = (
-    click.option(
-        "--scale",
-        "refining_scale",
-        type=int,
-        default=SCALE,
-        show_default=True,
-        help="Fine cells along each side of a coarse one.",
-    ),
-    click.option(
-        "--model",
-        "refining_model",
-        metavar="NAME|FOLDER",
-        default=MODEL,
-        show_default=True,
-        help="Shipped network, or folder of a saved one.",
-    ),
-    click.option(
-        "--edges",
-        "refining_edges",
-        type=click.Choice(["pad", "shave"]),
-        default="pad",
-        show_default=True,
-        help="Keep the full extent, or cut the rim that padding affects.",
-    ),
-    click.option(
-        "--noise",
-        "refining_noise",
-        metavar="auto|none|estimate|NUMBER",
-        default="auto",
-        show_default=True,
-        callback=parse_noise,
-        help="Noise of the input: its own noise layer, none, an estimate from the grid, or one "
-        "standard deviation in umol m-2 (for another quantity, in its unit).",
-    ),
-    click.option(
-        "--conserve",
-        "refining_conserve",
-        type=click.Choice(["auto", "noise", "additive", "multiplicative"]),
-        default="auto",
-        show_default=True,
-        help="Keep block means within the noise of the observation, or exactly; auto is noise "
-        "where noise is known, otherwise additive.",
-    ),
-    click.option(
-        "--uncertainty/--no-uncertainty",
-        "refining_uncertainty",
-        default=True,
-        show_default=True,
-        help="Write the uncertainty of every value; for a GeoTIFF as OUT_uncertainty.tif.",
-    ),
-    click.option(
-        "--engine",
-        "refining_engine",
-        type=click.Choice(["onnxruntime", "tensorflow", "openvino"]),
-        default="onnxruntime",
-        show_default=True,
-        help="Library that runs the network.",
-    ),
-    click.option(
-        "--precision",
-        "refining_precision",
-        type=click.Choice(["float32", "bfloat16", "int8"]),
-        default="float32",
-        show_default=True,
-        help="Precision of the network's arithmetic; less than float32 needs openvino.",
-    ),
-)
 _RUNNING = (
     click.option(
         "--workers",
@@ -324,17 +255,6 @@ def add_reading_of_swaths(command: Command) -> Command:
 def add_reading_of_values(command: Command) -> Command:
     """Add the options of `reading` that say what the values of a file are."""
     return add_record(command, "reading", _build_reading, _VALUES)
-
-
-def add_refining(command: Command) -> Command:
-    """Add the options on how a scene is made finer; the command receives `refining`."""
-
-    def build(**given: Any) -> object:
-        from no2sr.downscaling.settings import Refining
-
-        return Refining(**given)
-
-    return add_record(command, "refining", build, _REFINING)
 
 
 def add_writing(command: Command) -> Command:
