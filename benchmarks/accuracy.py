@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import gems
 from accuracy_gems import judge_gems
+from accuracy_history import judge_history
 from accuracy_limits import judge_limits
 from accuracy_noise import judge_noise
 from accuracy_others import judge_cards, judge_foreign, judge_others, judge_pictures
@@ -101,10 +102,16 @@ def limit_today() -> Iterator[str]:
     yield from judge_limits(dt.datetime.now(tz=dt.UTC).date().isoformat())
 
 
+def judge_places() -> Iterator[str]:
+    """Yield the section on the history of a place, with the date."""
+    yield from judge_history(dt.datetime.now(tz=dt.UTC).date().isoformat())
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "head": write_head,
     "noise": judge_today,
     "limits": limit_today,
+    "history": judge_places,
     "gems": judge_gems,
     "others": judge_others,
     "pictures": judge_images,

@@ -117,10 +117,10 @@ def _observe(field: Values, place: tuple[int, int], flying: Flying) -> Observati
             pixels = _move(flying.footprints[rng.integers(len(flying.footprints))], rng)
             if len(pixels[0]) < LEAST_PIXELS:
                 continue
-            column = _average(window, *pixels)
+            column = average_pixels(window, *pixels)
             column += np.hypot(constant, relative * column) * rng.standard_normal(len(column))
             stated = np.hypot(constant, relative * np.maximum(column, 0))
-            swaths.append(_make_swath(column, stated, pixels, (north, west)))
+            swaths.append(make_swath(column, stated, pixels, (north, west)))
         scene = grid_swaths(swaths, bounds=box, resolution=SCALE * SPACING)
         if np.isfinite(scene["column"].values).mean() > LEAST_SEEN:
             break
@@ -145,7 +145,7 @@ def _move(pixels: Footprints, rng: np.random.Generator) -> tuple[Values, Values]
     return rows[inside], columns[inside]
 
 
-def _average(window: Values, rows: Values, columns: Values) -> Values:
+def average_pixels(window: Values, rows: Values, columns: Values) -> Values:
     """Average a field over quadrilaterals, by points spread evenly inside them."""
     along = (np.arange(POINTS) + 0.5) / POINTS
     u, v = (part.ravel() for part in np.meshgrid(along, along))
@@ -155,7 +155,7 @@ def _average(window: Values, rows: Values, columns: Values) -> Values:
     return np.asarray(window[y, x].mean(axis=1))
 
 
-def _make_swath(
+def make_swath(
     column: Values, noise: Values, pixels: Footprints, corner: tuple[float, float]
 ) -> xr.Dataset:
     """Put pixels into the form that gridding takes."""

@@ -61,7 +61,9 @@ def cut(scenes: list[list[Any]]) -> list[xr.DataArray]:
     """Return windows given by hour, row and column."""
     days = {day: read_day(day) for day in sorted({hour[:8] for hour, _, _ in scenes})}
     return [
-        crop(days[hour[:8]][hour], slice(row, row + SIDE), slice(column, column + SIDE))
+        crop(
+            days[hour[:8]][hour], slice(row, row + SIDE), slice(column, column + SIDE)
+        ).assign_coords(time=pd.to_datetime(hour, format="%Y%m%d%H"))
         for hour, row, column in scenes
     ]
 

@@ -33,9 +33,11 @@ ZERO, ONE = torch.zeros(()), torch.ones(())
 class Network(nn.Module):
     """The network of `no2sr.networks.architectures.denoiser`, in PyTorch."""
 
-    def __init__(self, inputs: int, outputs: int, dilations: Sequence[int]) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, dilations: Sequence[int], filters: int = 32
+    ) -> None:
         super().__init__()
-        self.dilations, self.radius, filters = dilations, 3 + 2 * sum(dilations), 32
+        self.dilations, self.radius = dilations, 3 + 2 * sum(dilations)
         self.head = nn.Conv2d(inputs, filters, 5)
         self.first, self.second = (
             nn.ModuleList(nn.Conv2d(filters, filters, 3, dilation=d) for d in dilations)
