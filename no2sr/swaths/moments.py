@@ -69,7 +69,7 @@ def span_of(swath: xr.Dataset, rows: NDArray[np.bool_] | None = None) -> Span | 
 
 
 def _find_rows(swath: xr.Dataset, bounds: Box | None) -> NDArray[np.bool_]:
-    """Return the scanlines that have a value in the box."""
+    """Return the scanlines, or the pixels of a list, that have a value in the box."""
     valid: NDArray[np.bool_] = np.isfinite(swath["column"].values)
     if bounds is not None:
         west, south, east, north = bounds
@@ -77,7 +77,7 @@ def _find_rows(swath: xr.Dataset, bounds: Box | None) -> NDArray[np.bool_]:
         with np.errstate(invalid="ignore"):
             valid &= (latitude >= south) & (latitude <= north)
             valid &= (longitude - west) % 360 <= east - west
-    return np.asarray(valid.any(axis=1))
+    return np.asarray(valid.any(axis=tuple(range(1, valid.ndim))))  # a list of pixels has one axis
 
 
 def _centres(swath: xr.Dataset, axis: str) -> NDArray[np.floating]:
