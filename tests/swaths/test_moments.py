@@ -75,3 +75,11 @@ def test_a_grid_says_when_it_was_seen():
     expected = parse_span("2020-01-01T05:00:00/2020-02-10T05:00:04")
     np.testing.assert_array_equal(scene["time_bnds"], list(expected))
     assert "time" not in grid_swaths([swath(start=None)], resolution=0.1).variables
+
+
+def test_a_list_of_pixels_has_no_scanlines():
+    pixels = swath().stack(pixel=("scanline", "ground_pixel")).reset_index("pixel", drop=True)
+    told = {"time_coverage_start": "2020-01-01T04:00Z", "time_coverage_end": "2020-01-01T05:40Z"}
+    listed = pixels.drop_vars("time").assign_attrs(told)
+    assert span(listed) == "2020-01-01T04:00:00Z/2020-01-01T05:40:00Z"
+    assert span(pixels.drop_vars("time")) == "None"
