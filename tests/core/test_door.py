@@ -589,3 +589,26 @@ def test_a_fill_value_in_words_marks_no_gap():
     )
     grid.values[0, 0] = 7
     assert int(np.isnan(enter(grid)).sum()) == 1
+
+
+@pytest.mark.parametrize("fill", [-999.0, -9999.0, 9999.0, -32768.0])
+def test_fills_that_nothing_declares_are_gaps(fill):
+    values = np.random.default_rng(0).normal(5e-5, 1e-5, (12, 14)).astype("float32")
+    values[2:4, 3:6] = fill
+    image = xr.DataArray(
+        values,
+        dims=("lat", "lon"),
+        coords={"lat": 50 - 0.1 * np.arange(12), "lon": 10 + 0.1 * np.arange(14)},
+        name="no2",
+        attrs={"units": "mol m-2"},
+    )
+    with pytest.warns(
+        err.RepairWarning, match=rf"no2.*: 6 of 168 values are {fill:.6g}, far from all"
+    ):
+        strict = enter(image)
+    np.testing.assert_array_equal(strict.isnull().values, values == np.float32(fill))
+    declared = image.assign_attrs(_FillValue=np.float32(fill))
+    assert enter(declared).equals(strict)  # without a warning
+    assert not enter(image.where(image != np.float32(fill), np.float32(5e-5))).isnull().any()
+    with pytest.warns(err.RepairWarning), pytest.raises(err.NoValidPixelsError, match="are gaps"):
+        enter(image.copy(data=np.full_like(values, -999)))

@@ -114,7 +114,8 @@ def enter(dataset: xr.Dataset | xr.DataArray, *, variable: str | None = None) ->
     Warns
     -----
     RepairWarning
-        If infinite or impossible values (beyond 1e29) were set to missing; the message counts them.
+        If infinite or impossible values (beyond 1e29), or numbers that mark gaps in other programs,
+        such as -999, were set to missing; the message counts them.
 
     See Also
     --------

@@ -10,6 +10,7 @@ import xarray as xr
 
 from no2sr.core.colours import PICTURE
 from no2sr.core.door.axes import name_of
+from no2sr.core.door.fills import mark_fills
 from no2sr.core.errors import DimensionError, NoValidPixelsError, RepairWarning, UnitsError
 from no2sr.core.units import FILL_LIMIT
 
@@ -64,7 +65,8 @@ def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
     Parameters
     ----------
     image : DataArray
-        A dask-backed image is cleaned block by block when it is computed.
+        A dask-backed image is cleaned block by block when it is computed, and fills that nothing
+        declares stay in it.
     column : DataArray
         Its attributes may declare fill values that were not decoded.
 
@@ -72,6 +74,11 @@ def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
     ------
     NoValidPixelsError
         If every pixel is a gap. A dask-backed image is not checked.
+
+    Warns
+    -----
+    RepairWarning
+        If values were impossible, or taken for fills that nothing declares.
     """
     stated = [column.attrs[k] for k in ("_FillValue", "missing_value") if k in column.attrs]
     # A fill value that is text cannot occur among numbers.
@@ -89,12 +96,28 @@ def clean(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
         output_dtypes=[np.float32],
         keep_attrs=True,
     )
-    if cleaned.chunks is None and not np.isfinite(cleaned.values).any():
+    if cleaned.chunks is not None:
+        return cleaned
+    cleaned = _screen(cleaned, column)
+    if not np.isfinite(cleaned.values).any():
         raise NoValidPixelsError(
             f"all {cleaned.size} pixels of {name_of(column)} are gaps; "
             "choose another day, region or quality threshold"
         )
     return cleaned
+
+
+def _screen(image: xr.DataArray, column: xr.DataArray) -> xr.DataArray:
+    """Set numbers that programs use for gaps missing where nothing declares them, with a warning.
+
+    Files have been screened by their reader; this is for datasets that were opened elsewhere.
+    """
+    packing = {k: v for k, v in column.encoding.items() if k in ("scale_factor", "add_offset")}
+    image.encoding = packing  # fills are judged as they were stored
+    advice = "declare them as attrs['_FillValue'], or set them to NaN before"
+    marked = mark_fills(image, label=name_of(column), repeated=False, advice=advice)
+    marked.encoding = {}
+    return marked
 
 
 def _clean_values(values: NDArray[np.floating], *, fills: tuple[float, ...]) -> NDArray[np.float32]:

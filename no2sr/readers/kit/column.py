@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from no2sr.core.door.fills import SURELY_MOLECULES
 from no2sr.core.errors import RepairWarning, UnitsError, UnverifiedUnitsWarning
 from no2sr.core.units import CANONICAL, FILL_LIMIT, canonical_unit, factor, is_column
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
-    "SURELY_MOLECULES",
     "convert",
     "convert_companion",
     "convert_to_mol",
@@ -44,7 +44,6 @@ __all__ = [
 log = logging.getLogger("no2sr")
 
 SURELY_MOL = 1e-3  # medians below are mol m-2: in mmol m-2 this is a clean ocean already
-SURELY_MOLECULES = 1e12  # medians above are molecules cm-2
 PLAUSIBLE = (1e-9, 1e-1)  # mol m-2; generous, since polluted medians stay below 1e-3
 _SOME_UNITS = "mol m-2, umol m-2, molecules cm-2 or 1e15 molecules cm-2"
 _NO_UNIT = {"", "none", "unknown", "n/a", "na", "-", "unitless"}
