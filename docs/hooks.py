@@ -15,6 +15,7 @@ from mkdocs.structure.files import File
 
 import no2sr
 from no2sr.cli import main
+from no2sr.views import plotting
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -28,6 +29,13 @@ FUNCTIONS = (
     "coarsen_to_native", "evaluate", "extract", "render", "enhance", "train", "load_model",
     "save_model", "available_models", "available_readers", "write_geotiff", "write_netcdf",
     "write_zarr",
+)  # fmt: skip
+
+# What is used beside them, by its home.
+FURTHER = (
+    "no2sr.networks.card.Model", "no2sr.networks.card.ModelCard",
+    "no2sr.downscaling.method.Method", "no2sr.downscaling.method.Block",
+    "no2sr.downscaling.method.Estimate", "no2sr.readers.opening.opener.grid_no2",
 )  # fmt: skip
 
 # What a browser fetches of its own accord; a link that is clicked may lead anywhere.
@@ -142,7 +150,13 @@ def _functions() -> str:
     errors = "## Errors and warnings\n\n```text\n{}\n```\n".format(
         re.search(r"::\n\n(.*?)\n\nEach", inspect.getdoc(no2sr.core.errors) or "", re.DOTALL)[1]
     )
-    return "\n\n".join([head, *(f"::: {homes[name]}.{name}" for name in names), errors])
+    drawing = [
+        f"{function.__module__}.{function.__name__}"
+        for function in (getattr(plotting, name) for name in plotting.__all__)
+        if inspect.isfunction(function)
+    ]
+    paths = [*(f"{homes[name]}.{name}" for name in names), *FURTHER, *drawing]
+    return "\n\n".join([head, *(f"::: {path}" for path in paths), errors])
 
 
 def _examples() -> str:

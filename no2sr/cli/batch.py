@@ -221,4 +221,6 @@ def _summarise(outcomes: list[Outcome], *, of: int, log: Path | None) -> None:
     counts: Counter[str] = Counter(outcome.result for outcome in outcomes)
     counts["not started"] = of - len(outcomes)
     text = ", ".join(f"{count} {result}" for result, count in counts.items() if count)
-    click.echo(f"{of} files: {text}" + (f"; log in {log}" if log else ""))
+    click.echo(
+        f"{of} {'file' if of == 1 else 'files'}: {text}" + (f"; log in {log}" if log else "")
+    )

@@ -93,7 +93,8 @@ _VALUES = (
         "--unit-in",
         "reading_unit",
         metavar="UNIT",
-        help="Unit of the values in the file, if the file does not state it.",
+        help="Unit of the values in the file, if the file does not state it; short names as for "
+        "--unit.",
     ),
     click.option(
         "--nodata",
@@ -107,9 +108,7 @@ _VALUES = (
         "reading_qa_min",
         type=click.FloatRange(0, 1),
         metavar="0..1",
-        default=0.75,
-        show_default=True,
-        help="Quality that a swath pixel must exceed.",
+        help="Quality that a swath pixel must exceed.  [default: 0.75]",
     ),
     click.option(
         "--limit",

@@ -19,6 +19,7 @@ __all__ = [
     "factor",
     "is_column",
     "known_units",
+    "spell_out",
 ]
 
 CANONICAL = "mol m-2"
@@ -121,7 +122,12 @@ def asked_unit(text: str) -> str:
     >>> asked_unit("Pmolec")
     '1e15 molecules cm-2'
     """
-    return canonical_unit(_SHORT.get(_reduce(text), text))
+    return canonical_unit(spell_out(text))
+
+
+def spell_out(text: str) -> str:
+    """Replace the short name of a unit, such as ``umol``, by its full name; leave others."""
+    return _SHORT.get(_reduce(text), text)
 
 
 def _reduce(text: str) -> str:

@@ -19,6 +19,7 @@ from no2sr.networks.store import load_model
 
 if TYPE_CHECKING:
     from no2sr.downscaling.settings import AnyMethod, Refining
+    from no2sr.networks.engines.port import Precision
     from no2sr.steps.conserve import Kind
 
 __all__ = ["add_guide", "add_neighbours", "choose_method", "name_method"]
@@ -130,7 +131,7 @@ def add_neighbours(method: NetworkMethod) -> NetworkMethod:
 
 def _run_beside(network: Runner, model: Model) -> Runner:
     """Run a model as the network; quantised to integers it would add errors of its own."""
-    precision = "float32" if network.precision == "int8" else network.precision
+    precision: Precision = "float32" if network.precision == "int8" else network.precision
     return Runner(model=model, engine=network.engine, precision=precision)
 
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from no2sr.downscaling.method import Method
     from no2sr.downscaling.noise import Noise
     from no2sr.downscaling.settings import AnyMethod, Conserve, Edges, Place
+    from no2sr.networks.engines.port import EngineName, Precision
 
 __all__ = [
     "LEAST_CELLS",
@@ -60,8 +61,8 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     conserve: Conserve = "auto",
     edges: Edges = "pad",
     uncertainty: bool = True,
-    engine: str = "onnxruntime",
-    precision: str = "float32",
+    engine: EngineName = "onnxruntime",
+    precision: Precision = "float32",
     progress: Callable[[int, int], None] | None = None,
 ) -> Grid:
     """Turn a coarse map into one that is `scale` times finer, and keep what was observed.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from no2sr.networks.card import Model, ModelCard
-    from no2sr.networks.engines.port import Engine
+    from no2sr.networks.engines.port import Engine, EngineName, Precision
 
 __all__ = ["Runner"]
 
@@ -41,8 +41,8 @@ class Runner:
     """
 
     model: Model = field(repr=False)
-    engine: str = "onnxruntime"
-    precision: str = "float32"
+    engine: EngineName = "onnxruntime"
+    precision: Precision = "float32"
     key: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from no2sr.downscaling.noise import Noise
     from no2sr.downscaling.run import Workers
     from no2sr.networks.card import Model
+    from no2sr.networks.engines.port import EngineName, Precision
     from no2sr.readers.kit.time import Moment
 
     # Whatever `no2sr.downscaling.choosing.choose_method` understands.
@@ -49,7 +50,7 @@ class Reading:
     variable: str | None = None
     unit: str | None = None
     nodata: float | None = None
-    qa_min: float = 0.75
+    qa_min: float | None = None
     limits: Mapping[str, float] | None = None
     bbox: Box | None = None
     resolution: float | None = None
@@ -81,8 +82,8 @@ class Refining:
     conserve: Conserve = "auto"
     edges: Edges = "pad"
     uncertainty: bool = True
-    engine: str = "onnxruntime"
-    precision: str = "float32"
+    engine: EngineName = "onnxruntime"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         """Refuse unknown words.

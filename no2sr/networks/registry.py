@@ -36,7 +36,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from no2sr.core.errors import ModelError, SettingsError, UnknownModelError
 from no2sr.networks.backend import need_keras
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NETWORKS",
+    "NetworkName",
     "available_networks",
     "build_network",
     "find_reach",
@@ -56,6 +57,8 @@ __all__ = [
     "grid_of",
     "role_of",
 ]
+
+NetworkName = Literal["denoiser", "edsr", "espcn", "srcnn"]
 
 log = logging.getLogger("no2sr")
 

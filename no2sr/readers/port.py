@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from no2sr.core.units import spell_out
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Paths", "ReadOptions", "Reader"]
 
+QA_MIN = 0.75  # the threshold if the caller states none: what the product advises
 Paths = str | Path | Iterable[str | Path]
 
 
@@ -32,10 +35,10 @@ class ReadOptions:
     ----------
     variable : str or None
         The variable to read; None for the tropospheric NO2 column.
-    qa_min : float
-        Quality, 0..1, that a pixel must exceed. Only readers whose attribute ``has_quality`` is
-        true receive another value than the default. Other products have their own screens, which
-        their readers list in ``criteria``.
+    qa_min : float or None
+        Quality, 0..1, that a pixel must exceed, if the caller states one; `quality` is the one to
+        apply. Only readers whose attribute ``has_quality`` is true receive one. Other products have
+        their own screens, which their readers list in ``criteria``.
     unit : str or None
         The unit that the caller states. Grids are converted after reading, swaths by their reader.
     chunks : mapping, int, "auto" or None
@@ -51,12 +54,22 @@ class ReadOptions:
     """
 
     variable: str | None = None
-    qa_min: float = 0.75
+    qa_min: float | None = None
     unit: str | None = None
     chunks: Any = None
     bbox: Box | None = None
     nodata: float | None = None
     limits: Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Replace the short name of a unit by its full name."""
+        if isinstance(self.unit, str):
+            object.__setattr__(self, "unit", spell_out(self.unit))
+
+    @property
+    def quality(self) -> float:
+        """Quality, 0..1, that a pixel must exceed: what the caller states, else 0.75."""
+        return QA_MIN if self.qa_min is None else self.qa_min
 
 
 @runtime_checkable

@@ -22,6 +22,7 @@ JPEG compressed images", CRV 2005.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -55,6 +56,7 @@ SLOWEST = 0.04  # cycles per cell: longer periods are structure on the ground
 SIDE = 3.1  # km: the smallest pixel is that of TEMPO, 2.0 x 4.75 km; TROPOMI's is 3.5 x 5.5 km
 AIRBORNE = 10  # times finer than that pixel: not from a satellite, but from an aircraft or a model
 ENOUGH = 1.8  # cells that count as two
+SLACK = 0.2  # of a cell, by which a resolved cell may be larger than the block that holds it
 
 
 class Resolution(NamedTuple):
@@ -77,7 +79,8 @@ class Resolution(NamedTuple):
     @property
     def factor(self) -> int:
         """Side of the blocks of cells that hold one resolved cell; 1 where all cells do."""
-        return max(1, int(min(self.cells) + 2 - ENOUGH)) if self.evidence else 1
+        least = min(self.cells)
+        return math.ceil(least - SLACK) if self.evidence and least >= ENOUGH else 1
 
 
 def effective_resolution(image: xr.DataArray) -> Resolution:

@@ -182,7 +182,7 @@ def _sum_up(swaths: Iterable[Pixels], bounds: Box | None, resolution: float) -> 
     if sums is None or not cover_anything(sums):
         raise NoValidPixelsError(
             f"in {number} swath(s), no pixel has a value and four corners"
-            f"{'' if bounds is None else f' within {bounds}'}; "
+            f"{'' if bounds is None else f' within west, south, east, north {bounds}'}; "
             "lower the quality threshold or choose another region"
         )
     return sums

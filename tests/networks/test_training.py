@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -199,6 +200,16 @@ def test_settings_and_networks_out_of_range_are_refused(gappy):
 def test_every_setting_has_its_range(wrong):
     with pytest.raises(SettingsError, match=f"{next(iter(wrong))} is .* in the settings; use"):
         TrainSettings(**wrong)
+
+
+def test_a_setting_that_does_not_exist_is_named():
+    with pytest.raises(SettingsError, match="there is no setting 'step'; use steps"):
+        TrainSettings(step=5)
+    with pytest.raises(SettingsError, match="no setting 'colour'; there are steps, batch, samp"):
+        TrainSettings(colour=5)
+    with pytest.raises(SettingsError, match="steps is '5' in the settings; use a number"):
+        TrainSettings(steps="5")
+    assert copy.deepcopy(TrainSettings(steps=5)) == dataclasses.replace(TrainSettings(), steps=5)
 
 
 def test_unknown_hyperparameters_are_refused(gappy):

@@ -448,6 +448,17 @@ def test_boxes_that_enclose_nothing(make_grid, box):
         open_column(make_grid(), bbox=box)
 
 
+def test_exchanged_edges_are_named(make_grid):
+    path = make_grid(latitude=np.arange(20, 32.0), longitude=np.arange(70, 82.0))
+    for box, advice in (
+        ((22, 72, 28, 78), r"latitude and longitude are exchanged: try \(72, 22, 78, 28\)"),
+        ((72, 28, 78, 22), r"south and north are exchanged: try \(72, 22, 78, 28\)"),
+        ((22, 100, 28, 110), r"latitude and longitude are exchanged: try \(100, 22, 110, 28\)"),
+    ):
+        with pytest.raises(no2sr.SettingsError, match=advice):
+            open_column(path, bbox=box)
+
+
 def test_a_box_elsewhere_or_too_small(make_grid):
     with pytest.raises(no2sr.SettingsError, match="outside the image"):
         open_column(make_grid(), bbox=(50, 10, 52, 12))

@@ -326,3 +326,19 @@ def test_another_variable_keeps_its_place_and_has_no_layers_of_no2(make_s5p):
     scene = open_no2(path, variable="cloud_fraction", bbox=BOX, resolution=STEP)
     assert set(scene) == {"cloud_fraction", "coverage", "count"}
     assert check_image(scene["cloud_fraction"]).rio.bounds() == BOX
+
+
+def test_chunks_are_refused_for_swaths(make_s5p):
+    with pytest.raises(
+        no2sr.SettingsError, match=r"chunks was given as \{'y': 5\}, and swaths are"
+    ):
+        open_column(make_s5p(), chunks={"y": 5})
+    assert open_column(make_s5p(), chunks="auto").chunks is None
+
+
+@pytest.mark.parametrize(("short", "full"), [("umol", "umol m-2"), ("Pmolec", "Pmolec cm-2")])
+def test_short_names_of_units_are_accepted(make_grid, short, full):
+    values = np.random.default_rng(0).uniform(2, 60, (6, 8))
+    path = make_grid(values=values, attrs={"long_name": "tropospheric NO2 column"})
+    wanted = open_column(path, unit=full)
+    assert open_column(path, unit=short).equals(wanted)

@@ -14,7 +14,7 @@ from scipy.ndimage import zoom
 import no2sr
 from no2sr.core.grid import bounds_of, coarsen, crop, georeference, refine, transform_of
 from no2sr.core.image import COLUMN_ATTRS, check_image
-from no2sr.steps.sampling import coarsen_to_native, effective_resolution
+from no2sr.steps.sampling import Resolution, coarsen_to_native, effective_resolution
 
 NO_NAME = {"units": "mol m-2"}
 
@@ -47,6 +47,16 @@ def test_copies_are_measured(spacing, slope):
     # n blocks have n - 1 borders: 60 / 59 of the spacing.
     assert found.cells == pytest.approx((spacing, spacing), rel=0.03)
     assert found.size == pytest.approx((0.05 * found.cells[0], 0.05 * found.cells[1]))
+
+
+@pytest.mark.parametrize(
+    ("cells", "factor"),
+    [(1.7, 1), (1.8, 2), (2.0, 2), (2.2, 2), (2.3, 3), (2.79, 3), (3.1, 3), (5.5, 6)],
+)
+def test_blocks_hold_what_is_resolved(cells, factor):
+    # 0.028 degree resolved by cells of 0.01 degree: 2 x 2 of them would still be oversampled.
+    assert Resolution((cells, 2 * cells), (1, 1), "pixel size").factor == factor
+    assert Resolution((cells, cells), (1, 1), "").factor == 1
 
 
 def test_copies_of_oblong_blocks_are_measured_along_each_axis():

@@ -51,7 +51,7 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
     variable: str | None = None,
     unit: str | None = None,
     nodata: float | None = None,
-    qa_min: float = 0.75,
+    qa_min: float | None = None,
     limits: Mapping[str, float] | None = None,
     block: float = 1.0,
     work: str | Path | None = None,

@@ -84,7 +84,7 @@ class Shelf:
                 stored = self._store(pixels) if size > ROOM else pixels
                 found.append(Overpass(name, 0, stored, place, seen and seen.texts()))
         if not found:
-            where = "" if bbox is None else f" within {bbox}"
+            where = "" if bbox is None else f" within west, south, east, north {bbox}"
             raise NoValidPixelsError(
                 f"of {len(self.names)} overpass(es), none has a valid pixel{where}; choose another "
                 "region, or lower the quality threshold"

@@ -13,14 +13,16 @@ from no2sr.networks.store import ONNX_FILE, load_keras
 
 if TYPE_CHECKING:
     from no2sr.networks.card import Model
-    from no2sr.networks.engines.port import Engine
+    from no2sr.networks.engines.port import Engine, EngineName, Precision
 
 __all__ = ["make_engine"]
 
 log = logging.getLogger("no2sr")
 
 
-def make_engine(model: Model, *, name: str = "onnxruntime", precision: str = "float32") -> Engine:
+def make_engine(
+    model: Model, *, name: EngineName = "onnxruntime", precision: Precision = "float32"
+) -> Engine:
     """Make the engine that runs a model.
 
     Parameters

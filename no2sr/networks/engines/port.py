@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
     Batch = NDArray[np.float32]
 
-__all__ = ["Engine", "as_batch", "as_image", "pad_to_multiples"]
+__all__ = ["Engine", "EngineName", "Precision", "as_batch", "as_image", "pad_to_multiples"]
+
+
+EngineName = Literal["onnxruntime", "tensorflow", "openvino"]
+Precision = Literal["float32", "bfloat16", "int8"]
 
 
 class Engine(Protocol):

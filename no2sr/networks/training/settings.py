@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from no2sr.core.errors import SettingsError
 
@@ -99,14 +100,34 @@ class TrainSettings:
     seed: int = 0
     hyperparameters: dict[str, Any] = field(default_factory=dict)
 
+    def __new__(cls, *_: object, **given: object) -> Self:
+        """Refuse a setting that there is none of.
+
+        Raises
+        ------
+        SettingsError
+            If that is so; the message lists the settings.
+        """
+        known = [each.name for each in fields(cls)]
+        for name in given:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                advice = f"use {near[0]}" if near else f"there are {', '.join(known)}"
+                raise SettingsError(f"there is no setting {name!r}; {advice}")
+        return object.__new__(cls)
+
     def __post_init__(self) -> None:
         """Refuse impossible settings.
 
         Raises
         ------
         SettingsError
-            If a setting is out of range; the message names the first.
+            If a setting is no number or out of range; the message names the first.
         """
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(each.default, int | float) and not isinstance(value, int | float):
+                raise SettingsError(f"{each.name} is {value!r} in the settings; use a number")
         counts = ("steps", "batch", "samples", "window_size", "check_every")
         from_zero = ("reuse", "warmup", "weight_decay", "patience", "noise", "simulated")
         rules = [

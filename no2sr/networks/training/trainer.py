@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from no2sr.networks.registry import NetworkName
+
 __all__ = ["TrainSettings", "conserving_loss", "draw_samples", "train"]
 
 logger = logging.getLogger("no2sr")
@@ -41,7 +43,7 @@ logger = logging.getLogger("no2sr")
 def train(
     images: Iterable[xr.DataArray] | Iterable[NDArray[Any]],
     *,
-    network: str = "srcnn",
+    network: NetworkName | str = "srcnn",
     scale: int = 4,
     settings: TrainSettings | None = None,
     domain: Literal["column", "luminance"] = "column",

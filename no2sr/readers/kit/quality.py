@@ -10,7 +10,6 @@ from no2sr.core.errors import SettingsError
 from no2sr.readers.kit.netcdf import walk
 from no2sr.readers.kit.pixels import values_of
 from no2sr.readers.kit.places import shape_of
-from no2sr.readers.kit.screens import QA_MIN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,10 +58,10 @@ def screen_by_quality(
     if QUALITY in there:
         quality = values_of(there[QUALITY])
         codes = np.rint(np.nan_to_num(quality, nan=-1) * (1 if np.nanmax(quality) > 1 else 100))
-        fails.append(codes <= round(100 * options.qa_min))
-        words.append(f"{QUALITY} above {options.qa_min:g}")
-        told["quality_threshold"] = options.qa_min
-    elif options.qa_min != QA_MIN:
+        fails.append(codes <= round(100 * options.quality))
+        words.append(f"{QUALITY} above {options.quality:g}")
+        told["quality_threshold"] = options.quality
+    elif options.qa_min is not None:
         raise SettingsError(
             f"a quality threshold of {options.qa_min:g} was given, but {path.name} has no "
             f"{QUALITY} for its pixels; leave it out"

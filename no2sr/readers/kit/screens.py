@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from no2sr.readers.port import Reader
 
-__all__ = ["QA_MIN", "Criterion", "apply_limits", "check_limits", "check_quality", "find_failing"]
+__all__ = ["Criterion", "apply_limits", "check_limits", "check_quality", "find_failing"]
 
 _RELATIONS = {"==": operator.eq, "<=": operator.le, "<": operator.lt}
 
@@ -45,25 +45,22 @@ class Criterion:
         return unknown | ~_RELATIONS[self.relation](values, self.limit)
 
 
-QA_MIN = 0.75  # the default threshold, which the Sentinel-5P product recommends
-
-
-def check_quality(reader: Reader, qa_min: float) -> None:
+def check_quality(reader: Reader, qa_min: float | None) -> None:
     """Refuse a quality threshold for a product without quality values.
 
     Parameters
     ----------
     reader : Reader
         Has quality values if its attribute ``has_quality`` is true.
-    qa_min : float
-        The default is accepted for every product.
+    qa_min : float or None
+        None is accepted for every product.
 
     Raises
     ------
     SettingsError
-        If another threshold is given for a product without quality values.
+        If a threshold is given for a product without quality values.
     """
-    if qa_min == QA_MIN or getattr(reader, "has_quality", False):
+    if qa_min is None or getattr(reader, "has_quality", False):
         return
     screens = getattr(reader, "criteria", None)
     advice = (

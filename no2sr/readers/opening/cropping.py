@@ -40,10 +40,40 @@ def check_box(bbox: Box) -> Box:
     west, east = west - turn, east - turn
     if not (south < north and west < east <= west + 360 and south >= -90 and north <= 90):
         raise SettingsError(
-            f"bbox is {bbox}; give (west, south, east, north) in degrees, such as "
-            "(76, 27.5, 78.5, 29.5)"
+            f"bbox is {bbox}, not (west, south, east, north) in degrees; {_advise(bbox)}"
         )
     return west, south, east, north
+
+
+def _advise_exchange(image: xr.DataArray, bbox: Box) -> str:
+    """Say which box was probably meant that lies outside an image."""
+    west, south, east, north = bounds_of(image)
+    left, low, right, high = (float(edge) for edge in (bbox[1], bbox[0], bbox[3], bbox[2]))
+    if (
+        crs_of(image).is_geographic
+        and left < east
+        and right > west
+        and low < north
+        and high > south
+    ):
+        return (
+            "perhaps latitude and longitude are exchanged: try "
+            f"({left:g}, {low:g}, {right:g}, {high:g})"
+        )
+    return "choose a box that overlaps it"
+
+
+def _advise(bbox: Box) -> str:
+    """Say which box was probably meant: latitudes first, or the edges of an axis exchanged."""
+    west, south, east, north = (float(edge) for edge in bbox)
+    for swapped, what in (
+        ((south, west, north, east), "latitude and longitude are exchanged"),
+        ((west, north, east, south), "south and north are exchanged"),
+        ((west, east, south, north), "the order is not west, east, south, north"),
+    ):
+        if swapped[0] < swapped[2] and -90 <= swapped[1] < swapped[3] <= 90:
+            return f"perhaps {what}: try ({', '.join(f'{edge:g}' for edge in swapped)})"
+    return "give one such as (76, 27.5, 78.5, 29.5)"
 
 
 def crop_to_box(image: xr.DataArray, bbox: Box) -> xr.DataArray:
@@ -63,7 +93,7 @@ def crop_to_box(image: xr.DataArray, bbox: Box) -> xr.DataArray:
     if ny <= 0 or nx <= 0:
         raise SettingsError(
             f"bbox {bbox} lies outside the image, which covers {bounds_of(image)} in its own "
-            "units; choose a box that overlaps it"
+            f"units; {_advise_exchange(image, bbox)}"
         )
     if ny < 2 or nx < 2:
         raise TooSmallError(

@@ -28,7 +28,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     variable: str | None = None,
     unit: str | None = None,
     nodata: float | None = None,
-    qa_min: float = 0.75,
+    qa_min: float | None = None,
     limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
     resolution: float | None = None,
@@ -56,11 +56,11 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
     nodata : float, optional
         Number that marks a gap, as stored in the file, if the file does not declare it. Undeclared
         fills that can be recognised are gaps without this, with a warning.
-    qa_min : float
+    qa_min : float, optional
         Quality, 0..1, that a pixel of Sentinel-5P level 2, or of HARP with a validity, must exceed;
-        compared with the stored byte as ``byte > round(100 * qa_min)``. TEMPO and GEMS have their
-        own screens, which ``history`` records; other grids have no quality. Another threshold than
-        the default is refused for a product without quality.
+        compared with the stored byte as ``byte > round(100 * qa_min)``; by default 0.75. TEMPO and
+        GEMS have their own screens, which ``history`` records; other grids have no quality. A
+        threshold is refused for a product without quality.
     limits : mapping of str to float, optional
         Other limits for the screens of TEMPO and GEMS, such as ``{"eff_cloud_fraction": 0.5}``; the
         others keep their defaults. An infinite limit lets every known value pass.
@@ -75,7 +75,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         For a file without times: when it was observed, as a year, a month, a day or a moment, or
         two with a slash between, such as ``"2019-08-01/2019-08-14"``.
     chunks : optional
-        Passed to xarray, to read grids lazily with dask.
+        Passed to xarray, to read grids lazily with dask; refused for swaths, but for ``"auto"``,
+        with which they are in memory all the same.
 
     Returns
     -------
@@ -141,6 +142,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         # This import compiles a kernel, for which grids need not wait.
         from no2sr.readers.opening.swaths import Gridding, merge_swaths
 
+        refuse(chunks=chunks)
         gridding = Gridding(bbox=bbox, resolution=resolution, time=time)
         scene = merge_swaths(first, rest, options=options, gridding=gridding)
         doubt_resolution(column_of(scene))
@@ -180,7 +182,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     variable: str | None = None,
     unit: str | None = None,
     nodata: float | None = None,
-    qa_min: float = 0.75,
+    qa_min: float | None = None,
     limits: Mapping[str, float] | None = None,
     bbox: Box | None = None,
     resolution: float | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from no2sr.core.errors import ManyGapsWarning, NoValidPixelsError, SettingsError, UnknownFormatError
 from no2sr.readers.kit.files import explain_read_errors
@@ -46,7 +46,7 @@ def read_sources(
     paths = group_shards(expand(path_or_paths, reader))
     if not paths:
         raise SettingsError("there is no file to open; check the pattern")
-    if not 0 <= options.qa_min <= 1:
+    if not 0 <= options.quality <= 1:
         raise SettingsError(
             f"the quality threshold is {options.qa_min!r}; give a number from 0 to 1, such as "
             "0.75, which the product recommends, or 0.5 to keep cloudy scenes"
@@ -101,8 +101,13 @@ def _read_one(path: Path, reader: str | None, options: ReadOptions) -> Source:
         return Source(path, chosen.name, chosen.read(path, options), options.variable)
 
 
-def refuse(*, resolution: float | None = None) -> None:
+def refuse(*, resolution: float | None = None, chunks: Any = None) -> None:
     """Refuse an argument that does not apply, rather than ignore it."""
+    if chunks is not None and chunks != "auto":  # "auto" means: where that is possible
+        raise SettingsError(
+            f"chunks was given as {chunks!r}, and swaths are put on their grid at once; leave it "
+            "out, or grid them into a file with no2sr grid and open that with chunks="
+        )
     if resolution is not None:
         raise SettingsError(
             f"resolution={resolution!r} applies to swaths, and this is a grid; leave it out"

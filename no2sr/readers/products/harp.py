@@ -24,7 +24,6 @@ from no2sr.readers.kit.cf import open_unread, select_variable
 from no2sr.readers.kit.column import convert_companion
 from no2sr.readers.kit.fills import read_column
 from no2sr.readers.kit.netcdf import attribute, fields_in, is_netcdf, open_netcdf
-from no2sr.readers.kit.screens import QA_MIN
 from no2sr.readers.kit.time import attach_scanline_times
 from no2sr.readers.kit.uncertainty import Stated, add_uncertainties, find_companions
 
@@ -139,14 +138,14 @@ def _screen(
     if validity is None or validity.dims != field.dims:
         _check_no_quality(options, path, field)
         return True, {}
-    valid = validity.values > round(100 * options.qa_min)
-    told = f"pixels with {field.name}_validity above {100 * options.qa_min:g}"
-    return valid, {"screening": told, "quality_threshold": options.qa_min}
+    valid = validity.values > round(100 * options.quality)
+    told = f"pixels with {field.name}_validity above {100 * options.quality:g}"
+    return valid, {"screening": told, "quality_threshold": options.quality}
 
 
 def _check_no_quality(options: ReadOptions, path: Path, field: Field) -> None:
     """Refuse a threshold if the file has no validity."""
-    if options.qa_min != QA_MIN:
+    if options.qa_min is not None:
         raise SettingsError(
             f"a quality threshold of {options.qa_min:g} was given, but {path.name} has no "
             f"{field.name}_validity; leave it out, or convert the product again and keep it"

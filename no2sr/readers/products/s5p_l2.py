@@ -84,7 +84,7 @@ class S5PLevel2:
             _check_single(column, path)
             check_values(column)
             pixels = PIXEL[1:]
-            bad = _codes(_require(product, "qa_value", path)) <= round(100 * options.qa_min)
+            bad = _codes(_require(product, "qa_value", path)) <= round(100 * options.quality)
             label, no2 = f"{path.name}: {column.name}", mentions_no2(column.name)
             found, read = read_column(_read_plain(column), label=label, options=options, no2=no2)
             swath = xr.Dataset(
@@ -92,8 +92,8 @@ class S5PLevel2:
             )
             swath.attrs |= {
                 "variable": column.name,
-                "screening": f"pixels with qa_value above {options.qa_min:g}",
-                "quality_threshold": options.qa_min,
+                "screening": f"pixels with qa_value above {options.quality:g}",
+                "quality_threshold": options.quality,
             }
             for axis in ("latitude", "longitude"):
                 centres = read_floats(_require(product, axis, path))[0]
