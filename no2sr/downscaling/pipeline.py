@@ -110,8 +110,7 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         ``<column>_uncertainty`` of a Dataset. Without known noise it is that of the inferred detail
         alone. A DataArray has no layers, and none is computed for it.
     engine : {"onnxruntime", "tensorflow", "openvino"}
-        What runs the network; see `no2sr.networks.engines.make.make_engine`. They agree to
-        rounding.
+        What runs the network; results are equal to rounding. See `no2sr.networks.engines.make`.
     precision : {"float32", "bfloat16", "int8"}
         Of the arithmetic inside the network; the latter two with ``engine="openvino"`` only.
     progress : callable, optional
