@@ -1,6 +1,6 @@
 """Judge a network of your own that was made with PyTorch, by way of ONNX.
 
-    python examples/13_pytorch_network.py [folder]
+    python examples/14_pytorch_network.py [folder]
 
 no2sr does not need PyTorch. Without it, this script writes the same graph with the package onnx.
 """
