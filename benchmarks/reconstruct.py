@@ -1,13 +1,14 @@
 """The judge of ``no2sr reconstruct``: against a field that is known, and against narrow pixels.
 
-    python benchmarks/reconstruct.py [--places 3] [--numbers 1 3 10 30 100] [--page]
+    python benchmarks/reconstruct.py [--places 3] [--numbers 1 3 10 30 100 300] [--resume]
 
 (a) A field of 1.1 km seen through the footprints of real overpasses, in places of 1 x 1 degree of
-the rows kept for tests. (b) Real pixels from the edges of the swath predict the mean of those near
+the rows kept for tests, against the average, a network on the average, and optimal interpolation of
+the average. (b) Real pixels from the edges of the swath predict the mean of those near
 nadir. (c) Held-out overpasses: the share of their variance that the map explains.
-The figures go to benchmarks/records/reconstruct.json and to a section of docs/accuracy.md. --page
-writes the section from the record without measuring. NO2SR_REAL_DATA names the folder of real
-files.
+The figures go to benchmarks/records/reconstruct.json and to a section of docs/accuracy.md. --resume
+measures only what the record lacks; --page writes the section without measuring.
+NO2SR_REAL_DATA names the folder of real files.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from reconstruct_page import write_section
 
 from no2sr.downscaling.reconstruction.entry import Settings, reconstruct_swaths
 from no2sr.downscaling.reconstruction.layers import COLUMN
+from no2sr.downscaling.smoothing import krige
 from no2sr.readers.opening.swaths import open_swaths
 from no2sr.swaths.footprints import build_operator
 from no2sr.swaths.gridding import grid_swaths
@@ -42,7 +44,8 @@ RECORD = ROOT / "benchmarks/records/reconstruct.json"
 DATA = Path(os.environ.get("NO2SR_REAL_DATA", "../shared/data"))
 ROWS = slice(350, 600)  # of the field, kept for tests
 PLACES = [(row, column) for row in (425, 525) for column in (75, 175, 275)]
-NUMBERS = (1, 3, 10, 30, 100)
+NUMBERS = (1, 3, 10, 30, 100, 300)
+LENGTHS = (2.0, 6.0)  # cells, of the correlation that optimal interpolation assumes
 RANDOM = 0.15  # of the value, the part of the noise that grows
 SICILY = (14.6, 36.6, 15.8, 37.9)
 FEWEST = 300  # pixels of an overpass that is drawn
@@ -78,12 +81,14 @@ def read(path: Path) -> Overpass:
 
 
 def swath_of(overpass: Overpass, chosen: np.ndarray | None = None) -> xr.Dataset:
-    """Make a swath of some pixels of an overpass."""
+    """Make a swath of some pixels of an overpass, with the noise that it was given."""
     keep = np.ones(overpass.column.size, bool) if chosen is None else chosen
     dims = ("scanline", "ground_pixel")
+    noise = np.hypot(overpass.noise, RANDOM * np.maximum(overpass.column[keep], 0))
     return xr.Dataset(
         {
             "column": (dims, overpass.column[keep][:, None], {"units": "mol m-2"}),
+            "uncertainty_random": (dims, noise[:, None], {"units": "mol m-2"}),
             "latitude_bounds": ((*dims, "corner"), overpass.latitude[keep][:, None]),
             "longitude_bounds": ((*dims, "corner"), overpass.longitude[keep][:, None]),
         },
@@ -133,20 +138,29 @@ def judge_place(
     began = time.process_time()
     scene = reconstruct_swaths(swaths, bbox=box, settings=Settings(uncertainty=number >= 30))
     seconds = time.process_time() - began
-    average = grid_swaths(swaths, bounds=box, resolution=0.01)["column"].values
-    known = np.isfinite(average) & np.isfinite(scene[COLUMN].values)
-    errors = {
-        "average": rmse(average, truth, known),
-        "network": rmse(refine_average(swaths, box), truth, known),
-        "reconstruct": rmse(scene[COLUMN].values, truth, known),
-        "explained": float(scene[COLUMN].attrs["no2sr_explained_share"]),
-        "cpu_seconds": seconds,
+    gridded = grid_swaths(swaths, bounds=box, resolution=0.01)
+    maps = {
+        "average": gridded["column"].values,
+        **{f"oi_{length:g}": interpolate(gridded, length) for length in LENGTHS},
+        "network": refine_average(swaths, box),
+        "reconstruct": scene[COLUMN].values,
     }
+    known = np.isfinite(list(maps.values())).all(axis=0)
+    errors = {name: rmse(estimate, truth, known) for name, estimate in maps.items()}
+    errors["explained"] = float(scene[COLUMN].attrs["no2sr_explained_share"])
+    errors["cpu_seconds"] = seconds
     if number >= 30:
-        z = (scene[COLUMN].values - truth) / scene[f"{COLUMN}_uncertainty"].values
+        z = (maps["reconstruct"] - truth) / scene[f"{COLUMN}_uncertainty"].values
         errors["coverage"] = float(np.mean(np.abs(z) < 1.645))
         errors["resolution_km"] = float(scene["resolution"].median())
     return errors
+
+
+def interpolate(gridded: xr.Dataset, length: float) -> np.ndarray:
+    """Interpolate an average optimally, with the noise that gridding propagated."""
+    return krige(
+        gridded["column"].values, gridded["column_uncertainty_random"].values, length=length
+    )
 
 
 def refine_average(swaths: list[xr.Dataset], box: tuple[float, ...]) -> np.ndarray:
@@ -170,27 +184,30 @@ def judge_edges(overpasses: list[Overpass]) -> dict[str, float]:
     wide = [swath_of(o, o.zenith > 50) for o in overpasses if (o.zenith > 50).sum() > 20]
     near = [o for o in overpasses if (o.zenith < 30).sum() > 20]
     scene = reconstruct_swaths(wide, bbox=SICILY, settings=Settings(uncertainty=False))
-    average = grid_swaths(wide, bounds=SICILY, resolution=spacing)["column"]
+    gridded = grid_swaths(wide, bounds=SICILY, resolution=spacing)
+    average = gridded["column"]
+    rivals = [average.copy(data=interpolate(gridded, length)) for length in LENGTHS]
+    maps = [np.nan_to_num(m.values.ravel()) for m in (scene[COLUMN], average, *rivals)]
     shape = scene[COLUMN].shape
     frame = Frame(SICILY[0], SICILY[3], spacing)
-    total, weight = np.zeros((3, shape[0] * shape[1])), np.zeros(shape[0] * shape[1])
+    total, weight = np.zeros((1 + len(maps), shape[0] * shape[1])), np.zeros(shape[0] * shape[1])
     for one in near:
         keep = one.zenith < 30
         pixels = Pixels(one.column[keep], NONE, NONE, one.latitude[keep], one.longitude[keep])
         operator = build_operator(pixels, frame, shape)
         matrix = operator.matrix[operator.inside > 0.999]
         values = pixels.column[operator.inside > 0.999]
-        for row, seen in enumerate(
-            (values, *(matrix @ np.nan_to_num(m.values.ravel()) for m in (scene[COLUMN], average)))
-        ):
+        for row, seen in enumerate((values, *(matrix @ field for field in maps))):
             total[row] += matrix.T @ seen
         weight += matrix.T @ np.ones(values.size)
     known = weight > 1
-    narrow, ours, theirs = total[:, known] / weight[known]
-    errors = [1e6 * float(np.std(estimate - narrow)) for estimate in (ours, theirs)]
+    narrow, *estimates = total[:, known] / weight[known]
+    errors = [1e6 * float(np.std(estimate - narrow)) for estimate in estimates]
     return {
         "reconstruct": errors[0],
         "average": errors[1],
+        "optimal": min(errors[2:]),
+        "explained": float(scene[COLUMN].attrs["no2sr_explained_share"]),
         "ratio": errors[0] / errors[1],
         "wide": len(wide),
         "near": len(near),
@@ -205,24 +222,33 @@ def main() -> None:
     parser.add_argument("--numbers", type=int, nargs="*", default=NUMBERS)
     parser.add_argument("--places", type=int, default=len(PLACES))
     parser.add_argument("--page", action="store_true", help="write the section, measure nothing")
+    parser.add_argument("--resume", action="store_true", help="keep what the record holds")
     given = parser.parse_args()
     if not given.page:
-        _measure(given.numbers, PLACES[:: max(1, len(PLACES) // given.places)])
+        places = PLACES[:: max(1, len(PLACES) // given.places)]
+        _measure(given.numbers, places, resume=given.resume)
     write_section(json.loads(RECORD.read_text(encoding="utf-8")))
 
 
-def _measure(numbers: list[int], places: list[tuple[int, int]]) -> None:
+def _measure(numbers: list[int], places: list[tuple[int, int]], *, resume: bool) -> None:
+    """Measure all cases, and write the record after each: the whole takes long."""
     warnings.simplefilter("ignore")
     overpasses = [read(path) for path in sorted((DATA / "overpasses").glob("*.nc"))]
     many = [one for one in overpasses if one.column.size > FEWEST]
-    found: dict = {"date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}", "edges": judge_edges(overpasses)}
-    print(found["edges"], flush=True)
-    found["places"] = {}
-    for number in sorted(numbers, reverse=True):
-        found["places"][number] = [judge_place(many, place, number) for place in places]
-        print(number, found["places"][number], flush=True)
-        found["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    found: dict = json.loads(RECORD.read_text(encoding="utf-8")) if resume else {"places": {}}
+    found["date"] = f"{dt.datetime.now(dt.UTC):%Y-%m-%d}"
+    if "edges" not in found:
+        found["edges"] = judge_edges(overpasses)
+        print(found["edges"], flush=True)
+    for number in sorted(numbers):
+        kept = [row for row in found["places"].get(str(number), []) if "place" in row]
+        rows = found["places"][str(number)] = kept  # a mere summary is measured anew
+        for place in places:
+            if list(place) not in [row["place"] for row in rows]:
+                rows.append({"place": list(place), **judge_place(many, place, number)})
+                print(number, rows[-1], flush=True)
+                found["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+                RECORD.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -22,13 +21,10 @@ from no2sr.core.errors import FileUnreadableError
 from no2sr.core.names import check_name
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     import xarray as xr
 
     from no2sr.cli.batch import Work
     from no2sr.cli.records import Working
-    from no2sr.downscaling.run import Workers
     from no2sr.downscaling.settings import Reading, Refining, Running, Writing
 
 __all__ = ["command"]
@@ -72,6 +68,7 @@ def command(
     A run that is killed leaves its finished part in the folder .OUT.no2sr-work beside OUT. The same
     command continues from there.
     """
+    from no2sr.downscaling.cluster import lend_cluster
     from no2sr.downscaling.settings import Running
     from no2sr.networks.store import load_model
 
@@ -86,7 +83,7 @@ def command(
         working.log or (Path(out) / LOG if batch else None), _settings(reading, refining, writing)
     )
     refining = replace(refining, model=load_model(str(refining.model), scale=refining.scale))
-    with _lend(working) as lent:
+    with lend_cluster(workers=working.workers, scheduler=working.scheduler) as lent:
         running = Running(workers=lent, resume=working.resume)
         work = partial(_run, records=(reading, refining, writing, running), quiet=working.quiet)
         if not batch:
@@ -101,15 +98,6 @@ def command(
 def _settings(*records: Reading | Refining | Writing) -> dict[str, Any]:
     """Return the settings that the log repeats on every line."""
     return {name: value for record in records for name, value in asdict(record).items()}
-
-
-def _lend(working: Working) -> AbstractContextManager[Workers | None]:
-    """Lend the workers of a cluster if the user asked for one."""
-    if working.workers is None and working.scheduler is None:
-        return nullcontext()
-    from no2sr.downscaling.cluster import cluster
-
-    return cluster(workers=working.workers, scheduler=working.scheduler)
 
 
 def _run_one(job: Job, work: Work, *, log: Log, working: Working) -> None:

@@ -1,7 +1,7 @@
 """Options that commands share. Each group of options builds one record, once.
 
 An option whose parameter is called ``<record>_<field>`` sets that field of the record; the command
-receives the record and never sees the single options. The module is long because it is a table.
+receives the record and never sees the single options.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from no2sr.cli.guard import set_guard
 from no2sr.cli.messages import set_debug
 from no2sr.cli.parsing import check_box, check_unit, parse_limits
 from no2sr.cli.records import Colouring, Saving, Working
+from no2sr.cli.running import list_running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -201,27 +202,6 @@ _COLOURING = (
         "lie beyond each end]",
     ),
 )
-_RUNNING = (
-    click.option(
-        "--workers",
-        "working_workers",
-        type=click.IntRange(1),
-        metavar="N",
-        help="Use N Dask processes instead of threads.",
-    ),
-    click.option(
-        "--scheduler",
-        "working_scheduler",
-        metavar="ADDRESS",
-        help="Use the workers of a Dask cluster, tcp://host:port.",
-    ),
-    click.option(
-        "--resume/--no-resume",
-        "working_resume",
-        default=True,
-        help="Continue from what a killed run has left.  [default: resume]",
-    ),
-)
 _BATCH = (
     click.option(
         "--skip-existing",
@@ -279,7 +259,7 @@ def add_colouring(command: Command) -> Command:
 
 def add_working(command: Command) -> Command:
     """Add the options on how a batch is worked through; the command receives `working`."""
-    return add_record(command, "working", Working, (*_RUNNING, *_BATCH))
+    return add_record(command, "working", Working, (*list_running("working"), *_BATCH))
 
 
 def _build_reading(**given: Any) -> object:

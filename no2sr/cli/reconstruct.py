@@ -13,6 +13,7 @@ from no2sr.cli.guard import call_guarded
 from no2sr.cli.jobs import check_no_input, check_out, unit_to_write
 from no2sr.cli.parsing import BoxCommand, check_box
 from no2sr.cli.records import Solving
+from no2sr.cli.running import list_running
 from no2sr.core.layers import COUNT, RESOLUTION, TOTAL
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from no2sr.downscaling.settings import Reading, Writing
+
+    Option = Callable[[Callable[..., None]], Callable[..., None]]
 
 __all__ = ["command"]
 
@@ -39,7 +42,7 @@ def _parse_smoothness(_ctx: click.Context, _option: click.Parameter, given: str)
         ) from None
 
 
-_SOLVING = (
+_SOLVING: tuple[Option, ...] = (
     click.option(
         "--bbox",
         "solving_bbox",
@@ -82,12 +85,7 @@ _SOLVING = (
         show_default=True,
         help="Add the uncertainty and the local resolution.",
     ),
-    click.option(
-        "--resume/--no-resume",
-        "solving_resume",
-        default=True,
-        help="Continue from what a killed run has left.  [default: resume]",
-    ),
+    *list_running("solving"),
 )
 
 
@@ -128,6 +126,10 @@ def command(
     Examples:
       no2sr reconstruct S5P_2020/ sicily.nc --bbox 14.6 36.6 15.8 37.9
       no2sr reconstruct S5P_*.nc map.tif --resolution 0.02 --no-uncertainty
+      no2sr reconstruct S5P_2020/ italy.nc --bbox 6.6 36.6 18.6 47.1 --workers 8
+
+    A run that is killed leaves its finished blocks in the folder .OUT.no2sr-work beside OUT. The
+    same command continues from there.
     """
     from no2sr.core.atomic import scratch_beside
     from no2sr.writers.layers import list_outputs
@@ -186,6 +188,8 @@ def _reconstruct(
         qa_min=reading.qa_min,
         limits=reading.limits,
         work=work,
+        workers=solving.workers,
+        scheduler=solving.scheduler,
         progress=_lift_after_reading(progress),
     )
     column = scene[column_name(scene)]
@@ -199,14 +203,18 @@ def _reconstruct(
 def _lift_after_reading(
     progress: Callable[[int, int], None] | None,
 ) -> Callable[[int, int], None]:
-    """Lift the limit to the computing of the process once all files are read."""
+    """Lift the limit to the computing of the process once all files are read, and for good."""
     from no2sr.cli.limits import lift_limit
 
+    read = False
+
     def step(done: int, total: int) -> None:
-        if done == total:
-            lift_limit()
+        nonlocal read
         if progress is not None:
-            progress(done, total)
+            progress(done, total)  # which sets the limit for the next file
+        read = read or done == total
+        if read:
+            lift_limit()
 
     return step
 

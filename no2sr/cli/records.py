@@ -80,6 +80,8 @@ class Solving:
     ----------
     bbox, resolution, smoothness, response, uncertainty
         As for `no2sr.reconstruct`.
+    workers, scheduler
+        As for `Working`.
     resume : bool
         Whether to continue from what a killed run has left.
     """
@@ -89,4 +91,6 @@ class Solving:
     smoothness: float | str
     response: str
     uncertainty: bool
+    workers: int | None
+    scheduler: str | None
     resume: bool

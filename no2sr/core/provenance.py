@@ -58,10 +58,10 @@ _LABELS = {
     "gap_share": "share of gaps",
     "time_coverage_start": "first overpass",
     "time_coverage_end": "last overpass",
-    "overpass_times": "times of the overpasses",
     "uncertainty_parts": "parts of the uncertainty",
     "version": "no2sr version",
 }
+_LONG = {"overpass_times"}  # a moment for each file: for programs, not for tables
 _FORMATS = {
     "closure_max": "{:.1e} standard deviations of the input",
     "gap_share": "{:.1%}",
@@ -153,8 +153,9 @@ def coarsen_attrs(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
 
 
 def list_labelled(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    """Return the labels and values of what this package wrote, in a fixed order."""
-    there = {name.removeprefix(PREFIX): value for name, value in select_own(attrs).items()}
+    """Return the labels and values of what this package wrote, in a fixed order, not long lists."""
+    told = {name.removeprefix(PREFIX): value for name, value in select_own(attrs).items()}
+    there = {name: value for name, value in told.items() if name not in _LONG}
     known = [name for name in _LABELS if name in there]
     return [
         (_LABELS.get(name, name.replace("_", " ")), _format_value(name, there[name]))

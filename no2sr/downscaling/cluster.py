@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from concurrent.futures import CancelledError, Executor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from no2sr.core.errors import ClusterError, MissingDependencyError, SettingsError
@@ -17,10 +17,11 @@ from no2sr.downscaling.run import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from distributed import Client
 
-__all__ = ["cluster"]
+__all__ = ["cluster", "lend_cluster"]
 
 PATIENCE = 5  # seconds until a scheduler that does not answer is given up
 DEATHS = 3  # of workers over one block, after which it is to blame
@@ -28,7 +29,7 @@ DEATHS = 3  # of workers over one block, after which it is to blame
 
 @contextmanager
 def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iterator[Workers]:
-    """Lend the workers of a cluster, for `no2sr.downscale_file`.
+    """Lend the workers of a cluster, for `no2sr.downscale_file` and `no2sr.reconstruct`.
 
     Parameters
     ----------
@@ -52,17 +53,7 @@ def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iter
     MissingDependencyError
         If Dask distributed is not installed.
     """
-    if (workers is None) == (scheduler is None):
-        raise SettingsError(
-            f"workers={workers!r} and scheduler={scheduler!r} were given; give exactly one of them"
-        )
-    try:
-        import distributed
-    except ImportError as error:
-        raise MissingDependencyError(
-            "the package distributed, which runs workers and schedulers, is not installed; run pip "
-            "install 'no2sr[dask]'"
-        ) from error
+    distributed = _check(workers, scheduler)
     with ExitStack() as stack:
         address: Any = scheduler
         if address is None:
@@ -74,6 +65,57 @@ def cluster(*, workers: int | None = None, scheduler: str | None = None) -> Iter
         threads = sum(client.nthreads().values())
         with _explain_losses(distributed):
             yield Workers(_Submitter(client), threads)
+
+
+def lend_cluster(
+    *, workers: int | None = None, scheduler: str | None = None
+) -> AbstractContextManager[Workers | None]:
+    """Lend the workers of a cluster if any were asked for; what can be refused is refused now.
+
+    Parameters
+    ----------
+    workers, scheduler
+        As for `cluster`; None for both if no cluster was asked for.
+
+    Returns
+    -------
+    context manager
+        Nothing is started before it is entered. It gives None if no cluster was asked for.
+
+    Raises
+    ------
+    ClusterError
+        If the scheduler does not answer or has no workers.
+    SettingsError
+        If both are given, or the number of workers is not positive.
+    MissingDependencyError
+        If Dask distributed is not installed.
+    """
+    if workers is None and scheduler is None:
+        return nullcontext()
+    distributed = _check(workers, scheduler)
+    if scheduler is not None:
+        with _client(distributed, scheduler):
+            pass
+    return cluster(workers=workers, scheduler=scheduler)
+
+
+def _check(workers: int | None, scheduler: str | None) -> Any:
+    """Refuse what cannot be asked for, and return the module of Dask."""
+    if (workers is None) == (scheduler is None):
+        raise SettingsError(
+            f"workers={workers!r} and scheduler={scheduler!r} were given; give exactly one of them"
+        )
+    if workers is not None and not (isinstance(workers, int) and workers > 0):
+        raise SettingsError(f"workers is {workers!r}; give a positive number of processes")
+    try:
+        import distributed
+    except ImportError as error:
+        raise MissingDependencyError(
+            "the package distributed, which runs workers and schedulers, is not installed; run pip "
+            "install 'no2sr[dask]'"
+        ) from error
+    return distributed
 
 
 def _close(local: Any) -> None:

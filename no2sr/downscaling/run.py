@@ -9,7 +9,7 @@ import os
 from collections import deque
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from no2sr.downscaling.blocks import Strips
 from no2sr.downscaling.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
     from numpy.typing import NDArray
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from no2sr.downscaling.method import Estimate, Method
     from no2sr.steps.tiles import Tile
 
-__all__ = ["Collected", "Done", "Workers", "collect", "lend_workers", "run"]
+__all__ = ["Collected", "Done", "Workers", "call_in_order", "collect", "lend_workers", "run"]
+
+Key = TypeVar("Key")
+Result = TypeVar("Result")
 
 
 class Done(NamedTuple):
@@ -84,21 +87,43 @@ def run(strips: Strips, workers: Workers, *, first: int = 0) -> Iterator[Done]:
     ------
     Done
     """
-    waiting: deque[tuple[int, Tile, Future[Estimate]]] = deque()
+    calls = (
+        ((layer, place), strips.method, (block,)) for layer, place, block in strips.blocks(first)
+    )
+    for (layer, place), estimate in call_in_order(calls, workers):
+        yield Done(layer, place, estimate)
+
+
+def call_in_order(
+    calls: Iterable[tuple[Key, Callable[..., Result], tuple[Any, ...]]], workers: Workers
+) -> Iterator[tuple[Key, Result]]:
+    """Make calls on workers, and yield the results in the order of the calls.
+
+    Parameters
+    ----------
+    calls : iterable of (key, function, arguments)
+        Taken as workers become free, so that few of them are in memory.
+    workers : Workers
+
+    Yields
+    ------
+    (key, result)
+    """
+    waiting: deque[tuple[Key, Future[Result]]] = deque()
     try:
-        for layer, place, block in strips.blocks(first):
-            waiting.append((layer, place, workers.executor.submit(strips.method, block)))
+        for key, function, arguments in calls:
+            waiting.append((key, workers.executor.submit(function, *arguments)))
             if len(waiting) >= 2 * workers.threads:
                 yield _await(*waiting.popleft())
         while waiting:
             yield _await(*waiting.popleft())
     finally:
-        for _, _, future in waiting:
+        for _, future in waiting:
             future.cancel()
 
 
-def _await(layer: int, place: Tile, future: Future[Estimate]) -> Done:
-    return Done(layer, place, future.result())
+def _await(key: Key, future: Future[Result]) -> tuple[Key, Result]:
+    return key, future.result()
 
 
 def collect(

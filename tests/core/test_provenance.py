@@ -171,3 +171,8 @@ def test_what_an_own_file_says_of_its_origin_outlasts_rereading():
     assert again["no2sr_product"] == "TEMPO"
     assert again["no2sr_processor_version"] == "V03"
     assert again["no2sr_scale"] == 4
+
+
+def test_lists_of_a_value_for_each_file_are_not_for_people():
+    told = {"no2sr_time_coverage_start": "2019-01-03T12:15:08Z", "no2sr_overpass_times": "a; b"}
+    assert list_labelled(told) == [("first overpass", "2019-01-03T12:15:08Z")]

@@ -3,17 +3,15 @@
 The grid of the whole region is cut into cores; each is solved with a margin around it. Half of the
 margin is blended with the neighbours, so that no seam is left, and the outer half is dropped. What
 was tuned, the noise of the ensemble and the lattice of the probes are those of the whole region, so
-that the size of the blocks hardly changes a result. Memory is that of one block, beside the layers.
+that the size of the blocks hardly changes a result. Memory is that of one block, beside the layers;
+each worker holds one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
@@ -21,20 +19,23 @@ from scipy.ndimage import distance_transform_edt
 from no2sr.downscaling.reconstruction.records import Grid
 from no2sr.downscaling.reconstruction.solving import LEAST_SHARE, final_pass, observe
 from no2sr.downscaling.reconstruction.uncertainty import draw_members, probe_resolution, spread_of
+from no2sr.downscaling.run import call_in_order
 from no2sr.swaths.overlap import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
+    from no2sr.downscaling.reconstruction.finished import Folder
     from no2sr.downscaling.reconstruction.records import Overpass, Settings, Tuning
+    from no2sr.downscaling.run import Workers
 
     Floats = NDArray[np.float64]
+    Layers = dict[str, Floats]
     Near = Callable[[tuple[float, float, float, float]], list[Overpass]]
 
-__all__ = ["Folder", "cut_blocks", "solve_block", "solve_region"]
+__all__ = ["blend_blocks", "cut_blocks", "margin_cells", "solve_block", "solve_blocks"]
 
 REACH = 5.0  # km from the nearest cell that a pixel touches; beyond, the map is a gap
 
@@ -78,7 +79,7 @@ def _part(whole: Grid, rows: tuple[int, int], columns: tuple[int, int]) -> Grid:
 
 def solve_block(
     overpasses: list[Overpass], grid: Grid, settings: Settings, tuning: Tuning
-) -> dict[str, Floats] | None:
+) -> Layers | None:
     """Solve one block, margin included.
 
     Parameters
@@ -134,16 +135,16 @@ def _ramp(start: int, stop: int, cells: int, margin: int) -> Floats:
     return np.minimum(rising, falling)
 
 
-def solve_region(
+def solve_blocks(
     near: Near,
     whole: Grid,
     settings: Settings,
     tuning: Tuning,
     *,
     folder: Folder | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, NDArray[np.float32]]:
-    """Solve all blocks of a region and blend them.
+    workers: Workers | None = None,
+) -> Iterator[tuple[Grid, Layers]]:
+    """Solve the blocks of a region, in rows from the north-west.
 
     Parameters
     ----------
@@ -154,6 +155,52 @@ def solve_region(
     tuning : Tuning
     folder : Folder, optional
         Where finished blocks are kept, and taken from.
+    workers : Workers, optional
+        Where blocks are solved; by default in this process, one after the other.
+
+    Yields
+    ------
+    grid : Grid
+    layers : dict of str to array, (y, x)
+        Empty if no pixel lies in the block.
+    """
+    blocks = list(enumerate(cut_blocks(whole, settings)))
+    finished = {n for n, _ in blocks if folder is not None and folder.holds(n)}
+    calls = (
+        (n, solve_block, (near(grid.box), grid, settings, tuning))
+        for n, grid in blocks
+        if n not in finished
+    )
+    results = (
+        ((n, function(*given)) for n, function, given in calls)
+        if workers is None
+        else call_in_order(calls, workers)
+    )
+    for n, grid in blocks:
+        if folder is not None and n in finished:
+            yield grid, folder.recall(n)
+            continue
+        _, solved = next(results)
+        if folder is not None:
+            folder.keep(n, solved or {})
+        yield grid, solved or {}
+
+
+def blend_blocks(
+    solved: Iterable[tuple[Grid, Layers]],
+    whole: Grid,
+    settings: Settings,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Blend the blocks of a region.
+
+    Parameters
+    ----------
+    solved : iterable of (Grid, dict of str to array)
+        As from `solve_blocks`.
+    whole : Grid
+    settings : Settings
     progress : callable, optional
         Called with the number of blocks done and the number there are.
 
@@ -161,30 +208,24 @@ def solve_region(
     -------
     dict of str to array, (y, x)
     """
-    blocks = cut_blocks(whole, settings)
-    sums: dict[str, Floats] = {}
-    weights: dict[str, Floats] = {}
-    for done, grid in enumerate(blocks):
-        if progress is not None:
-            progress(done, len(blocks))
-        layers = folder.recall(done) if folder is not None else None
-        if layers is None:
-            layers = solve_block(near(grid.box), grid, settings, tuning) or {}
-            if folder is not None:
-                folder.keep(done, layers)
+    total = len(cut_blocks(whole, settings))
+    sums: Layers = {}
+    weights: Layers = {}
+    report = progress or (lambda *_: None)
+    report(0, total)
+    for done, (grid, layers) in enumerate(solved, start=1):
         _blend(layers, grid, whole, margin_cells(settings), into=(sums, weights))
-    if progress is not None:
-        progress(len(blocks), len(blocks))
+        report(done, total)
     return {name: _divide(sums[name], weights[name], name) for name in sums}
 
 
 def _blend(
-    layers: dict[str, Floats],
+    layers: Layers,
     grid: Grid,
     whole: Grid,
     margin: int,
     *,
-    into: tuple[dict[str, Floats], dict[str, Floats]],
+    into: tuple[Layers, Layers],
 ) -> None:
     """Add a block to the weighted sums of the whole region."""
     starts, cells = grid.corner, whole.shape
@@ -213,47 +254,3 @@ def _divide(total: Floats, weight: Floats, name: str) -> NDArray[np.float32]:
     mean = np.full(total.shape, np.nan)
     np.divide(total, weight, out=mean, where=weight > 1e-9)
     return (np.rint(np.nan_to_num(mean)) if name == "count" else mean).astype(np.float32)
-
-
-class Folder:
-    """Finished blocks on disk, so that a killed run can be continued.
-
-    Parameters
-    ----------
-    path : Path
-        Made if it is not there. Blocks of another task in it are removed.
-    task : mapping
-        All that the result depends on.
-    """
-
-    def __init__(self, path: Path, task: dict[str, Any]) -> None:
-        self.path = path
-        text = json.dumps(task, sort_keys=True, default=str)
-        name = hashlib.sha256(text.encode()).hexdigest()
-        path.mkdir(exist_ok=True)
-        mark = path / "task.txt"
-        if not (mark.is_file() and mark.read_text(encoding="utf-8") == name):
-            for old in self._blocks():
-                old.unlink()
-            mark.write_text(name, encoding="utf-8")
-
-    def _blocks(self) -> Iterator[Path]:
-        yield from self.path.glob("block-*.npz*")
-
-    def recall(self, number: int) -> dict[str, Floats] | None:
-        """Return the layers of a block, or None if it is not finished."""
-        place = self.path / f"block-{number:06}.npz"
-        if not place.is_file():
-            return None
-        with np.load(place) as stored:
-            return {name: stored[name] for name in stored.files}
-
-    def keep(self, number: int, layers: dict[str, Floats]) -> None:
-        """Write the layers of a block; only a complete file gets its final name."""
-        place = self.path / f"block-{number:06}.npz"
-        partial = place.with_suffix(".npz.partial")
-        with partial.open("wb") as file:
-            np.savez(file, **layers)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(place)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,14 @@ from no2sr.downscaling.reconstruction.records import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
 
     import xarray as xr
     from numpy.typing import NDArray
 
     from no2sr.downscaling.reconstruction.reading import Shelf
     from no2sr.downscaling.reconstruction.records import Grid, Tuning
+    from no2sr.downscaling.run import Workers
 
     Box = tuple[float, float, float, float]
 
@@ -55,6 +58,8 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
     limits: Mapping[str, float] | None = None,
     block: float = 1.0,
     work: str | Path | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Reconstruct a fine map from the footprints of many overpasses.
@@ -82,6 +87,11 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
     work : str or Path, optional
         Folder in which finished blocks are kept, so that a killed run can resume. It is created if
         needed and is not removed.
+    workers : int, optional
+        Solve blocks in this many Dask processes, each of which holds a block. By default they are
+        solved in this process, one after the other. The map is the same.
+    scheduler : str, optional
+        Solve blocks on the workers of this Dask scheduler instead, ``tcp://host:port``.
     progress : callable, optional
         Called with the number done and the total, first of files, then of blocks.
 
@@ -98,6 +108,10 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
     ------
     SettingsError
         If files are grids, or an argument is out of range.
+    ClusterError
+        If the scheduler does not answer or is lost, or workers died again and again.
+    MissingDependencyError
+        If Dask distributed is needed and not installed.
     ReadError
         If a file cannot be read, or no valid pixel touches the region.
     ConvergenceError
@@ -110,8 +124,10 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
     OversampledWarning
         If the cells are much finer than the footprints can resolve.
     """
+    from no2sr.downscaling.cluster import lend_cluster
     from no2sr.readers.opening.swaths import open_swaths
 
+    lent = lend_cluster(workers=workers, scheduler=scheduler)
     settings = Settings(
         resolution=resolution,
         smoothness=smoothness,
@@ -131,7 +147,9 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
         progress=progress,
     )
     folder = None if work is None else Path(work)
-    return reconstruct_swaths(swaths, bbox=bbox, settings=settings, work=folder, progress=progress)
+    return reconstruct_swaths(
+        swaths, bbox=bbox, settings=settings, work=folder, workers=lent, progress=progress
+    )
 
 
 def reconstruct_swaths(
@@ -140,6 +158,7 @@ def reconstruct_swaths(
     bbox: Box | None = None,
     settings: Settings | None = None,
     work: Path | None = None,
+    workers: AbstractContextManager[Workers | None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Reconstruct a fine map from swaths in memory; see `reconstruct`.
@@ -151,7 +170,12 @@ def reconstruct_swaths(
     bbox
         As for `reconstruct`.
     settings : Settings, optional
-    work, progress
+    work
+        As for `reconstruct`.
+    workers : context manager, optional
+        Lends the workers on which blocks are solved, as `no2sr.downscaling.cluster.cluster` does.
+        It is entered once all swaths are read.
+    progress
         As for `reconstruct`.
 
     Returns
@@ -159,7 +183,8 @@ def reconstruct_swaths(
     Dataset, (y, x)
     """
     from no2sr.core.times import date_scene
-    from no2sr.downscaling.reconstruction.blocks import Folder, solve_region
+    from no2sr.downscaling.reconstruction.blocks import blend_blocks, solve_blocks
+    from no2sr.downscaling.reconstruction.finished import Folder
     from no2sr.downscaling.reconstruction.layers import as_dataset, describe_run
     from no2sr.downscaling.reconstruction.reading import Shelf, lay_grid
 
@@ -171,9 +196,10 @@ def reconstruct_swaths(
     tuning = _tune(shelf, whole, settings)
     told = describe_run(shelf.overpasses, settings, tuning, _collect_attrs(shelf))
     folder = None if work is None else Folder(work, {"told": told, "grid": whole, "s": settings})
-    layers = solve_region(
-        shelf.select_near, whole, settings, tuning, folder=folder, progress=progress
-    )
+    with workers or nullcontext() as lent:
+        near = shelf.select_near
+        solved = solve_blocks(near, whole, settings, tuning, folder=folder, workers=lent)
+        layers = blend_blocks(solved, whole, settings, progress=progress)
     _warn_of_fine_cells(layers, whole)
     return date_scene(as_dataset(layers, whole, told), shelf.moments.span())
 

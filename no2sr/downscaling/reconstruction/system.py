@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -54,13 +55,15 @@ class Observations:
         numbers: Sequence[int],
         places: Sequence[NDArray[np.int64]],
     ) -> None:
-        self.grid, self.matrices, self.values = grid, list(matrices), list(values)
+        self.grid, self.values = grid, list(values)
         self.numbers, self.places = list(numbers), list(places)
-        self.seen = sparse.vstack(self.matrices, format="csr")
-        self.back = self.seen.T.tocsr()
         self.all_values = np.concatenate(self.values)
         ends = np.cumsum([0, *(values.size for values in self.values)])
         self.rows = [slice(a, b) for a, b in pairwise(ends)]
+        # The shares take most of the memory: the transpose and the parts are views of one matrix.
+        self.seen = sparse.vstack(matrices, format="csr")
+        self.back = self.seen.T
+        self.matrices = [_view(self.seen, rows) for rows in self.rows]
 
     def choose(self, which: Sequence[int]) -> Observations:
         """Select some of the overpasses."""
@@ -85,14 +88,24 @@ class Observations:
 
     def scale(self, unit: float, level: float = 0.0) -> Observations:
         """Subtract a level from all columns and divide them by a unit."""
-        values = [(values - level) / unit for values in self.values]
-        return Observations(
-            self.grid, self.matrices, values, numbers=self.numbers, places=self.places
-        )
+        scaled = copy(self)
+        scaled.values = [(values - level) / unit for values in self.values]
+        scaled.all_values = np.concatenate(scaled.values)
+        return scaled
 
     def split(self, values: Floats) -> list[Floats]:
         """Split an array over all pixels by overpass."""
         return [values[rows] for rows in self.rows]
+
+
+def _view(matrix: sparse.csr_matrix, rows: slice) -> sparse.csr_matrix:
+    """Return some rows of a matrix without copying its values, as the constructor would."""
+    starts = matrix.indptr[rows.start : rows.stop + 1]
+    part = slice(starts[0], starts[-1])
+    view = sparse.csr_matrix((starts.size - 1, matrix.shape[1]), dtype=matrix.dtype)
+    view.data, view.indices = matrix.data[part], matrix.indices[part]
+    view.indptr = starts - starts[0]
+    return view
 
 
 def average(observations: Observations) -> tuple[Floats, Floats]:

@@ -4,47 +4,20 @@ from __future__ import annotations
 
 import json
 
-import netCDF4
-import numpy as np
 import pytest
 import rasterio
 import xarray as xr
 from click.testing import CliRunner
-from skies import BOX, fly_over
+from skies import BOX
 
 import no2sr
 from no2sr.cli import main
+from no2sr.cli.reconstruct import _lift_after_reading
 from no2sr.core.errors import MissingVariableError
 from no2sr.downscaling.reconstruction import system
 from no2sr.downscaling.reconstruction.layers import COLUMN
 from no2sr.views.charts import plot_smoothness
 from no2sr.writers.layers import column_name
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return a folder of ten overpasses in the form of HARP."""
-    folder = tmp_path_factory.mktemp("overpasses")
-    for seed in range(10):
-        swath = fly_over(seed)
-        with netCDF4.Dataset(folder / swath.attrs["source"], "w") as file:
-            file.Conventions = "HARP-1.0"
-            file.createDimension("time", swath["column"].size)
-            file.createDimension("independent_4", 4)
-            time = file.createVariable("datetime_start", "f8", ("time",))
-            time.units = "seconds since 2020-01-01"
-            time[:] = 86400 * seed + 39600 + np.arange(swath["column"].size) / 100
-            column = file.createVariable(COLUMN, "f4", ("time",))
-            column[:], column.units = swath["column"].values.ravel(), "mol/m^2"
-            for axis, unit in (("latitude", "degree_north"), ("longitude", "degree_east")):
-                corners = swath[f"{axis}_bounds"].values.reshape(-1, 4)
-                for name, dims, values in (
-                    (axis, ("time",), corners.mean(axis=1)),
-                    (f"{axis}_bounds", ("time", "independent_4"), corners),
-                ):
-                    variable = file.createVariable(name, "f8", dims)
-                    variable[:], variable.units = values, unit
-    return folder
 
 
 def _run(*arguments):
@@ -130,6 +103,16 @@ def test_progress_counts_files_and_then_blocks(folder):
     assert steps[0] == (0, 10)
     assert steps[-2:] == [(0, 1), (1, 1)]
     assert scene[COLUMN].notnull().all()
+
+
+def test_the_limit_of_reading_does_not_return_with_the_blocks(monkeypatch):
+    """The guard limits its child anew with each step it hears of; solving may take longer."""
+    calls = []
+    monkeypatch.setattr("no2sr.cli.limits.lift_limit", lambda: calls.append("lift"))
+    step = _lift_after_reading(lambda *step: calls.append(step))
+    for done, total in [(0, 2), (1, 2), (2, 2), (0, 3)]:
+        step(done, total)
+    assert calls == [(0, 2), (1, 2), (2, 2), "lift", (0, 3), "lift"]
 
 
 def test_nothing_is_written_without_convergence(folder, tmp_path, monkeypatch):

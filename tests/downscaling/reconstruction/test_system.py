@@ -42,6 +42,19 @@ def test_the_map_is_the_solution_of_the_dense_system(system):
     assert system.solve(within=1e-9) == pytest.approx(exact, abs=1e-5 * np.abs(exact).max())
 
 
+def test_the_shares_are_in_memory_once(system):
+    """Copies of them would multiply the memory of a block."""
+    observations = system.observations
+    shares = observations.seen.data
+    scaled = observations.scale(2.0, 1.0)
+    for matrix in (*observations.matrices, observations.back, scaled.seen, scaled.back):
+        shared = np.shares_memory(matrix.data, shares)
+        assert shared  # the arrays themselves would fill pages
+    assert scaled.all_values == pytest.approx((observations.all_values - 1) / 2)
+    for matrix, rows in zip(observations.matrices, observations.rows, strict=True):
+        assert (matrix != observations.seen[rows]).nnz == 0
+
+
 def test_whitening_is_the_inverse_of_the_covariance(system):
     size = system.observations.all_values.size
     errors = system.errors
