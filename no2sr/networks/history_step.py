@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from no2sr.networks.channels import divide_by_spread, mean_of_nine
+from no2sr.networks.channels import divide_by_spread
 from no2sr.steps.gaps import fill_gaps
 from no2sr.steps.normalise import local_statistics, normalise, window_sum
 from no2sr.steps.resample import KERNEL_REACH, upsample
@@ -228,7 +228,8 @@ def guide(block: Prepared, moved: Floats, history: History, engine: Engine) -> H
     Hints
     """
     card, rim, scale = block.card, block.halo, block.card.scale
-    found = trim(engine(trim(_stack(block, moved, history), rim - card.radius)), card.rim)
+    image = np.stack([*block.own_channels(moved), *history.channels(scale)], axis=-1)
+    found = trim(engine(trim(image, rim - card.radius)), card.rim)
     present, spread = trim(history.present, rim), trim(block.statistics.spread, rim)
     kept = np.where(present[..., None], found, np.float32(0))
     gate = np.clip(kept[..., 1], *GATE) * spread
@@ -242,21 +243,6 @@ def guide(block: Prepared, moved: Floats, history: History, engine: Engine) -> H
         detail=detail + _enlarge(gate, scale) * known,
         without=_enlarge(np.clip(kept[..., 2], *WITHOUT), scale),
     )
-
-
-def _stack(block: Prepared, moved: Floats, history: History) -> Floats:
-    """Stack the input channels."""
-    by, noise, limit = block.statistics, block.layer("noise"), np.float32(block.card.window)
-    steps = np.divide(moved, by.spread, out=np.zeros_like(moved), where=by.spread > 0)
-    channels = [
-        np.clip(normalise(block.filled, by), -limit, limit),
-        np.clip(steps, -limit, limit),
-        divide_by_spread(noise, by.spread),
-        divide_by_spread(mean_of_nine(noise), by.spread),
-        np.asarray(block.observed, dtype=np.float32),
-        *history.channels(block.card.scale),
-    ]
-    return np.stack(channels, axis=-1)
 
 
 def _enlarge(values: Floats, scale: int) -> Floats:

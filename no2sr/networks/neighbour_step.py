@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from no2sr.networks.channels import divide_by_spread, mean_of_nine
+from no2sr.networks.channels import divide_by_spread
 from no2sr.steps.normalise import normalise
 from no2sr.steps.tiles import trim
 
@@ -56,15 +56,8 @@ def stack_neighbours(block: Prepared, moved: Floats, beside: Mapping[str, Floats
     -------
     array, (y, x, channels), float32
     """
-    by, noise, limit = block.statistics, block.layer("noise"), np.float32(block.card.window)
-    steps = np.divide(moved, by.spread, out=np.zeros_like(moved), where=by.spread > 0)
-    channels = [
-        np.clip(normalise(block.filled, by), -limit, limit),
-        np.clip(steps, -limit, limit),
-        divide_by_spread(noise, by.spread),
-        divide_by_spread(mean_of_nine(noise), by.spread),
-        np.asarray(block.observed, dtype=np.float32),
-    ]
+    by, limit = block.statistics, np.float32(block.card.window)
+    channels = block.own_channels(moved)
     for side in NEIGHBOURS:
         known = np.isfinite(beside[side])
         about = normalise(np.where(known, beside[side], by.mean), by)

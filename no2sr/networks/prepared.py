@@ -124,6 +124,25 @@ class Prepared:
         limited = np.clip(normalise(self.layer(name), by), -self.card.window, self.card.window)
         return np.asarray(limited)
 
+    def own_channels(self, moved: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return what is known of the column itself, for networks that know something beside it.
+
+        Parameters
+        ----------
+        moved : array, (y + 2 halo, x + 2 halo)
+            How far the noise step moved each cell, in the unit of the column.
+
+        Returns
+        -------
+        list of array like `moved`
+            ``column``, ``moved`` over the local spread, ``noise``, ``noise_mean``, ``presence``.
+        """
+        by, limit = self.statistics, np.float32(self.card.window)
+        steps = np.divide(moved, by.spread, out=np.zeros_like(moved), where=by.spread > 0)
+        column = np.clip(normalise(self.filled, by), -limit, limit)
+        names = ("noise", "noise_mean", "presence")
+        return [column, np.clip(steps, -limit, limit), *map(self._channel, names)]
+
     def network_input(self, tile: Tile) -> NDArray[np.float32]:
         """Cut the input of the network: its channels on its grid, a radius wider than the tile.
 
