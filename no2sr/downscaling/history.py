@@ -72,7 +72,7 @@ class Aligned:
         return {name: None if one is None else one.chunk() for name, one in arrays.items()}
 
     def facts(self) -> dict[str, str | float]:
-        """Return what outputs record of it, as attributes called ``no2sr_<name>``."""
+        """Return the attributes that outputs record of it, without the prefix ``no2sr_``."""
         return {"place_history": self.name, "place_history_resolution": self.resolution}
 
 

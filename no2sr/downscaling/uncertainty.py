@@ -42,7 +42,7 @@ class Shares(NamedTuple):
 
 
 def share_left(fit: NDArray[np.float32], card: ModelCard, *, noisy: bool) -> Shares:
-    """Return what a history leaves of the variances, by how well it fits.
+    """Return the shares of the variances that remain, by how well a history fits.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ class Surface:
         return made
 
     def resolution_at(self, rows: Any, columns: Any) -> Any:
-        """Return what is resolved at cells, in km."""
+        """Return the local resolution at cells, km."""
         if np.ndim(self.resolution) == 0:
             return np.full(np.shape(rows), self.resolution)
         return np.asarray(self.resolution)[rows, columns]

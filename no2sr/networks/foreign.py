@@ -119,7 +119,7 @@ class _Form:
         return Model(card=whole, network=self.network, onnx=self.onnx)
 
     def engine(self, card: ModelCard) -> Engine:
-        """Return what runs the network."""
+        """Return the function that runs the network."""
         if self.onnx is not None:
             return onnx_engine(self.onnx, card)
         return keras_engine(lambda: self.network, card)

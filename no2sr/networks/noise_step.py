@@ -88,7 +88,7 @@ def denoise(block: Prepared, engine: Engine, *, tile: int = TILE) -> NDArray[np.
 
 
 def find_correction(block: Prepared, engine: Engine, *, tile: int = TILE) -> NDArray[np.float32]:
-    """Return what a denoiser says of every cell, before it is bounded.
+    """Return the correction of every cell before it is bounded.
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ class Prepared:
         return np.asarray(limited)
 
     def own_channels(self, moved: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Return what is known of the column itself, for networks that know something beside it.
+        """Return the channels that describe the column, for networks that see more than it.
 
         Parameters
         ----------

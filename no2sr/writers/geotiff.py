@@ -252,7 +252,7 @@ def _row_edges(image: xr.DataArray) -> list[int]:
 def _describe(
     file: DatasetWriter, image: xr.DataArray, *, name: str, tags: Mapping[str, str]
 ) -> None:
-    """Say in tags what the band holds and where it comes from."""
+    """Write the content and the origin of the band into tags."""
     attrs = {k: v for k, v in image.attrs.items() if k != LAYER_TAG}
     units = str(attrs["units"])
     file.set_band_description(1, f"{name} [{units}]")

@@ -94,7 +94,7 @@ def onnx_engine(graph: bytes, card: ModelCard) -> Engine:
 
 
 def _explain(broken: Exception) -> str:
-    """Say why a graph cannot be run, and what to do about it."""
+    """Explain why a graph cannot be run and what to do about it."""
     text = str(broken)
     for pattern, words in _KNOWN.items():
         found = re.search(pattern, text)

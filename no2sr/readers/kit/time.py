@@ -196,8 +196,8 @@ def _take(dataset: xr.Dataset, time: Moment, source: str) -> xr.Dataset:
         place = steps.indexes[TIME].get_loc(wanted)
     except (KeyError, ValueError, TypeError) as absent:
         raise SettingsError(
-            f"{source} has no time {wanted}, expected one of {_list(steps[TIME].values)}; "
-            "give time= one of these, or a part such as 2023-10"
+            f"{source} has no time {wanted}, only {_list(steps[TIME].values)}; "
+            "set time= to one of these, or to a part such as 2023-10"
         ) from absent
     return steps.isel(time=[place] if isinstance(place, int | np.integer) else place)
 

@@ -75,8 +75,8 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         For a file without times: when it was observed, as a year, a month, a day or a moment, or
         two with a slash between, such as ``"2019-08-01/2019-08-14"``.
     chunks : optional
-        Passed to xarray, to read grids lazily with dask; refused for swaths, but for ``"auto"``,
-        with which they are in memory all the same.
+        Passed to xarray, to read grids lazily with dask. Swaths are read into memory: for them,
+        only ``"auto"`` is accepted.
 
     Returns
     -------
