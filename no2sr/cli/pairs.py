@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["add_layers", "open_pair"]
 
+SAME_PLACE = 0.01  # share of a cell by which the coordinates of one place may differ
+
 
 def open_pair(
     reading: Reading, path: Path, fine: Path | None = None
@@ -111,6 +113,12 @@ def _read_layer(path: Path, layer: str, column: xr.DataArray, **chosen: Any) -> 
         return None
     with _silence_refined(), suppress(MissingVariableError):
         image = enter_layer(call_guarded(no2sr.open_no2, beside, variable=variable, **chosen))
+        # A column that was cut to a region has coordinates that are rounded otherwise.
+        image = image.reindex(
+            {axis: column[axis] for axis in ("y", "x")},
+            method="nearest",
+            tolerance=SAME_PLACE * abs(float(column["x"][1] - column["x"][0])),
+        )
         bare = image.copy(data=image.values).drop_attrs(deep=False)
         return bare.assign_attrs(units=image.attrs["units"])
     return None

@@ -6,10 +6,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from affine import Affine
 from PIL import Image
 from shapely.geometry import Point, box
 
 import no2sr
+from no2sr.core.grid import georeference
+from no2sr.core.layers import TOTAL, assemble_scene
 
 
 @pytest.fixture
@@ -75,6 +79,31 @@ def test_stations_of_a_csv(fine, no2sr_command, tmp_path):
     # The larger plume of the fixture has a peak of 2e-4 mol m-2.
     assert 5e-5 < table.value[1] < 2.5e-4
     assert set(table.unit) == {"mol m-2"}
+
+
+def test_the_uncertainty_of_a_region_is_complete(no2sr_command, tmp_path):
+    """A grid with a step of many digits, as Earth Engine exports it, cut to a region."""
+    step = 0.0125000561
+    field = np.random.default_rng(0).gamma(4, 1e-5, (180, 204)).astype("f4")
+    column = georeference(
+        xr.DataArray(field, dims=("y", "x"), name="no2", attrs={"units": "mol m-2"}),
+        Affine(step, 0, 81.50045, 0, -step, 25.20013),
+        "EPSG:4326",
+    )
+    sigma = column.copy(data=column.values / 4).drop_attrs(deep=False)
+    no2sr.write(assemble_scene(column, {TOTAL: sigma}), tmp_path / "map.tif")
+    stations = tmp_path / "stations.csv"
+    places = [f"{x:.4f},{y:.4f}" for x in np.arange(82.25, 83.2, 0.0125) for y in (23.6, 24.1)]
+    stations.write_text("\n".join(["lon,lat", *places]))
+    box = ("--bbox", 82.2, 23.5, 83.3, 24.5)
+    for given, out in ((box, "cut.csv"), ((), "whole.csv")):
+        done = no2sr_command(
+            "extract", tmp_path / "map.tif", tmp_path / out, "--points", stations, *given
+        )
+        assert (done.code, done.errors) == (0, [])
+    cut, whole = (pd.read_csv(tmp_path / name) for name in ("cut.csv", "whole.csv"))
+    assert whole.uncertainty.notna().all()
+    pd.testing.assert_frame_equal(cut, whole, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
