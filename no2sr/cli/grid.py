@@ -117,7 +117,7 @@ def _grid(
     column = scene[column_name(scene)]
     unit = unit_to_write(column, out, asked=writing.unit)
     with scratch_in(scratch):
-        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.style)
+        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.styling)
     return _summarise(column, scene["count"]), list_outputs(out, layers_in(scene))
 
 

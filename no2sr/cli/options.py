@@ -174,6 +174,14 @@ _WRITING = (
         help="Write a style for QGIS (.qml) beside a GeoTIFF.",
     ),
     click.option(
+        "--range",
+        "writing_limits",
+        nargs=2,
+        type=float,
+        metavar="LOW HIGH",
+        help="Ends of the colours of the style, in the unit shown: one scale for several files.",
+    ),
+    click.option(
         "--overwrite", "writing_overwrite", is_flag=True, help="Replace OUT if it exists."
     ),
 )

@@ -195,7 +195,7 @@ def _reconstruct(
     column = scene[column_name(scene)]
     unit = unit_to_write(column, out, asked=writing.unit)
     with scratch_in(scratch):
-        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.style)
+        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.styling)
     rmtree(work, ignore_errors=True)
     return _summarise(scene, column), list_outputs(out, layers_in(scene))
 

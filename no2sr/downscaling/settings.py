@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from no2sr.core.colours import check_limits
 from no2sr.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -110,11 +111,30 @@ class Writing:
     ----------
     unit, overwrite, style
         As for `no2sr.write`.
+    limits : (low, high), optional
+        Limits of the colours of the style.
     """
 
     unit: str | None = None
     overwrite: bool = False
     style: bool = False
+    limits: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse limits out of order.
+
+        Raises
+        ------
+        SettingsError
+            If they are not two finite numbers, the lower one first.
+        """
+        if self.limits is not None:
+            check_limits(self.limits)
+
+    @property
+    def styling(self) -> bool | tuple[float, float]:
+        """What `no2sr.write` takes as `style`."""
+        return self.style and (self.limits or True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,7 +167,7 @@ def refine_input(
                 out,
                 overwrite=writing.overwrite,
                 unit=writing.unit,
-                style=writing.style,
+                style=writing.styling,
             )
     return Refined(task.image, fine[str(task.image.name)])
 

@@ -42,7 +42,7 @@ def write(
     *,
     overwrite: bool = False,
     unit: str | None = None,
-    style: bool = False,
+    style: bool | tuple[float, float] = False,
 ) -> Path:
     """Write a scene in the format that the suffix names.
 
@@ -61,8 +61,9 @@ def write(
         Column unit of the column and its uncertainties in the file: any spelling of
         `no2sr.core.units`, or ``umol``, ``mol``, ``molec`` or ``Pmolec``; by default that of the
         column.
-    style : bool
-        Put a style for QGIS beside every GeoTIFF. Other formats have no styles.
+    style : bool or (low, high)
+        Put a style for QGIS beside every GeoTIFF. Other formats have no styles. Limits, in the unit
+        shown, give the columns of several files one colour scale.
 
     Returns
     -------

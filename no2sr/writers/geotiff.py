@@ -73,7 +73,7 @@ def write_geotiff(
     *,
     overwrite: bool = False,
     unit: str | None = None,
-    style: bool = False,
+    style: bool | tuple[float, float] = False,
 ) -> Path:
     """Write a scene as cloud-optimised GeoTIFFs.
 
@@ -85,8 +85,9 @@ def write_geotiff(
     path, overwrite, unit
         As for `no2sr.write`. Companions of the column are written beside it, for example
         ``a_uncertainty.tif`` for ``a.tif``.
-    style : bool
-        Put a style for QGIS beside every GeoTIFF, with its name and the suffix ``.qml``.
+    style : bool or (low, high)
+        Put a style for QGIS beside every GeoTIFF, with its name and the suffix ``.qml``. Limits are
+        as for `no2sr.write`.
 
     Returns
     -------

@@ -20,18 +20,21 @@ from no2sr.core.atomic import check_free, replace_atomically
 from no2sr.core.colours import (
     RAMP,
     UNCERTAINTY_RAMP,
+    check_limits,
     ramp,
     robust_limits,
     shown_unit,
     value_text,
 )
 from no2sr.core.layers import UNCERTAINTIES
-from no2sr.writers.layers import LAYER_TAG
+from no2sr.writers.layers import COLUMN, LAYER_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    Style = bool | tuple[float, float]
 
 __all__ = ["remove_styled", "replace_with_style", "style_of"]
 
@@ -58,7 +61,7 @@ class _Scale(NamedTuple):
 
 
 @contextmanager
-def replace_with_style(path: str | Path, *, overwrite: bool, style: bool) -> Iterator[Path]:
+def replace_with_style(path: str | Path, *, overwrite: bool, style: Style) -> Iterator[Path]:
     """Lend a temporary path as `replace_atomically` does, and put a style beside the raster.
 
     Parameters
@@ -66,9 +69,10 @@ def replace_with_style(path: str | Path, *, overwrite: bool, style: bool) -> Ite
     path : str or Path
         Final name of the raster. Its style has the same name with the suffix ``.qml``.
     overwrite : bool
-    style : bool
-        Write a style. An earlier style of ours is removed or replaced, because it belongs to
-        another raster; a style that a user saved is kept.
+    style : bool or (low, high)
+        Write a style, with these limits of the colours in the unit shown, if they are given. An
+        earlier style of ours is removed or replaced, because it belongs to another raster; a style
+        that a user saved is kept.
 
     Yields
     ------
@@ -94,7 +98,8 @@ def replace_with_style(path: str | Path, *, overwrite: bool, style: bool) -> Ite
         replace_atomically(final, overwrite=overwrite) as temporary,
     ):
         yield temporary
-        draft.write_text(style_of(temporary), encoding="utf-8")
+        limits = None if isinstance(style, bool) else style
+        draft.write_text(style_of(temporary, limits), encoding="utf-8")
 
 
 def remove_styled(path: Path) -> None:
@@ -115,13 +120,15 @@ def _is_ours(path: Path) -> bool:
         return _OURS.encode() in stream.read(500)
 
 
-def style_of(path: str | Path) -> str:
+def style_of(path: str | Path, limits: Sequence[float] | None = None) -> str:
     """Compose the QGIS style of the first band of a raster.
 
     Parameters
     ----------
     path : str or Path
         A raster whose band states its unit, as those of `no2sr.write_geotiff` do.
+    limits : (low, high), optional
+        Limits of the colours of a column, in the unit shown.
 
     Returns
     -------
@@ -129,7 +136,11 @@ def style_of(path: str | Path) -> str:
         XML. The colours of columns and uncertainties end at the robust limits of the values, those
         of shares and counts begin at 0. The limits of a large raster are those of an overview.
     """
-    scale = _choose_scale(*_look_at(Path(path)))
+    values, unit, layer = _look_at(Path(path))
+    scale = _choose_scale(values, unit, layer)
+    if limits is not None and layer in ("", COLUMN):
+        low, high = (value / scale.factor for value in check_limits(limits))
+        scale = scale._replace(low=low, high=high)
     root = ET.Element("qgis", version="3.22.0", styleCategories="AllStyleCategories")
     pipe = ET.SubElement(root, "pipe")
     pipe.append(_renderer(scale))

@@ -16,6 +16,7 @@ import no2sr.core.errors as err
 from no2sr.core.colours import ramp, robust_limits
 from no2sr.core.grid import regular_grid
 from no2sr.core.image import COLUMN_ATTRS
+from no2sr.core.layers import TOTAL, assemble_scene
 from no2sr.writers.dispatch import write
 from no2sr.writers.geotiff import write_geotiff
 from no2sr.writers.netcdf import write_netcdf
@@ -79,6 +80,22 @@ def test_labels_read_well_whatever_the_unit_of_the_values(image, tmp_path, unit,
     assert 1 <= float(numbers[-1]) < 1e3
     settings = next(parsed(path).iter("rampLegendSettings"))
     assert settings.get("minimumLabel").endswith(shown)
+
+
+def test_limits_in_the_unit_shown_give_several_files_one_scale(image, tmp_path):
+    layers = {TOTAL: (0.1 * abs(image)).drop_attrs(deep=False).assign_attrs(units="mol m-2")}
+    scene = assemble_scene(image.rename("no2"), layers)
+    for unit, factor in (("mol m-2", 1e-6), ("umol m-2", 1)):
+        path = write_geotiff(scene, tmp_path / "a.tif", unit=unit, style=(0, 150), overwrite=True)
+        shader = parsed(path).find(".//colorrampshader")
+        ends = [float(shader.get(name)) for name in ("minimumValue", "maximumValue")]
+        assert ends == pytest.approx([0, 150 * factor])
+        beside = parsed(tmp_path / "a_uncertainty.tif")
+        most = float(beside.find(".//colorrampshader").get("maximumValue"))
+        assert most < 50 * factor  # the uncertainty keeps limits of its own
+    with pytest.raises(err.SettingsError, match="the lower one first"):
+        write_geotiff(image, tmp_path / "b.tif", style=(150, 0))
+    assert not (tmp_path / "b.tif").exists()
 
 
 def test_a_large_raster_is_styled_by_what_an_overview_shows(image, tmp_path, monkeypatch):
