@@ -16,6 +16,7 @@ import click
 
 import no2sr
 from no2sr.cli import (
+    animate,
     downscale,
     enhance,
     evaluate,
@@ -110,6 +111,7 @@ def main() -> None:
 
 
 for module in (
+    animate,
     downscale,
     enhance,
     evaluate,

@@ -26,6 +26,7 @@ __all__ = [
     "check_no_input",
     "check_out",
     "is_folder",
+    "name_pictures",
     "plan",
     "unit_to_write",
 ]
@@ -84,6 +85,27 @@ def _fine_name(group: tuple[Path, ...], scale: int) -> str:
 
     whole = shard_of(group[0]) if len(group) > 1 else None
     return f"{Path(whole or group[0]).stem}_x{scale}.tif"
+
+
+def name_pictures(inputs: tuple[Path, ...], out: str) -> list[Path]:
+    """Name the pictures of inputs: OUT itself, or one .png for each input in the folder OUT.
+
+    Raises
+    ------
+    click.UsageError
+        If several inputs would share a name, or OUT is no folder for several inputs.
+    """
+    if not is_folder(out):
+        if len(inputs) > 1:
+            raise click.UsageError(
+                f"{len(inputs)} inputs become as many pictures; end OUT with / to name a folder"
+            )
+        return [Path(out)]
+    outs = [Path(out) / f"{path.stem}.png" for path in inputs]
+    twice = [place.name for place in outs if outs.count(place) > 1]
+    if twice:
+        raise click.UsageError(f"two inputs would become {twice[0]}; give one of them another name")
+    return outs
 
 
 def is_folder(out: str) -> bool:

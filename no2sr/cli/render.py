@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,8 @@ from no2sr.cli.parsing import BoxCommand
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import xarray as xr
 
     from no2sr.cli.records import Colouring, Saving
     from no2sr.downscaling.settings import Reading
@@ -59,16 +61,16 @@ def _add_picture(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command("render", cls=BoxCommand, no_args_is_help=True)
-@click.argument("path", metavar="IN", type=options.PATH)
-@click.argument("out", metavar="OUT", type=options.PATH)
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
+@click.argument("out", metavar="OUT")
 @options.add_colouring
 @_add_picture
 @options.add_reading
 @options.add_saving
 @options.debug
 def command(
-    path: Path,
-    out: Path,
+    inputs: tuple[Path, ...],
+    out: str,
     *,
     colouring: Colouring,
     picture: Picture,
@@ -77,7 +79,8 @@ def command(
 ) -> None:
     """Turn IN into a picture for people to look at; its numbers cannot be recovered from it.
 
-    OUT is a .png, .jpg or .tif. Gaps are transparent. A GeoTIFF has three bands (four with gaps)
+    OUT is a .png, .jpg or .tif. If it is a folder, each IN becomes a .png in it, and all of them
+    have one colour scale. Gaps are transparent. A GeoTIFF has three bands (four with gaps)
     and keeps CRS and transform; a world file and the CRS are put beside a PNG or JPEG. The picture
     is tagged as one, and no2sr does not accept it as data.
 
@@ -85,27 +88,48 @@ def command(
     Examples:
       no2sr render fine.tif map.png
       no2sr render fine.tif map_rgb.tif --ramp viridis --range 0 150
+      no2sr render may.tif june.tif july.tif summer/
       no2sr render coarse.nc map.png --pixels 8 --bbox 76 27.5 78.5 29.5
     """
-    import no2sr
-    from no2sr.cli.jobs import check_free, check_no_input
+    from no2sr.cli.jobs import check_free, check_no_input, name_pictures
     from no2sr.cli.pairs import open_pair
-    from no2sr.core.grid import refine
-    from no2sr.views.rendering import draw_legend
+    from no2sr.views.pairs import find_limits
     from no2sr.writers.pictures import check_picture_suffix
 
-    check_picture_suffix(out)
-    legend = out.with_name(f"{out.stem}_legend.png") if picture.legend else None
-    places = [out] if legend is None else [out, legend]
-    check_no_input(places, [path])
-    for place in places:
+    outs = name_pictures(inputs, out)
+    for place in outs:
+        check_picture_suffix(place)
+    legends = [place.with_name(f"{place.stem}_legend.png") for place in outs]
+    planned = [*outs, *legends] if picture.legend else outs
+    check_no_input(planned, inputs)
+    for place in planned:
         check_free(place, overwrite=saving.overwrite)
-    (scene,) = open_pair(reading, path)
+    scenes = [open_pair(reading, path)[0] for path in inputs]
+    limits = colouring.limits or (find_limits(scenes) if len(scenes) > 1 else None)
+    coloured = replace(colouring, limits=limits)
+    for scene, place in zip(scenes, outs, strict=True):
+        _write(scene, place, coloured, picture, overwrite=saving.overwrite)
+    if not saving.quiet:
+        click.echo("\n".join(map(str, planned)))
+
+
+def _write(
+    scene: xr.DataArray | xr.Dataset,
+    out: Path,
+    colouring: Colouring,
+    picture: Picture,
+    *,
+    overwrite: bool,
+) -> None:
+    """Write one picture, and its legend."""
+    import no2sr
+    from no2sr.core.grid import refine
+    from no2sr.views.rendering import draw_legend
+
     image = no2sr.render(scene, limits=colouring.limits, ramp=colouring.ramp)
     image = refine(image, picture.pixels)
     out.parent.mkdir(parents=True, exist_ok=True)
-    written = [no2sr.write(image, out, overwrite=saving.overwrite)]
-    if legend is not None:
-        written.append(no2sr.write(draw_legend(image), legend, overwrite=saving.overwrite))
-    if not saving.quiet:
-        click.echo("\n".join(map(str, written)))
+    no2sr.write(image, out, overwrite=overwrite)
+    if picture.legend:
+        legend = out.with_name(f"{out.stem}_legend.png")
+        no2sr.write(draw_legend(image), legend, overwrite=overwrite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +19,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["add_insets", "degree_text", "finish_maps"]
+__all__ = ["add_insets", "add_scale_bar", "degree_text", "finish_map", "finish_maps"]
 
 # Share of the map that the inset shows; size of the inset and distance from the corner, both as
 # shares of the panel.
 ZOOM, INSET, MARGIN = 1 / 6, 0.36, 0.02
+# Of a panel, in inches: its usual and its least width; and its least and greatest height, as shares
+# of the usual width.
+WIDTH, NARROWEST, FLATTEST, TALLEST = 5.2, 2.2, 0.4, 1.6
+# Inches that a label takes along x and y, and a letter of a title.
+ROOM, LETTER = (0.75, 0.4), 0.09
+MOST_TICKS, STEPS = 7, (1, 2, 2.5, 5, 10)
 
 
 def finish_maps(figure: Figure, image: xr.DataArray) -> None:
@@ -36,16 +43,47 @@ def finish_maps(figure: Figure, image: xr.DataArray) -> None:
         Any image with the bounds of the panels.
     """
     west, south, east, north = bounds_of(image)
-    degrees = is_geographic(image)
-    shrink = max(math.cos(math.radians((south + north) / 2)), 0.1) if degrees else 1.0
     panels = [axis for axis in figure.axes if axis.images]
-    height = 5.2 * min(max((north - south) / (east - west) / shrink, 0.4), 1.6)
-    figure.set_size_inches(5.6 * len(panels) + 1, height + 0.9)
+    ratio = (north - south) / (east - west) / _shrink_of(image)
+    height = WIDTH * min(max(ratio, FLATTEST), TALLEST)
+    width = max(min(WIDTH, height / ratio), NARROWEST)
+    figure.set_size_inches((width + 0.4) * len(panels) + 1, height + 0.9)
     for axis in panels:
-        axis.set_aspect(1 / shrink)
-        axis.grid(visible=True, color="0.5", linewidth=0.4, alpha=0.6)
-        _label_axes(axis, image)
-    _add_scale_bar(panels[-1], (east - west) * _km_per_unit(image, shrink))
+        finish_map(axis, image, size=(width, height))
+    add_scale_bar(panels[-1], image)
+
+
+def finish_map(axis: Axes, image: xr.DataArray, *, size: tuple[float, float]) -> None:
+    """Give axes their true shape, a graticule and labels that do not collide.
+
+    Parameters
+    ----------
+    axis : Axes
+    image : DataArray, (y, x)
+        Any image with the bounds of the axes.
+    size : (width, height)
+        Of the axes, in inches.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_aspect(1 / _shrink_of(image))
+    axis.grid(visible=True, color="0.5", linewidth=0.4, alpha=0.6)
+    for side, inches, room in zip((axis.xaxis, axis.yaxis), size, ROOM, strict=True):
+        side.set_major_locator(
+            MaxNLocator(max(2, min(int(inches / room), MOST_TICKS)), steps=STEPS)
+        )
+    _label_axes(axis, image)
+    if axis.get_title():
+        letters = max(int(size[0] / LETTER), 12)
+        lines = (fill(line, letters) for line in axis.get_title().splitlines())
+        axis.set_title("\n".join(lines), fontsize="medium")
+
+
+def _shrink_of(image: xr.DataArray) -> float:
+    """Return the length of a degree of longitude in degrees of latitude; 1 in a projection."""
+    _, south, _, north = bounds_of(image)
+    middle = math.radians((south + north) / 2)
+    return max(math.cos(middle), 0.1) if is_geographic(image) else 1.0
 
 
 def _label_axes(axis: Axes, image: xr.DataArray) -> None:
@@ -78,25 +116,27 @@ def degree_text(value: float, letters: str) -> str:
     return f"{abs(value):.7g}°{letter}"
 
 
-def _km_per_unit(image: xr.DataArray, shrink: float) -> float:
+def _km_per_unit(image: xr.DataArray) -> float:
     """Compute the length of one unit of x in the middle of the map."""
     if is_geographic(image):
-        return KM_PER_DEGREE * shrink
+        return KM_PER_DEGREE * _shrink_of(image)
     axes = crs_of(image).axis_info
     return float(axes[0].unit_conversion_factor) / 1000 if axes else 1e-3
 
 
-def _add_scale_bar(axis: Axes, width: float) -> None:
+def add_scale_bar(axis: Axes, image: xr.DataArray) -> None:
     """Draw a bar of a round length, at most a quarter of the map, at the lower left."""
+    west, _, east, _ = bounds_of(image)
+    width = (east - west) * _km_per_unit(image)
     power = 10.0 ** math.floor(math.log10(width / 4))
     length = max(size * power for size in (1, 2, 5) if size * power <= width / 4)
     left, right = 0.04, 0.04 + length / width
     axis.plot([left, right], [0.04, 0.04], "k", linewidth=3, transform=axis.transAxes)
     axis.text(
-        (left + right) / 2,
+        left,
         0.06,
         f"{length:g} km",
-        horizontalalignment="center",
+        horizontalalignment="left",
         verticalalignment="bottom",
         transform=axis.transAxes,
         fontsize="small",

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURES",
+    "add_title",
     "check_matplotlib",
     "draw_errors",
     "draw_maps",
     "draw_spectra",
+    "save_figure",
     "save_figures",
     "save_loss_curve",
 ]
@@ -48,6 +50,45 @@ def check_matplotlib() -> None:
             "matplotlib, which draws the figures, is not installed; "
             "install it with pip install 'no2sr[plot]'"
         )
+
+
+def add_title(figure: Figure, title: str) -> None:
+    """Give a figure a title; that of a single panel is replaced."""
+    panels = [axis for axis in figure.axes if axis.get_title()]
+    if len(panels) == 1:
+        panels[0].set_title(title, fontsize="large", wrap=True)
+    else:
+        figure.suptitle(title, fontsize="large", wrap=True)
+
+
+def save_figure(
+    figure: Figure, path: str | Path, *, overwrite: bool = False, dpi: int = 150
+) -> None:
+    """Write a figure; text stays text in a PDF or SVG, and equal figures give equal bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : str or Path
+        A .png, .pdf or .svg.
+    overwrite : bool
+        Replace an existing file.
+    dpi : int
+        Pixels per inch of a PNG.
+
+    Raises
+    ------
+    OutputExistsError
+        If the file exists and `overwrite` is false.
+    WriteError
+        If the file cannot be written.
+    """
+    from matplotlib import rc_context
+
+    dated = {".pdf": "CreationDate", ".svg": "Date"}.get(Path(path).suffix.lower())
+    plain: Any = {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "no2sr"}
+    with rc_context(plain), replace_atomically(Path(path), overwrite=overwrite) as temporary:
+        figure.savefig(temporary, dpi=dpi, metadata={dated: None} if dated else None)
 
 
 def save_figures(

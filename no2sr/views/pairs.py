@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from no2sr.core.colours import robust_limits, shown_unit
 from no2sr.core.errors import DimensionError, IrregularGridError
 from no2sr.core.grid import crop, transform_of
 from no2sr.core.image import crs_of
 from no2sr.writers.layers import COLUMN, enter_layer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
 
-__all__ = ["enter_pair", "enter_single", "match_grids", "single_time"]
+__all__ = ["enter_pair", "enter_single", "find_limits", "match_grids", "single_time"]
 
 # Share of a cell by which corners may differ: some files store centres as float32.
 SLACK = 1e-2
@@ -142,3 +147,27 @@ def _check_alike(coarse: xr.DataArray, fine: xr.DataArray) -> None:
             f"the coarse image is in {units[0]!r} and the fine one in {units[1]!r}; "
             "convert one of them"
         )
+
+
+def find_limits(images: Sequence[xr.DataArray | xr.Dataset]) -> tuple[float, float]:
+    """Find the limits of one colour scale for several images, in the unit shown.
+
+    Parameters
+    ----------
+    images : sequence of DataArray or Dataset, of one time each
+
+    Raises
+    ------
+    DimensionError
+        If they are in different units.
+    NoValidPixelsError
+        If all of them are gaps only.
+    """
+    columns = [enter_single(image) for image in images]
+    units = {str(column.attrs["units"]) for column in columns}
+    if len(units) > 1:
+        raise DimensionError(
+            f"the images are in {' and '.join(sorted(units))}; one colour scale needs one unit"
+        )
+    by, _ = shown_unit(units.pop())
+    return robust_limits(np.concatenate([by * column.values.ravel() for column in columns]))

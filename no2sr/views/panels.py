@@ -6,18 +6,32 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from no2sr.core.colours import GAP, RAMP, ramp
+from no2sr.core.grid import bounds_of
+from no2sr.core.image import crs_of
+from no2sr.views.axes import transform_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
+    import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
-__all__ = ["Panels", "colour_map", "draw_groups", "draw_panels"]
+__all__ = [
+    "Panels",
+    "colour_map",
+    "draw_groups",
+    "draw_panel",
+    "draw_panels",
+    "draw_projected",
+]
 
 # Number of panels in a row, and their size in inches.
 PANELS, PANEL = 4, 3.0
@@ -107,7 +121,7 @@ def draw_groups(groups: list[Panels], bounds: tuple[float, float, float, float])
     for group in groups:
         last = first + len(group.images)
         for axis, (title, values) in zip(axes.flat[first:last], group.images.items(), strict=True):
-            _draw_panel(axis, title, values, bounds=bounds, colours=group.colours)
+            draw_panel(axis, title, values, bounds=bounds, colours=group.colours)
         beside = axes if len(groups) == 1 else axes[:, first:last]
         figure.colorbar(
             axes.flat[first].images[0],
@@ -116,28 +130,58 @@ def draw_groups(groups: list[Panels], bounds: tuple[float, float, float, float])
             extend="both",
             shrink=0.8,
             pad=0.01,
+            aspect=30,
         )
         first = last
     return figure
 
 
-def _draw_panel(
+def draw_panel(
     axis: Axes,
     title: str,
     values: NDArray[np.floating],
     *,
     bounds: tuple[float, float, float, float],
     colours: dict[str, Any],
-) -> None:
-    """Draw one image; gaps are grey."""
+) -> AxesImage:
+    """Draw one image on axes; gaps are grey."""
     west, south, east, north = bounds
     ny, nx = values.shape
     axis.set_facecolor("#" + bytes(GAP).hex())
     axis.set_title(title, fontsize="medium")
-    axis.imshow(
+    return axis.imshow(
         values,
         extent=(west, east, south, north),
         aspect=(east - west) / nx / ((north - south) / ny),
         interpolation="nearest",
         **colours,
     )
+
+
+def draw_projected(
+    axis: Axes,
+    title: str,
+    values: NDArray[np.floating],
+    *,
+    image: xr.DataArray,
+    colours: dict[str, Any],
+) -> QuadMesh:
+    """Draw one image on axes of cartopy, each cell where it lies; gaps are grey.
+
+    Parameters
+    ----------
+    axis : GeoAxes
+    title : str
+    values : array, (y, x)
+    image : DataArray, (y, x)
+        Says where the cells lie.
+    colours : dict
+        As for `Panels`.
+    """
+    west, south, east, north = bounds_of(image)
+    ny, nx = values.shape
+    axis.set_facecolor("#" + bytes(GAP).hex())
+    axis.set_title(title, fontsize="medium")
+    edges = np.linspace(west, east, nx + 1), np.linspace(north, south, ny + 1)
+    cells = np.ma.masked_invalid(values)
+    return axis.pcolormesh(*edges, cells, **colours, **transform_in(axis, crs_of(image)))

@@ -12,21 +12,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from no2sr.core.colours import RAMP, UNCERTAINTY_RAMP, check_limits, robust_limits, shown_unit
-from no2sr.core.errors import NoValidPixelsError
+from no2sr.core.errors import NoValidPixelsError, SettingsError
 from no2sr.core.grid import bounds_of, refine
 from no2sr.core.layers import TOTAL
 from no2sr.core.times import describe_times
-from no2sr.views.cartography import add_insets, finish_maps
+from no2sr.views.axes import is_projected
+from no2sr.views.cartography import add_insets, add_scale_bar, finish_map, finish_maps
 from no2sr.views.charts import plot_histogram, plot_smoothness, plot_spectra
 from no2sr.views.figures import check_matplotlib
 from no2sr.views.pairs import enter_pair, enter_single
-from no2sr.views.panels import Panels, colour_map, draw_groups, draw_panels
+from no2sr.views.panels import (
+    Panels,
+    colour_map,
+    draw_groups,
+    draw_panel,
+    draw_panels,
+    draw_projected,
+)
 from no2sr.writers.layers import label, layer_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -45,6 +55,7 @@ HIGH = 99.8  # percentile of differences at which their colours end
 def plot_map(
     image: xr.DataArray | xr.Dataset,
     *,
+    ax: Axes | None = None,
     limits: Sequence[float] | None = None,
     ramp: str = RAMP,
     title: str = "",
@@ -55,6 +66,9 @@ def plot_map(
     Parameters
     ----------
     image : DataArray or Dataset, (y, x)
+    ax : Axes, optional
+        Axes of matplotlib or cartopy to draw on; by default those of a new figure. Their limits,
+        grid and labels stay yours, except that axes of matplotlib get the shape of the map.
     limits : (low, high), optional
         Limits of the colours, in the unit shown; by default all but 1 % of the values lie between.
     ramp : str
@@ -67,6 +81,7 @@ def plot_map(
     Returns
     -------
     Figure
+        That of `ax`, if it is given.
 
     Raises
     ------
@@ -77,15 +92,27 @@ def plot_map(
     DimensionError
         If there are several times.
     SettingsError
-        If `limits` or `ramp` are invalid.
+        If `limits` or `ramp` are invalid, or both `ax` and `uncertainty` are given.
     MissingDependencyError
         If matplotlib is not installed.
+
+    See Also
+    --------
+    no2sr.views.context.add_overlay : draw outlines over maps.
+    no2sr.views.context.add_coastlines : draw coastlines and borders over maps.
     """
     check_matplotlib()
     only = enter_single(image)
     name = str(only.attrs.get("long_name") or label(only))
     heading = title or "\n".join(filter(None, (name, describe_times(image))))
     groups = [_group_columns({heading: only}, limits=limits, ramp=ramp)]
+    if ax is not None:
+        if uncertainty:
+            raise SettingsError(
+                "one axes shows one map; leave out uncertainty=, or give the layer of uncertainty "
+                "as the image"
+            )
+        return _draw_on(ax, groups[0], only)
     return _draw_maps(groups, only, image if uncertainty else None)
 
 
@@ -196,6 +223,24 @@ def _group_columns(
         label=f"{label(first)} / {unit}",
         colours={"cmap": colour_map(ramp), "vmin": low, "vmax": high},
     )
+
+
+def _draw_on(axis: Axes, group: Panels, image: xr.DataArray) -> Figure:
+    """Draw one map on axes of the caller, and a colour bar beside it."""
+    ((title, values),) = group.images.items()
+    drawn: ScalarMappable
+    if is_projected(axis):
+        drawn = draw_projected(axis, title, values, image=image, colours=group.colours)
+    else:
+        drawn = draw_panel(axis, title, values, bounds=bounds_of(image), colours=group.colours)
+        box = axis.get_window_extent().transformed(axis.figure.dpi_scale_trans.inverted())
+        finish_map(axis, image, size=(box.width, box.height))
+        add_scale_bar(axis, image)
+    figure = axis.get_figure(root=True)
+    if figure is None:
+        raise SettingsError("the axes are in no figure; make them with figure.subplots()")
+    figure.colorbar(drawn, ax=axis, label=group.label, extend="both", shrink=0.8, pad=0.02)
+    return figure
 
 
 def _draw_maps(
