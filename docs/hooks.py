@@ -72,9 +72,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Point at pages of the site where a page points at a file of the repository."""
-    return re.sub(r"\[([^\]]*)\]\(\.\./([^)#]+)(?:#[^)]*)?\)", _inside, markdown)
+    up = re.escape("../" * (page.file.src_uri.count("/") + 1))
+    return re.sub(rf"\[([^\]]*)\]\({up}([^)#]+)(?:#[^)]*)?\)", _inside, markdown)
 
 
 def _inside(link: re.Match[str]) -> str:
