@@ -179,6 +179,8 @@ def check_file(path: Path) -> None:
     check_name(path, FileUnreadableError)
     if not path.exists():
         raise FileUnreadableError(f"{path} does not exist; check the path")
+    if not (path.is_file() or path.is_dir()):
+        raise FileUnreadableError(f"{path} is a pipe or device; give a file")
     if path.is_file():
         with path.open("rb") as stream:
             head = stream.read(_HEAD)

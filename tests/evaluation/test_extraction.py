@@ -358,6 +358,9 @@ def test_files_that_are_no_vector_files_are_refused(column, tmp_path):
         no2sr.extract(column, polygons=broken)
     with pytest.raises(FileUnreadableError, match="does not exist"):
         no2sr.extract(column, polygons=tmp_path / "none.gpkg")
+    for source in ({"points": "/dev/zero"}, {"polygons": "/dev/zero"}):
+        with pytest.raises(FileUnreadableError, match="is a pipe or device"):
+            no2sr.extract(column, **source)
     good = tmp_path / "good.gpkg"
     _areas(box(71, 21, 72, 22)).to_file(good, layer="one")
     virtual = tmp_path / "wards.vrt"
