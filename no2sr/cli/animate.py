@@ -77,16 +77,18 @@ def command(
 def _open_frames(inputs: Sequence[Path], reading: Reading) -> dict[str, xr.DataArray]:
     """Open all maps, named by their times or files."""
     from no2sr.cli.pairs import open_pair
+    from no2sr.core.times import describe_times
     from no2sr.writers.layers import enter_layer
 
     frames: dict[str, xr.DataArray] = {}
     for path in inputs:
         (scene,) = open_pair(reading, path)
-        column = enter_layer(scene)
-        several = "time" in column.dims
-        for image in column.transpose("time", ...) if several else [column]:
-            name = _name_time(image) or path.stem
-            frames[name if name not in frames else f"{name} ({path.stem})"] = image
+        several = range(scene.sizes["time"]) if "time" in scene.dims else [None]
+        for step in several:
+            alone = scene if step is None else scene.isel(time=step)
+            name = describe_times(alone) or path.stem
+            name = f"{name} ({len(frames) + 1})" if name in frames else name
+            frames[name] = enter_layer(alone)
     return frames
 
 
@@ -98,14 +100,3 @@ def _draw(image: xr.DataArray, *, context: Context, **settings: Any) -> Figure:
     figure = plot_map(image, title=f"{context.title}\n{title}".strip(), **settings)
     draw_context(figure, image, context)
     return figure
-
-
-def _name_time(image: xr.DataArray) -> str:
-    """Return the date of an image, with the time of day unless it is midnight; empty if unknown."""
-    import numpy as np
-
-    if "time" not in image.coords or not np.issubdtype(image["time"].dtype, np.datetime64):
-        return ""
-    moment = image["time"].values.ravel()[0]
-    day = moment.astype("datetime64[D]")
-    return str(np.datetime_as_string(moment, unit="D" if day == moment else "m")).replace("T", " ")
