@@ -1,4 +1,4 @@
-"""The options on what is drawn around a map and over it: title, outlines, coastlines."""
+"""The options on how maps look: colours, title, outlines, coastlines."""
 
 from __future__ import annotations
 
@@ -18,8 +18,29 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["Context", "add_context", "check_context", "draw_context"]
+__all__ = ["RAMPS", "Context", "add_colouring", "add_context", "check_context", "draw_context"]
 
+# Those of no2sr.core.colours, which imports numpy.
+RAMPS = ("cividis", "cividis_r", "magma", "magma_r", "viridis", "viridis_r")
+_COLOURING = (
+    click.option(
+        "--ramp",
+        "colouring_ramp",
+        type=click.Choice(RAMPS),
+        default="magma_r",
+        show_default=True,
+        help="Colours, from low to high.",
+    ),
+    click.option(
+        "--range",
+        "colouring_limits",
+        nargs=2,
+        type=float,
+        metavar="LOW HIGH",
+        help="Values at the ends of the colours, in the unit shown.  [default: 0.5 % of the values "
+        "lie beyond each end]",
+    ),
+)
 _USUAL = Colouring(ramp="magma_r", limits=None)
 
 
@@ -42,6 +63,11 @@ class Context:
     overlay: tuple[Path, ...]
     coastlines: bool | None
     colouring: Colouring = _USUAL
+
+
+def add_colouring(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options on how values are coloured; the command receives `colouring`."""
+    return options.add_record(command, "colouring", Colouring, _COLOURING)
 
 
 def add_context(command: Callable[..., None]) -> Callable[..., None]:
@@ -68,7 +94,7 @@ def add_context(command: Callable[..., None]) -> Callable[..., None]:
     def join(*args: Any, context: Context, colouring: Colouring, **given: Any) -> None:
         command(*args, context=replace(context, colouring=colouring), **given)
 
-    return options.add_record(options.add_colouring(join), "context", Context, chosen)
+    return options.add_record(add_colouring(join), "context", Context, chosen)
 
 
 def check_context(context: Context) -> None:

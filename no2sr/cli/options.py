@@ -16,7 +16,7 @@ from no2sr.cli.display import set_progress
 from no2sr.cli.guard import set_guard
 from no2sr.cli.messages import set_debug
 from no2sr.cli.parsing import check_box, check_unit, parse_limits
-from no2sr.cli.records import Colouring, Saving, Working
+from no2sr.cli.records import Saving, Working
 from no2sr.cli.running import list_running
 
 if TYPE_CHECKING:
@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MODEL",
     "PATH",
-    "RAMPS",
     "SCALE",
-    "add_colouring",
     "add_reading",
     "add_reading_of_swaths",
     "add_reading_of_values",
@@ -47,8 +45,6 @@ __all__ = [
 
 PATH = click.Path(path_type=Path)
 SCALE, MODEL = 4, "srcnn"
-# Those of no2sr.core.colours, which imports numpy.
-RAMPS = ("cividis", "cividis_r", "magma", "magma_r", "viridis", "viridis_r")
 
 _QUIET = "Print only warnings and errors."
 quiet = click.option("--quiet", "-q", is_flag=True, help=_QUIET)
@@ -191,25 +187,6 @@ _SAVING = (
     ),
     click.option("--quiet", "-q", "saving_quiet", is_flag=True, help=_QUIET),
 )
-_COLOURING = (
-    click.option(
-        "--ramp",
-        "colouring_ramp",
-        type=click.Choice(RAMPS),
-        default="magma_r",
-        show_default=True,
-        help="Colours, from low to high.",
-    ),
-    click.option(
-        "--range",
-        "colouring_limits",
-        nargs=2,
-        type=float,
-        metavar="LOW HIGH",
-        help="Values at the ends of the colours, in the unit shown.  [default: 0.5 % of the values "
-        "lie beyond each end]",
-    ),
-)
 _BATCH = (
     click.option(
         "--skip-existing",
@@ -258,11 +235,6 @@ def add_writing(command: Command) -> Command:
 def add_saving(command: Command) -> Command:
     """Add ``--overwrite`` and ``--quiet``; the command receives `saving`."""
     return add_record(command, "saving", Saving, _SAVING)
-
-
-def add_colouring(command: Command) -> Command:
-    """Add the options on how values are coloured; the command receives `colouring`."""
-    return add_record(command, "colouring", Colouring, _COLOURING)
 
 
 def add_working(command: Command) -> Command:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from no2sr.cli import options
+from no2sr.cli.context import add_colouring
 from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def _add_picture(command: Callable[..., None]) -> Callable[..., None]:
 @click.command("render", cls=BoxCommand, no_args_is_help=True)
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT")
-@options.add_colouring
+@add_colouring
 @_add_picture
 @options.add_reading
 @options.add_saving

@@ -286,11 +286,11 @@ def test_command_takes_a_time_of_both(no2sr_command, grid, tmp_path):
 
 
 def test_command_knows_its_kinds():
-    from no2sr.cli import options, plot
+    from no2sr.cli import context, plot
     from no2sr.core.colours import RAMPS
 
     assert tuple(plotting.KINDS) == plot.KINDS
-    assert options.RAMPS == RAMPS
+    assert context.RAMPS == RAMPS
 
 
 @pytest.mark.parametrize(
