@@ -12,7 +12,9 @@ from scipy.ndimage import gaussian_filter
 import no2sr
 from no2sr.core.door import enter
 from no2sr.core.grid import georeference
+from no2sr.downscaling.cluster import cluster
 from no2sr.downscaling.history import align_history, measure_fit, open_history
+from no2sr.downscaling.settings import Refining, Running, Writing
 
 SCALE = 4
 
@@ -210,3 +212,49 @@ def test_a_netcdf_of_several_maps_names_them(tmp_path, fine):
     both.to_netcdf(tmp_path / "guides.nc")
     with pytest.raises(no2sr.AmbiguousVariableError, match=r"roads.*lights|lights.*roads"):
         open_history(tmp_path / "guides.nc")
+
+
+def test_by_window_into_a_file_gives_the_same(tmp_path, fine, coarse):
+    scene = coarse.to_dataset()
+    refining = Refining(noise=5e-6, history=fine)
+    whole = no2sr.downscale(scene, noise=5e-6, history=fine)
+    path = no2sr.downscale_file(
+        scene.chunk({"y": 7, "x": 9}),
+        tmp_path / "fine.nc",
+        refining=refining,
+        writing=Writing(unit="mol m-2"),
+    )
+    with xr.open_dataset(path) as written:
+        for layer in ("no2", "no2_uncertainty"):
+            np.testing.assert_allclose(written[layer].values, whole[layer].values, atol=1e-10)
+
+
+def test_a_killed_run_continues_only_with_the_same_history(tmp_path, fine, coarse):
+    def killed(done, total):
+        raise KeyboardInterrupt
+
+    scene, out = coarse.to_dataset(), tmp_path / "fine.tif"
+    with pytest.raises(KeyboardInterrupt):
+        no2sr.downscale_file(scene, out, refining=Refining(history=fine), progress=killed)
+    with pytest.warns(no2sr.No2srWarning, match="another"):
+        no2sr.downscale_file(scene, out, refining=Refining(history=-fine))
+    with rasterio.open(out) as written:
+        other = no2sr.downscale(scene, history=-fine)["no2"].values
+        np.testing.assert_allclose(written.read(1), other, rtol=1e-5)
+
+
+def test_two_workers_give_the_same(tmp_path, fine, coarse):
+    scene = coarse.to_dataset()
+    refining = Refining(history=fine)
+    alone = no2sr.downscale_file(scene, tmp_path / "a.tif", refining=refining)
+    with cluster(workers=2) as lent:
+        running = Running(workers=lent)
+        shared = no2sr.downscale_file(scene, tmp_path / "b.tif", refining=refining, running=running)
+    with rasterio.open(alone) as a, rasterio.open(shared) as b:
+        np.testing.assert_array_equal(a.read(1), b.read(1))
+
+
+def test_evaluate_judges_networks_with_and_without(fine):
+    table = no2sr.evaluate(fine, scale=2, methods=["bicubic", "srcnn"], history=fine)
+    assert list(table.index) == ["bicubic", "srcnn", "srcnn with history"]
+    assert table.loc["srcnn with history", "rmse"] < table.loc["srcnn", "rmse"]
