@@ -67,7 +67,7 @@ def describe(found: dict) -> str:
         f"| optimal interpolation | {edges['optimal']:.3f} | {optimal:.3f} |",
         f"| reconstruct | {edges['reconstruct']:.3f} | {edges['ratio']:.3f} |",
         "",
-        f"The map explains {edges['explained']:.0%} of the variance of held-out overpasses among",
+        f"The map explains {100 * edges['explained']:.0f} % of the variance of held-out overpasses among",
         "the real ones. The rest is noise and the change from day to day.",
         "",
         PICTURE,
