@@ -28,7 +28,7 @@ VERBS = {
     "downscale",
     "downscale_file",
     "evaluate",
-    "grid_no2",
+    "grid",
     "open_no2",
     "reconstruct",
     "train",

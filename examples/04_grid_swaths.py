@@ -11,14 +11,13 @@ import numpy as np
 
 import no2sr
 from no2sr.core.door import choose_variable
-from no2sr.readers.opening.opener import grid_no2
 from no2sr.views.plotting import plot_map
 
 root = Path(__file__).parents[1]
 out = Path(sys.argv[1] if len(sys.argv) > 1 else root / "out")
 out.mkdir(parents=True, exist_ok=True)
 orbits = [*(root / "sample_data").glob("S5P_*.nc")] * 2
-gridded = grid_no2(orbits, bbox=(76, 24, 84, 29), resolution=0.1, qa_min=0.5)
+gridded = no2sr.grid(orbits, bbox=(76, 24, 84, 29), resolution=0.1, qa_min=0.5)
 print(gridded)
 
 # %% Cells that were observed in part are less certain: keep those of which at least half was seen.

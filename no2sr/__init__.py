@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from no2sr.networks.store import available_models, load_model
     from no2sr.networks.training.settings import TrainSettings
     from no2sr.networks.training.trainer import train
-    from no2sr.readers.opening.opener import open_no2
+    from no2sr.readers.opening.opener import grid, open_no2
     from no2sr.readers.registry import available_readers
     from no2sr.simulation.degrading import degrade
     from no2sr.steps.sampling import coarsen_to_native
@@ -110,6 +110,7 @@ __all__ = [
     "enhance",
     "evaluate",
     "extract",
+    "grid",
     "load_model",
     "open_no2",
     "reconstruct",
@@ -134,6 +135,7 @@ _HOMES = {
     "enhance": "no2sr.views.rendering",
     "evaluate": "no2sr.evaluation.tables",
     "extract": "no2sr.evaluation.extraction",
+    "grid": "no2sr.readers.opening.opener",
     "load_model": "no2sr.networks.store",
     "open_no2": "no2sr.readers.opening.opener",
     "reconstruct": "no2sr.downscaling.reconstruction.entry",

@@ -422,7 +422,7 @@ def test_a_season_of_subsets_is_merged(real_data):
     paths = sorted((real_data / "s5p_l2").iterdir())
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        gridded = no2sr.readers.opening.opener.grid_no2(paths, bbox=(77.0, 28.6, 77.2, 28.8))
+        gridded = no2sr.grid(paths, bbox=(77.0, 28.6, 77.2, 28.8))
     empty = [w for w in caught if issubclass(w.category, no2sr.ManyGapsWarning)]
     assert len(empty) == len(EMPTY)
     column = choose_variable(gridded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time as clock
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,12 +29,23 @@ __all__ = ["command"]
 @click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=options.PATH)
 @click.argument("out", metavar="OUT", type=options.PATH)
 @options.add_reading_of_swaths
+@click.option(
+    "--by",
+    type=click.Choice(["day", "month", "season", "year"]),
+    help="Write one mean for each day, month, season or year (UTC), to a .nc or .zarr.",
+)
 @options.add_writing
 @options.progress
 @options.quiet
 @options.debug
 def command(
-    inputs: tuple[Path, ...], out: Path, *, reading: Reading, writing: Writing, quiet: bool
+    inputs: tuple[Path, ...],
+    out: Path,
+    *,
+    reading: Reading,
+    by: str | None,
+    writing: Writing,
+    quiet: bool,
 ) -> None:
     """Put many swaths on one grid, weighted by the areas that pixels and cells share.
 
@@ -53,10 +64,13 @@ def command(
     Examples:
       no2sr grid S5P_OFFL_L2__NO2_*.nc month.nc --bbox 76 27.5 78.5 29.5
       no2sr grid granules/ l3.tif --resolution 0.1 --qa 0.5 --unit Pmolec
+      no2sr grid granules/ months.nc --by month
     """
     from no2sr.core.atomic import scratch_beside
     from no2sr.writers.layers import list_outputs
 
+    if by is not None and out.suffix.lower() in (".tif", ".tiff"):
+        raise click.UsageError(f"a GeoTIFF holds one time; with --by {by}, make OUT a .nc or .zarr")
     places = list_outputs(out)  # refuse what can be refused before the long work
     for path in places:
         check_out(path, overwrite=writing.overwrite)
@@ -69,7 +83,7 @@ def command(
             source,
             out=out,
             scratch=scratch,
-            reading=reading,
+            settings=reading.arguments() | {"freq": by},
             writing=writing,
             progress=progress,
         )
@@ -83,7 +97,7 @@ def _grid(
     *,
     out: Path,
     scratch: Path,
-    reading: Reading,
+    settings: dict[str, Any],
     writing: Writing,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[tuple[str, str]], list[Path]]:
@@ -94,31 +108,17 @@ def _grid(
     import no2sr
     from no2sr.cli.limits import lift_limit
     from no2sr.core.atomic import scratch_in
-    from no2sr.readers.opening.opener import grid_no2
     from no2sr.writers.layers import column_name, layers_in, list_outputs
 
     # On another core, while the first file is unpacked.
     Thread(target=_load_kernel).start()
-    scene = grid_no2(
-        source,
-        reader=reading.reader,
-        variable=reading.variable,
-        unit=reading.unit,
-        nodata=reading.nodata,
-        qa_min=reading.qa_min,
-        limits=reading.limits,
-        bbox=reading.bbox,
-        resolution=reading.resolution,
-        time=reading.time,
-        lazy=True,
-        progress=progress,
-    )
+    scene = no2sr.grid(source, **settings, lazy=True, progress=progress)
     lift_limit()
     column = scene[column_name(scene)]
     unit = unit_to_write(column, out, asked=writing.unit)
     with scratch_in(scratch):
         no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.styling)
-    return _summarise(column, scene["count"]), list_outputs(out, layers_in(scene))
+    return _summarise(scene), list_outputs(out, layers_in(scene))
 
 
 def _load_kernel() -> None:
@@ -127,15 +127,19 @@ def _load_kernel() -> None:
     load()
 
 
-def _summarise(column: xr.DataArray, count: xr.DataArray) -> list[tuple[str, str]]:
+def _summarise(scene: xr.Dataset) -> list[tuple[str, str]]:
     """Return the rows of the table that is printed at the end."""
     from no2sr.cli.display import describe_grid
+    from no2sr.core.times import describe_times
+    from no2sr.writers.layers import column_name
 
+    column, count, observed = scene[column_name(scene)], scene["count"], describe_times(scene)
     steps = str(column.attrs["history"]).splitlines()
     seen = int((count > 0).sum())
     mean = int(count.sum()) / max(seen, 1)
     return [
         ("read", steps[-1].removeprefix("no2sr: read ")),
+        *([("time", observed)] if observed else []),
         ("grid", describe_grid(column)),
         ("gaps", f"{1 - seen / count.size:.1%}"),
         ("pixels to a cell", f"up to {int(count.max())}, on average {mean:.1f}"),

@@ -34,9 +34,11 @@ from no2sr.core.units import CANONICAL, canonical_unit
 from no2sr.swaths.corners import corners_from_centres
 from no2sr.swaths.moments import Moments
 from no2sr.swaths.overlap import Frame, Pixels, Sums, accumulate, extent
+from no2sr.swaths.periods import check_frequency, split_by_period, stack_periods
 from no2sr.swaths.sums import (
     CORRELATION,
     LEAST_COVERAGE,
+    align,
     cover_anything,
     make_empty_sums,
     means,
@@ -47,10 +49,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
+    import pandas as pd
     import xarray as xr
     from numpy.typing import NDArray
 
     from no2sr.core.earth import Box
+    from no2sr.core.spans import Span
 
 __all__ = ["CORNERS", "corners_from_centres", "grid_swaths", "pixels_of"]
 
@@ -70,6 +74,7 @@ def grid_swaths(
     resolution: float = 0.05,
     correlation: float = CORRELATION,
     lazy: bool = False,
+    freq: str | None = None,
 ) -> xr.Dataset:
     """Put the pixels of one or more swaths on one longitude/latitude grid.
 
@@ -95,10 +100,13 @@ def grid_swaths(
     lazy : bool
         Whether the means are dask arrays that are computed later. A globe then needs memory only
         for the cells that were observed.
+    freq : str, optional
+        Average by time, see `no2sr.swaths.periods.check_frequency`: one mean for each period with
+        pixels, in UTC. A swath across the boundary of two periods is split at it.
 
     Returns
     -------
-    Dataset, (y, x)
+    Dataset, (y, x) or (time, y, x)
         A scene (see `no2sr.core.layers`), with ``time`` and ``time_bnds`` if every swath with a
         pixel on the grid says when it was seen. Its column is an image:
         ``sum(a * column) / sum(a)`` over the pixels that overlap a cell by the share a of its area.
@@ -143,10 +151,20 @@ def grid_swaths(
         raise SettingsError(f"correlation is {correlation!r:.40}; give a number from 0 to 1")
     heads: list[Mapping[Any, Any]] = []
     moments = Moments(bounds)
-    sums = _sum_up(_noted(swaths, heads, moments), bounds, resolution)
+    offset = None if freq is None else check_frequency(freq)
+    sums = _sum_up(_cut(swaths, heads, moments, offset), bounds, resolution)
+    if not sums:
+        raise NoValidPixelsError(
+            f"in {len(heads)} swath(s), no pixel has a value and four corners"
+            f"{'' if bounds is None else f' within west, south, east, north {bounds}'}; "
+            "lower the quality threshold or choose another region"
+        )
     name = str(heads[0].get("variable", "column"))
-    scene = means(sums, name, correlation=float(correlation))
+    parts = {span: means(held, name, correlation=float(correlation)) for span, held in sums.items()}
+    spans = {span: part for span, part in parts.items() if span is not None}
+    scene = stack_periods(spans, name) if spans else parts[None]
     step = f"gridded {len(heads)} swath(s) at {resolution:g} degree by area of overlap"
+    step += "" if offset is None else f", one mean for each of {len(parts)} periods of {freq}"
     scene[name] = add_history(scene[name], step)
     sources = dict.fromkeys(filter(None, (head.get("source", "") for head in heads)))
     if sources:
@@ -155,37 +173,41 @@ def grid_swaths(
         comment = heads[0].get(f"{layer}_comment")
         if comment and layer_name(name, layer) in scene:
             scene[layer_name(name, layer)].attrs["comment"] = comment
-    scene = date_scene(scene, moments.span())
+    scene = scene if offset is not None else date_scene(scene, moments.span())
     return scene if lazy else scene.compute()
 
 
-def _noted(
-    swaths: Iterable[xr.Dataset], heads: list[Mapping[Any, Any]], moments: Moments
-) -> Iterator[Pixels]:
-    """Yield the pixels of swaths, and note the attributes and the times of each."""
+def _cut(
+    swaths: Iterable[xr.Dataset],
+    heads: list[Mapping[Any, Any]],
+    moments: Moments,
+    offset: pd.DateOffset | None,
+) -> Iterator[tuple[Span | None, Pixels]]:
+    """Yield the pixels of swaths by period, and note the attributes and the times of each."""
     for swath in swaths:
         heads.append(_head_of(swath))
-        pixels = [pixels_of(swath)]
+        parts: list[tuple[Span | None, Pixels]] = [(None, pixels_of(swath))]
         moments.add(swath)
+        if offset is not None:
+            split = split_by_period(swath, offset, moments.bounds)
+            parts = [(period, pixels_of(part)) for period, part in split]
         del swath  # otherwise it would stay in memory while the next one is read
-        yield pixels.pop()
+        while parts:
+            yield parts.pop()
 
 
-def _sum_up(swaths: Iterable[Pixels], bounds: Box | None, resolution: float) -> Sums:
-    """Add up the pixels of all swaths."""
-    sums: Sums | None = None
-    number = 0
-    for pixels in swaths:
-        number += 1
-        sums = _add_swath(sums, pixels, bounds, resolution)
+def _sum_up(
+    parts: Iterable[tuple[Span | None, Pixels]], bounds: Box | None, resolution: float
+) -> dict[Span | None, Sums]:
+    """Add up the pixels of every period; periods without any are left out."""
+    sums: dict[Span | None, Sums] = {}
+    for period, pixels in parts:
+        added = _add_swath(sums.get(period), pixels, bounds, resolution)
+        if added is not None:
+            sums[period] = added
         del pixels
-    if sums is None or not cover_anything(sums):
-        raise NoValidPixelsError(
-            f"in {number} swath(s), no pixel has a value and four corners"
-            f"{'' if bounds is None else f' within west, south, east, north {bounds}'}; "
-            "lower the quality threshold or choose another region"
-        )
-    return sums
+    seen = {period: held for period, held in sums.items() if cover_anything(held)}
+    return dict(zip(seen, align(list(seen.values())), strict=True))
 
 
 def _head_of(swath: xr.Dataset) -> dict[str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from no2sr.core.earth import Box
 
-__all__ = ["Moments", "span_of"]
+__all__ = ["Moments", "find_rows", "span_of"]
 
 
 class Moments:
@@ -28,13 +28,13 @@ class Moments:
     """
 
     def __init__(self, bounds: Box | None = None) -> None:
-        self._bounds = bounds
+        self.bounds = bounds
         self._spans: list[Span] = []
         self._undated = False
 
     def add(self, swath: xr.Dataset) -> Span | None:
         """Take note of a swath, and return its interval; None without a pixel that counts."""
-        rows = _find_rows(swath, self._bounds)
+        rows = find_rows(swath, self.bounds)
         if not rows.any():
             return None
         span = span_of(swath, rows)
@@ -68,8 +68,14 @@ def span_of(swath: xr.Dataset, rows: NDArray[np.bool_] | None = None) -> Span | 
     return covered(swath.attrs)
 
 
-def _find_rows(swath: xr.Dataset, bounds: Box | None) -> NDArray[np.bool_]:
-    """Return the scanlines, or the pixels of a list, that have a value in the box."""
+def find_rows(swath: xr.Dataset, bounds: Box | None) -> NDArray[np.bool_]:
+    """Tell for every scanline, or pixel of a list, whether it has a value in a box.
+
+    Parameters
+    ----------
+    swath : Dataset, (scanline, ground_pixel)
+    bounds : (west, south, east, north) or None
+    """
     valid: NDArray[np.bool_] = np.isfinite(swath["column"].values)
     if bounds is not None:
         west, south, east, north = bounds

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from no2sr.core.earth import Box
 
-__all__ = ["CORRELATION", "LEAST_COVERAGE", "cover_anything", "make_empty_sums", "means", "widen"]
+__all__ = [
+    "CORRELATION",
+    "LEAST_COVERAGE",
+    "align",
+    "cover_anything",
+    "make_empty_sums",
+    "means",
+    "widen",
+]
 
 # Correlation of the systematic errors (air-mass factor, stratosphere) of different overpasses, from
 # the error budget of the KNMI/CCI level 3 product (Glissenaar et al. 2025, ESSD 17, 4627).
@@ -162,6 +170,16 @@ def widen(sums: Sums, box: Box) -> Sums:
         if getattr(sums, name).size:
             getattr(wide, name)[np.ix_(rows, columns)] = getattr(sums, name)
     return wide
+
+
+def align(several: list[Sums]) -> list[Sums]:
+    """Move sums of equal resolution to one grid that covers them all."""
+    if len(several) < 2:
+        return several
+    box = _box_of(several[0])
+    for sums in several[1:]:
+        box = _union(box, _box_of(sums), sums.frame.spacing)
+    return [widen(sums, box) for sums in several]
 
 
 def cover_anything(sums: Sums) -> bool:

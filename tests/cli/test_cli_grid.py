@@ -15,7 +15,6 @@ import xarray as xr
 
 import no2sr
 from no2sr.core.layers import COUNT, COVERAGE, LAYERS, RANDOM, layer_name
-from no2sr.readers.opening.opener import grid_no2
 from no2sr.writers.dispatch import write
 from no2sr.writers.layers import column_name, enter_layer, layers_in
 
@@ -30,7 +29,7 @@ def swath(samples):
 
 @pytest.fixture
 def gridded(swath):
-    return grid_no2(swath, bbox=(76, 26, 80, 29), resolution=0.1)
+    return no2sr.grid(swath, bbox=(76, 26, 80, 29), resolution=0.1)
 
 
 def _raster(path):
@@ -278,3 +277,15 @@ def test_limits_of_screens_reach_the_readers(no2sr_command, tmp_path):
     assert (
         "has no screen 'cloud'; give a limit for one of main_data_quality_flag" in refused.errors[0]
     )
+
+
+def test_one_mean_a_month(no2sr_command, swath, tmp_path):
+    out = tmp_path / "months.nc"
+    done = no2sr_command("grid", swath, out, *BOX, "--resolution", "0.1", "--by", "month")
+    assert (done.code, done.err) == (0, "")
+    with netCDF4.Dataset(out) as file:
+        assert file["count"].shape == (1, 30, 40)
+        assert file["time_bnds"].shape == (1, 2)
+    refused = no2sr_command("grid", swath, tmp_path / "months.tif", "--by", "month")
+    assert refused.code == 2
+    assert "make OUT a .nc or .zarr" in refused.err

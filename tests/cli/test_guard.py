@@ -181,7 +181,7 @@ def test_the_command_line_reads_behind_the_guard(no2sr_command, grid_file, tmp_p
 
     monkeypatch.setattr(no2sr, "open_no2", crash, raising=False)
     monkeypatch.setattr("no2sr.readers.opening.describe.describe", crash)
-    for name in ("grid_no2", "open_no2"):
+    for name in ("grid", "open_no2"):
         monkeypatch.setattr(f"no2sr.readers.opening.opener.{name}", crash)
     monkeypatch.setattr("no2sr.readers.pictures.open_picture", crash)
     for command in (

@@ -12,7 +12,6 @@ from opening import open_column
 
 import no2sr
 from no2sr.core import errors
-from no2sr.readers.opening.opener import grid_no2
 
 # option and value -> exit code, and what the one line, or the usage message, must say
 OPTIONS = [
@@ -152,7 +151,7 @@ def test_resolutions_of_a_swath(resolution, code, says, command, tmp_path, no2sr
     if code == 1:
         assert len(refused.errors) == 1
     if resolution != "fine":
-        for read in (no2sr.open_no2, grid_no2):
+        for read in (no2sr.open_no2, no2sr.grid):
             with pytest.raises(errors.SettingsError, match="resolution"):
                 read(path, resolution=float(resolution))
 
@@ -160,8 +159,8 @@ def test_resolutions_of_a_swath(resolution, code, says, command, tmp_path, no2sr
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.int64, int])
 def test_resolutions_may_be_numbers_of_numpy(kind, tmp_path):
     path = makers.s5p(tmp_path / "s.nc")
-    plain = grid_no2(path, resolution=float(kind(1)))
-    xr.testing.assert_identical(grid_no2(path, resolution=kind(1)), plain)
+    plain = no2sr.grid(path, resolution=float(kind(1)))
+    xr.testing.assert_identical(no2sr.grid(path, resolution=kind(1)), plain)
 
 
 REFINING = [

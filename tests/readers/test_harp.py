@@ -110,7 +110,7 @@ def _l2(path, *, corners=True):
 
 
 def test_a_swath_is_gridded(tmp_path):
-    gridded = no2sr.readers.opening.opener.grid_no2(_l2(tmp_path / "l2.nc"), resolution=0.0625)
+    gridded = no2sr.grid(_l2(tmp_path / "l2.nc"), resolution=0.0625)
     image = check_image(gridded[VARIABLE])
     assert image.rio.bounds() == (77.0, 28.0, 77.125, 28.125)
     per_unit = 1e15 / 6.02214076e19

@@ -11,7 +11,6 @@ from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import grid_no2
 from no2sr.readers.registry import find_reader
 
 
@@ -41,7 +40,7 @@ def test_every_cell_lands_where_it_says(make_grid, make_tiff, pack):
 
 def test_swaths(make_s5p):
     path = make_s5p()
-    plain, packed = (grid_no2(p, resolution=0.0625) for p in (path, _gzipped(path)))
+    plain, packed = (no2sr.grid(p, resolution=0.0625) for p in (path, _gzipped(path)))
     assert packed.equals(plain)
 
 

@@ -19,7 +19,6 @@ import no2sr
 from no2sr.readers import registry as readers
 from no2sr.readers.kit.files import explain_read_errors
 from no2sr.readers.opening.describe import describe
-from no2sr.readers.opening.opener import grid_no2
 from no2sr.readers.port import Reader, ReadOptions
 from no2sr.readers.registry import available_readers, find_reader
 
@@ -246,7 +245,7 @@ def test_arguments_that_do_not_apply_are_refused(make_s5p, make_grid):
     with pytest.raises(no2sr.SettingsError, match=r"resolution=0\.1 applies to swaths"):
         open_column(make_grid(), resolution=0.1)
     with pytest.raises(no2sr.SettingsError, match=r"is already a grid.*open_no2"):
-        grid_no2(make_grid())
+        no2sr.grid(make_grid())
 
 
 @pytest.mark.parametrize("kind", ["grid", "raster", "swath"])
@@ -261,7 +260,7 @@ def test_limits_of_a_product_without_screens(make_s5p, make_grid, make_tiff, kin
 def test_progress_counts_the_files(make_s5p):
     paths = [make_s5p("a.nc", west=77.0), make_s5p("b.nc", west=77.375)]
     calls = []
-    grid_no2(paths, progress=lambda *call: calls.append(call))
+    no2sr.grid(paths, progress=lambda *call: calls.append(call))
     assert calls == [(0, 2), (1, 2), (2, 2)]
 
 

@@ -10,7 +10,7 @@ from opening import open_column
 
 import no2sr
 from no2sr.core.image import check_image
-from no2sr.readers.opening.opener import grid_no2, open_no2
+from no2sr.readers.opening.opener import open_no2
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.products.s5p_l2 import READER
 
@@ -113,14 +113,14 @@ def test_corners_are_built_where_a_subset_lacks_them(make_s5p):
 
 def test_all_that_is_known_of_a_cell(make_s5p):
     paths = [make_s5p("a.nc", column=1e-5), make_s5p("b.nc", column=3e-5)]
-    gridded = grid_no2(paths, resolution=STEP)
+    gridded = no2sr.grid(paths, resolution=STEP)
     # Equal weights: the mean is 2e-5. What pixels share falls as overpasses differ.
     assert gridded[COLUMN].values == pytest.approx(2e-5, rel=1e-5)
     assert (gridded["count"] == 2).all()
     assert gridded["coverage"].values == pytest.approx(1)
     shared = 2e-6 * np.sqrt(0.3 + 0.7 / 2)
     assert gridded[f"{COLUMN}_uncertainty_systematic"].values == pytest.approx(shared, rel=1e-4)
-    independent = grid_no2(paths, resolution=STEP, correlation=0)
+    independent = no2sr.grid(paths, resolution=STEP, correlation=0)
     shared = 2e-6 / 2**0.5
     assert independent[f"{COLUMN}_uncertainty"].values == pytest.approx(shared, rel=1e-4)
     check_image(gridded[COLUMN])

@@ -13,7 +13,6 @@ from opening import open_column
 import no2sr
 from no2sr.core.image import check_image
 from no2sr.readers.opening.describe import describe
-from no2sr.readers.opening.opener import grid_no2
 from no2sr.readers.port import ReadOptions
 from no2sr.readers.registry import find_reader
 
@@ -224,7 +223,7 @@ def test_the_quality_threshold_of_another_product_changes_nothing(tempo):
 
 def test_granules_of_a_scan_are_merged(tempo):
     paths = [tempo("g1.nc", west=-75.0), tempo("g2.nc", west=-75.375)]
-    gridded = grid_no2(paths, resolution=STEP)
+    gridded = no2sr.grid(paths, resolution=STEP)
     assert gridded[NAME].rio.bounds() == (-75.375, 40.0, -74.625, 40.25)
     assert (gridded["count"] == 1).all()
     np.testing.assert_allclose(
@@ -261,7 +260,7 @@ def test_limits_reach_every_way_of_opening(tempo):
         open_column(path)
     limits = {"eff_cloud_fraction": 0.5}
     assert "eff_cloud_fraction <= 0.5" in open_column(path, limits=limits).attrs["history"]
-    column = grid_no2([path], limits=limits)[NAME]
+    column = no2sr.grid([path], limits=limits)[NAME]
     assert "eff_cloud_fraction <= 0.5" in column.attrs["history"]
     assert "<= 0.5" in describe(path, options=ReadOptions(limits=limits))["screening"]
     packed = path.with_suffix(".gz")

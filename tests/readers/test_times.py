@@ -9,7 +9,6 @@ from opening import open_column
 
 import no2sr
 from no2sr.core.times import describe_times, spans_in
-from no2sr.readers.opening.opener import grid_no2
 
 
 def spans(scene) -> list[str]:
@@ -74,7 +73,7 @@ def test_the_user_says_when(make_grid, make_s5p):
     undated = make_s5p(attrs={"time_coverage_start": "", "time_coverage_end": ""})
     assert "time" not in no2sr.open_no2(undated).coords
     assert describe_times(no2sr.open_no2(undated, time="2022-10")) == "October 2022"
-    assert describe_times(grid_no2(undated, time="2022-10-05")) == "2022-10-05"
+    assert describe_times(no2sr.grid(undated, time="2022-10-05")) == "2022-10-05"
 
 
 def test_a_moment_with_an_offset_is_converted(make_grid):
@@ -122,3 +121,17 @@ def test_downscaling_keeps_the_interval(make_grid, tmp_path):
     assert spans(fine) == spans(scene)
     out = no2sr.downscale_file(scene, tmp_path / "fine.nc")
     assert spans(no2sr.open_no2(out)) == spans(scene)
+
+
+def test_swaths_are_averaged_by_month(make_s5p):
+    told = {"time_coverage_start": "", "time_coverage_end": ""}
+    named = make_s5p("S5P_20230203T0500.nc", column=3e-5, attrs=told)
+    stack = no2sr.grid([make_s5p(column=1e-5), named], freq="month", resolution=0.0625)
+    assert describe_times(stack) == "2 times, January 2023 to February 2023"
+    column = stack["nitrogendioxide_tropospheric_column"]
+    np.testing.assert_allclose(column.mean(("y", "x")), [1e-5, 3e-5], rtol=1e-5)
+    assert "one mean for each of 2 periods" in column.attrs["history"]
+    assert {"coverage", "count", f"{column.name}_uncertainty"} <= set(stack.data_vars)
+    undated = make_s5p("undated.nc", attrs=told)
+    with pytest.raises(no2sr.MissingVariableError, match=r"undated\.nc.* does not say when"):
+        no2sr.grid([undated], freq="month")

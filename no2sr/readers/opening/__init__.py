@@ -1,1 +1,1 @@
-"""From paths to one scene: `open_no2` and `grid_no2`."""
+"""From paths to one scene: `open_no2` and `grid`."""

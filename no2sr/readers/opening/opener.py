@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from no2sr.readers.opening.source import Source
     from no2sr.readers.port import Paths
 
-__all__ = ["grid_no2", "open_no2"]
+__all__ = ["grid", "open_no2"]
 
 
 def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
@@ -175,7 +175,7 @@ def _open_grids(
     return scene
 
 
-def grid_no2(  # noqa: PLR0913 - as for open_no2
+def grid(  # noqa: PLR0913 - as for open_no2
     path_or_paths: Paths,
     *,
     reader: str | None = None,
@@ -188,10 +188,11 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     resolution: float | None = None,
     time: Moment | None = None,
     correlation: float | None = None,
+    freq: str | None = None,
     lazy: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Grid swaths as `open_no2` does, lazily on request, and report progress.
+    """Put swaths on one grid: one mean of all, or one for each day, month, season or year.
 
     Parameters
     ----------
@@ -200,6 +201,11 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
     correlation : float, optional
         Correlation between the systematic errors of two overpasses, 0..1; by default
         `no2sr.swaths.sums.CORRELATION`, 0.3.
+    freq : str, optional
+        Average by time: ``"day"``, ``"month"``, ``"season"`` (from December), ``"year"``, or a
+        pandas offset that begins a period, such as ``"MS"``. There is one mean, with its count,
+        coverage and uncertainties, for each period with pixels; time is UTC. Files that do not
+        say when they were observed are dated by their names.
     lazy : bool
         As for `no2sr.swaths.gridding.grid_swaths`.
     progress : callable, optional
@@ -207,9 +213,10 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
 
     Returns
     -------
-    Dataset, (y, x)
+    Dataset, (y, x) or, with `freq`, (time, y, x)
         The scene that `open_no2` returns, with the same names; see
-        `no2sr.swaths.gridding.grid_swaths`.
+        `no2sr.swaths.gridding.grid_swaths`. The time of a period is its beginning, and
+        ``time_bnds`` holds both ends.
 
     Raises
     ------
@@ -235,6 +242,7 @@ def grid_no2(  # noqa: PLR0913 - as for open_no2
         bbox=bbox,
         resolution=resolution,
         time=time,
+        freq=freq,
         correlation=CORRELATION if correlation is None else correlation,
         lazy=lazy,
     )

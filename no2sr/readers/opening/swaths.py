@@ -41,17 +41,18 @@ __all__ = ["Gridding", "merge_swaths", "open_swaths"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gridding:
-    """The grid that swaths are put on; see `no2sr.readers.opening.opener.grid_no2`.
+    """The grid that swaths are put on; see `no2sr.readers.opening.opener.grid`.
 
     Attributes
     ----------
-    bbox, resolution, time, correlation, lazy
-        As for `no2sr.readers.opening.opener.grid_no2`.
+    bbox, resolution, time, freq, correlation, lazy
+        As for `no2sr.readers.opening.opener.grid`.
     """
 
     bbox: Box | None = None
     resolution: float | None = None
     time: Moment | None = None
+    freq: str | None = None
     correlation: float = CORRELATION
     lazy: bool = False
 
@@ -59,8 +60,8 @@ class Gridding:
 class _Merge:
     """An iterator over swaths that collects their names, versions and attributes."""
 
-    def __init__(self, first: Source, rest: Iterator[Source]) -> None:
-        self.first, self.rest = first, rest
+    def __init__(self, first: Source, rest: Iterator[Source], *, by_name: bool) -> None:
+        self.first, self.rest, self.by_name = first, rest, by_name
         self.attrs: dict[str, str] = {}
         self.versions: set[str] = set()
         self.names: list[str] = []
@@ -90,6 +91,7 @@ class _Merge:
         self.names.append(source.path.name)
         self.versions.add(str(source.dataset.attrs.get("processor_version", "")))
         told = {"source": source.path.name, **source.dataset.attrs}
+        told |= _date_by_name(source) if self.by_name else {}
         named = source.dataset.assign_attrs(told)
         # Means do not depend on the unit: values are gridded as mol m-2, and then get their own.
         return named.assign(column=column.assign_attrs(units=CANONICAL))
@@ -110,7 +112,8 @@ def merge_swaths(
         If the processor versions of the files differ in the major or minor number: their columns
         are not comparable.
     """
-    merge = _Merge(first, rest)
+    # As in stacks of grids, names count where periods are asked for and nothing else dates a file.
+    merge = _Merge(first, rest, by_name=gridding.freq is not None)
     usual = float(first.dataset.attrs.get("resolution", RESOLUTION))
     resolution = usual if gridding.resolution is None else gridding.resolution
     try:
@@ -120,6 +123,7 @@ def merge_swaths(
             resolution=resolution,
             correlation=gridding.correlation,
             lazy=gridding.lazy,
+            freq=gridding.freq,
         )
     except NoValidPixelsError as none:
         raise NoValidPixelsError(f"{_list(merge.names)}: {none}") from none
@@ -193,10 +197,16 @@ def open_swaths(
             source.dataset.close()
             raise SettingsError(f"{source.path.name} is already a grid; open it with open_no2")
         told = {"product": load_reader(source.reader).product, "source": source.path.name}
-        named = span_in(source.path.name)
-        if named is not None and span_of(source.dataset) is None:
-            told |= dict(zip(TIME_COVERAGE, named.texts(), strict=True))
+        told |= _date_by_name(source)
         yield source.dataset.assign_attrs({**source.dataset.attrs, **told})
+
+
+def _date_by_name(source: Source) -> dict[str, str]:
+    """Return the attributes that say when a swath was seen, from its name if nothing else does."""
+    named = span_in(source.path.name)
+    if named is None or span_of(source.dataset) is not None:
+        return {}
+    return dict(zip(TIME_COVERAGE, named.texts(), strict=True))
 
 
 def _strip(layer: xr.DataArray) -> xr.DataArray:
