@@ -16,6 +16,7 @@ from no2sr.cli.parsing import BoxCommand, check_box
 from no2sr.cli.places import describe_history, judge_history
 from no2sr.core.errors import No2srError, ReadError
 from no2sr.core.provenance import list_labelled, refinement_of
+from no2sr.core.units import canonical_unit, factor, is_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,10 +230,20 @@ def _resolution(facts: dict[str, Any]) -> str:
 
 
 def _values(facts: dict[str, Any]) -> str:
+    """Format the values, in the unit of the file as well if that is another one."""
     if not facts["range"]:
         return ""
-    least, median, most = facts["range"]
-    return f"{least:.3g} to {most:.3g}, median {median:.3g} {facts['range_unit']}"
+    shown, own = str(facts["range_unit"]), str(facts["unit"])
+    lines = [_format_spread(facts["range"], shown)]
+    if is_column(own) and is_column(shown) and canonical_unit(own) != canonical_unit(shown):
+        by = factor(shown, own)
+        lines.append(f"{_format_spread([by * value for value in facts['range']], own)} in the file")
+    return "\n".join(lines)
+
+
+def _format_spread(spread: list[float], unit: str) -> str:
+    least, median, most = spread
+    return f"{least:.3g} to {most:.3g}, median {median:.3g} {unit}"
 
 
 _KINDS = {

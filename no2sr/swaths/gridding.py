@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    import pandas as pd
     import xarray as xr
     from numpy.typing import NDArray
+    from pandas.tseries.offsets import BaseOffset
 
     from no2sr.core.earth import Box
     from no2sr.core.spans import Span
@@ -101,8 +101,7 @@ def grid_swaths(
         Whether the means are dask arrays that are computed later. A globe then needs memory only
         for the cells that were observed.
     freq : str, optional
-        Average by time, see `no2sr.swaths.periods.check_frequency`: one mean for each period with
-        pixels, in UTC. A swath across the boundary of two periods is split at it.
+        One mean for each such period (UTC), see `no2sr.swaths.periods.check_frequency`.
 
     Returns
     -------
@@ -181,7 +180,7 @@ def _cut(
     swaths: Iterable[xr.Dataset],
     heads: list[Mapping[Any, Any]],
     moments: Moments,
-    offset: pd.DateOffset | None,
+    offset: BaseOffset | None,
 ) -> Iterator[tuple[Span | None, Pixels]]:
     """Yield the pixels of swaths by period, and note the attributes and the times of each."""
     for swath in swaths:

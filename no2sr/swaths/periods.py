@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from pandas.tseries.offsets import BaseOffset
 
     from no2sr.core.earth import Box
 
@@ -29,7 +30,7 @@ __all__ = ["PERIODS", "check_frequency", "split_by_period", "stack_periods"]
 PERIODS = {"day": "D", "month": "MS", "season": "QS-DEC", "year": "YS"}
 
 
-def check_frequency(freq: str) -> pd.DateOffset:
+def check_frequency(freq: str) -> BaseOffset:
     """Return the offset of pandas between the beginnings of periods.
 
     Parameters
@@ -64,7 +65,7 @@ def check_frequency(freq: str) -> pd.DateOffset:
 
 
 def split_by_period(
-    swath: xr.Dataset, offset: pd.DateOffset, bounds: Box | None
+    swath: xr.Dataset, offset: BaseOffset, bounds: Box | None
 ) -> Iterator[tuple[Span, xr.Dataset]]:
     """Yield the periods in which pixels of a swath were seen, and the pixels of each.
 
@@ -97,14 +98,14 @@ def split_by_period(
 
 
 def _find_starts(
-    swath: xr.Dataset, offset: pd.DateOffset, rows: NDArray[np.bool_]
+    swath: xr.Dataset, offset: BaseOffset, rows: NDArray[np.bool_]
 ) -> NDArray[np.datetime64]:
     """Return the beginning of the period of every scanline."""
     whole = span_of(swath, rows)
     if whole is None:
         raise MissingVariableError(
-            f"{swath.attrs.get('source', 'the swath')} does not say when it was seen, so it "
-            "belongs to no period; leave it out, or average without periods"
+            "the swath does not say when it was seen, so it belongs to no period; leave it out, "
+            "or average without periods"
         )
     middle = whole.start + (whole.end - whole.start) // 2
     times = np.full(rows.shape, middle)
@@ -115,7 +116,7 @@ def _find_starts(
     return np.array([_roll_back(day, offset) for day in days])[place]
 
 
-def _roll_back(day: np.datetime64, offset: pd.DateOffset) -> np.datetime64:
+def _roll_back(day: np.datetime64, offset: BaseOffset) -> np.datetime64:
     """Return the beginning of the period that holds a day."""
     moment = pd.Timestamp(day)
     if isinstance(offset, pd.offsets.Day):  # several days are counted from 1970-01-01

@@ -133,5 +133,7 @@ def test_swaths_are_averaged_by_month(make_s5p):
     assert "one mean for each of 2 periods" in column.attrs["history"]
     assert {"coverage", "count", f"{column.name}_uncertainty"} <= set(stack.data_vars)
     undated = make_s5p("undated.nc", attrs=told)
-    with pytest.raises(no2sr.MissingVariableError, match=r"undated\.nc.* does not say when"):
+    with pytest.raises(
+        no2sr.MissingVariableError, match=r"undated\.nc: the swath does not say when"
+    ):
         no2sr.grid([undated], freq="month")

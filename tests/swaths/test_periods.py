@@ -108,7 +108,7 @@ def test_what_is_no_period(freq):
 
 
 def test_an_undated_swath_has_no_period():
-    with pytest.raises(MissingVariableError, match=r"None 5 does not say when it was seen"):
+    with pytest.raises(MissingVariableError, match="the swath does not say when it was seen"):
         grid_swaths([*JANUARY, swath(None, seed=5)], resolution=0.1, freq="MS")
 
 

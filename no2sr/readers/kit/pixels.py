@@ -182,7 +182,11 @@ def _screen(file: netCDF4.Dataset, name: str) -> NDArray[np.floating[Any]] | Non
 def array_of(variable: netCDF4.Variable[Any]) -> xr.DataArray:
     """Read a variable with its name and unit."""
     field = field_of(variable)
-    attrs = {"units": field.unit, "long_name": field.text}
+    attrs = {
+        "units": field.unit,
+        "long_name": attribute(variable, "long_name") or field.text,
+        "standard_name": attribute(variable, "standard_name"),
+    }
     told = {key: text for key, text in attrs.items() if text}
     values = values_of(variable)
     dims = PIXEL if values.ndim == len(PIXEL) else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from no2sr.core.columns import choose, is_total, mentions_no2
+from no2sr.core.columns import choose, is_total, mentions_no2, speaks_of_another
 from no2sr.core.door import enter
 from no2sr.core.door.variables import describe_variable
 from no2sr.core.errors import (
@@ -213,9 +213,12 @@ def _find_variable(dataset: xr.Dataset, options: ReadOptions, source: Source) ->
 
 
 def _attrs(image: xr.DataArray, field: Field, *, no2: bool) -> dict[str, Any]:
-    """Return the CF attributes: those of this package for an NO2 column, else those of the file."""
+    """Return the CF attributes: those of this package for an NO2 column, else those of the file.
+
+    Its precision, its slant column and the stratospheric column speak of NO2 as well.
+    """
     own = {key: image.attrs[key] for key in _KEPT if image.attrs.get(key)}
-    if not no2 or image.attrs["units"] != CANONICAL or "strato" in f"{field.name} {field.text}":
+    if not no2 or image.attrs["units"] != CANONICAL or speaks_of_another(field):
         return {"cell_methods": "area: mean", "long_name": field.name, **own}
     if is_total(field.name, field.text):
         total = {"standard_name": TOTAL, "long_name": "total vertical column of nitrogen dioxide"}

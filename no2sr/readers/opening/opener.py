@@ -1,4 +1,4 @@
-"""Open files as one scene: the two public functions `open_no2` and `grid_no2`."""
+"""Open files as one scene: the two public functions `open_no2` and `grid`."""
 
 from __future__ import annotations
 

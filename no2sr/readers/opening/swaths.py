@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from no2sr.core.errors import No2srWarning, NoValidPixelsError, SettingsError
+from no2sr.core.errors import (
+    MissingVariableError,
+    No2srWarning,
+    NoValidPixelsError,
+    SettingsError,
+)
 from no2sr.core.layers import COUNT, COVERAGE, assemble_scene, companions_of
 from no2sr.core.provenance import origin
 from no2sr.core.spans import TIME_COVERAGE, parse_span
@@ -127,6 +132,8 @@ def merge_swaths(
         )
     except NoValidPixelsError as none:
         raise NoValidPixelsError(f"{_list(merge.names)}: {none}") from none
+    except MissingVariableError as absent:  # of the swath that was handed on last
+        raise MissingVariableError(f"{merge.names[-1]}: {absent}") from absent
     versions = sorted(merge.versions - {""})
     _check_versions(versions)
     column = column_of(scene)
