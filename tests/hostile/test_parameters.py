@@ -45,7 +45,7 @@ OPTIONS = [
     (["--limit", "cloud=much"], 2, "--limit"),
     (["--limit", "cloud=nan"], 1, "limit"),
     (["--limit", "cloud=0.5"], 1, "limit"),
-    (["--time", "yesterday"], 1, "has no times"),
+    (["--time", "yesterday"], 1, "is no time"),
     (["--unit", "parsec"], 1, "parsec"),
     (["--unit-in", "parsec"], 1, "parsec"),
     (["--variable", "absent"], 1, "absent"),
@@ -111,7 +111,7 @@ OPENING = [
     ({"bbox": (76, 27, float("nan"), 29)}, "bbox"),
     ({"bbox": (76, 27, float("inf"), 29)}, "bbox"),
     ({"resolution": 0.1}, "applies to swaths, and this is a grid"),
-    ({"time": "1999"}, "has no times"),
+    ({"time": "yesterday"}, "is no time"),
     ({"limits": {"absent": 1}}, "limit"),
     ({"reader": "absent"}, "no reader"),
 ]
