@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-__all__ = ["describe_grid", "print_table", "progress_bar", "set_progress"]
+__all__ = ["describe_grid", "describe_values", "print_table", "progress_bar", "set_progress"]
 
 _PROGRESS = "no2sr.progress"
 
@@ -95,3 +95,32 @@ def describe_grid(image: xr.DataArray) -> str:
     unit = "degree" if crs.is_geographic else crs.axis_info[0].unit_name
     size = " x ".join(map(str, image.shape))
     return f"{size} cells of {-transform.e:.6g} x {transform.a:.6g} {unit}"
+
+
+def describe_values(spread: list[float] | None, unit: str | None, *, stored: str | None) -> str:
+    """Describe the least, the median and the greatest value, in the unit of the file as well.
+
+    Parameters
+    ----------
+    spread : (least, median, greatest) or None
+        None gives an empty text.
+    unit : str or None
+        Unit of `spread`.
+    stored : str or None
+        Unit in the file.
+    """
+    from no2sr.core.units import canonical_unit, factor, is_column
+
+    if not spread:
+        return ""
+    shown, own = str(unit), str(stored)
+    lines = [_format_spread(spread, shown)]
+    if is_column(own) and is_column(shown) and canonical_unit(own) != canonical_unit(shown):
+        by = factor(shown, own)
+        lines.append(f"{_format_spread([by * value for value in spread], own)} in the file")
+    return "\n".join(lines)
+
+
+def _format_spread(spread: list[float], unit: str) -> str:
+    least, median, most = spread
+    return f"{least:.3g} to {most:.3g}, median {median:.3g} {unit}"

@@ -9,14 +9,13 @@ import click
 
 from no2sr.cli import options
 from no2sr.cli.advice import advise, describe_advice
-from no2sr.cli.display import print_table
+from no2sr.cli.display import describe_values, print_table
 from no2sr.cli.guard import call_guarded
 from no2sr.cli.messages import report, reword, wants_debug
 from no2sr.cli.parsing import BoxCommand, check_box
 from no2sr.cli.places import describe_history, judge_history
 from no2sr.core.errors import No2srError, ReadError
 from no2sr.core.provenance import list_labelled, refinement_of
-from no2sr.core.units import canonical_unit, factor, is_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -186,7 +185,7 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
         "time": facts["observed"],
         "gaps": _fill_in("{gap_share:.1%}", facts, "gap_share"),
         "quality": _fill_in("{screening}", facts, "screening"),
-        "values": _values(facts),
+        "values": describe_values(facts["range"], facts["range_unit"], stored=facts["unit"]),
         "noise": "\n".join(_noise(facts)),
         "noted by no2sr": "\n".join(
             f"{name}: {text}" for name, text in list_labelled(facts["made_by"] or {})
@@ -227,23 +226,6 @@ def _resolution(facts: dict[str, Any]) -> str:
     if refinement_of(facts["made_by"] or {}) > 1:
         return f"{there} (before refining)"
     return f"{there} (no trace of a coarser one)"
-
-
-def _values(facts: dict[str, Any]) -> str:
-    """Format the values, in the unit of the file as well if that is another one."""
-    if not facts["range"]:
-        return ""
-    shown, own = str(facts["range_unit"]), str(facts["unit"])
-    lines = [_format_spread(facts["range"], shown)]
-    if is_column(own) and is_column(shown) and canonical_unit(own) != canonical_unit(shown):
-        by = factor(shown, own)
-        lines.append(f"{_format_spread([by * value for value in facts['range']], own)} in the file")
-    return "\n".join(lines)
-
-
-def _format_spread(spread: list[float], unit: str) -> str:
-    least, median, most = spread
-    return f"{least:.3g} to {most:.3g}, median {median:.3g} {unit}"
 
 
 _KINDS = {
