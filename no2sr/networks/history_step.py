@@ -41,6 +41,9 @@ LEAST_FIT = 0.2  # of a correlation: a history that agrees less tells nothing
 MOST_EXCESS = 2.5
 LEAST_CELLS = 12  # of a window, for a correlation
 RESOLVED = 1e-5  # of the size of the values: a smaller spread is rounding
+# Local spreads by which a fine value may change: where a history from elsewhere agrees by chance, its
+# detail can be many times as strong as that of the column.
+MOST_CHANGE = 0.5
 GATE, WITHOUT, MOST_DETAIL = (-1.5, 1.5), (-0.5, 1.5), 3.0
 _FIELDS = ("column", "moved", "noise", "noise_mean", "presence")
 _OWN = ("history", "history_fit", "history_noise", "history_noise_known", "history_presence")
@@ -238,9 +241,10 @@ def guide(block: Prepared, moved: Floats, history: History, engine: Engine) -> H
     own = own[RIM:-RIM, RIM:-RIM].reshape(ny, nx, scale, scale)
     detail = own.transpose(0, 2, 1, 3).reshape(ny * scale, nx * scale)
     known = trim(history.detail, (rim + RIM) * scale)
+    limit = np.float32(MOST_CHANGE) * _enlarge(spread, scale)
     return Hints(
         correction=kept[..., 0],
-        detail=detail + _enlarge(gate, scale) * known,
+        detail=np.clip(detail + _enlarge(gate, scale) * known, -limit, limit),
         without=_enlarge(np.clip(kept[..., 2], *WITHOUT), scale),
     )
 
