@@ -24,6 +24,7 @@ from accuracy_history import judge_history
 from accuracy_limits import judge_limits
 from accuracy_noise import judge_noise
 from accuracy_others import judge_cards, judge_foreign, judge_others, judge_pictures
+from accuracy_pixels import judge_pixels
 from accuracy_words import stack_hours
 
 import no2sr
@@ -112,6 +113,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "noise": judge_today,
     "limits": limit_today,
     "history": judge_places,
+    "pixels": judge_pixels,
     "gems": judge_gems,
     "others": judge_others,
     "pictures": judge_images,

@@ -13,7 +13,7 @@ from accuracy_noise import LEVELS, UNIT, word_level
 from accuracy_words import stack_hours, word_span, word_table
 from scipy.special import ndtri
 
-from no2sr.core.errors import No2srWarning
+from no2sr.core.errors import HistoryError, No2srWarning
 from no2sr.core.layers import RANDOM, TOTAL, layer_name
 from no2sr.downscaling.history import align_history
 from no2sr.downscaling.reconstruction.entry import Settings, reconstruct_swaths
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from no2sr.downscaling.history import Aligned
     from no2sr.evaluation.records import Comparison, Observation
 
     Place = xr.Dataset | xr.DataArray
@@ -218,11 +219,19 @@ def judge(
     """Compare the network with and without a history at one level of noise."""
     judging = Judging(noise=(level[0] * UNIT, level[1]), seed=5, uncertainty=True)
     told = [
-        replace(one, place=align_history(place, one.coarse, scale))
+        replace(one, place=_align(place, one.coarse, scale))
         for one, place in zip(observe(images, scale, judging), places, strict=True)
     ]
     comparison = compare(told, scale, judging)
     return divide(comparison, WITH, NETWORK)
+
+
+def _align(place: Place, coarse: xr.DataArray, scale: int) -> Aligned | None:
+    """Align a history; None where it knows nothing of the place."""
+    try:
+        return align_history(place, coarse, scale)
+    except HistoryError:
+        return None
 
 
 def compare(observations: list[Observation], scale: int, judging: Judging) -> Comparison:
