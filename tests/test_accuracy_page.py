@@ -101,7 +101,7 @@ def test_a_footprint_averages_the_field_inside_it(load):
     columns = np.array([[4.0, 4.0, 16.0, 16.0]])
     # Rows 3..8 and columns 4..15 in full.
     expected = field[3:9, 4:16].mean()
-    assert overpasses._average(field, rows, columns) == pytest.approx([expected])
+    assert overpasses.average_pixels(field, rows, columns) == pytest.approx([expected])
 
 
 @pytest.fixture
