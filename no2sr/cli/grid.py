@@ -11,7 +11,7 @@ import click
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import call_guarded
-from no2sr.cli.jobs import check_no_input, check_out, unit_to_write
+from no2sr.cli.jobs import check_no_input, check_out, write_scene
 from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
@@ -107,18 +107,13 @@ def _grid(
     """
     import no2sr
     from no2sr.cli.limits import lift_limit
-    from no2sr.core.atomic import scratch_in
-    from no2sr.writers.layers import column_name, layers_in, list_outputs
 
     # On another core, while the first file is unpacked.
     Thread(target=_load_kernel).start()
     scene = no2sr.grid(source, **settings, lazy=True, progress=progress)
     lift_limit()
-    column = scene[column_name(scene)]
-    unit = unit_to_write(column, out, asked=writing.unit)
-    with scratch_in(scratch):
-        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.styling)
-    return _summarise(scene), list_outputs(out, layers_in(scene))
+    written = write_scene(scene, out, writing, scratch=scratch)
+    return _summarise(scene), written
 
 
 def _load_kernel() -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from no2sr.downscaling.settings import Writing
+
 __all__ = [
     "Job",
     "check_folder",
@@ -29,6 +31,7 @@ __all__ = [
     "name_pictures",
     "plan",
     "unit_to_write",
+    "write_scene",
 ]
 
 
@@ -188,3 +191,24 @@ def unit_to_write(image: xr.DataArray, out: Path, *, asked: str | None) -> str |
     if asked or out.suffix.lower() not in (".tif", ".tiff"):
         return asked
     return "umol m-2" if is_column(str(image.attrs["units"])) else None
+
+
+def write_scene(scene: xr.Dataset, out: Path, writing: Writing, *, scratch: Path) -> list[Path]:
+    """Write a scene in the usual unit of the format, and return the files written.
+
+    Parameters
+    ----------
+    scene : Dataset
+    out : Path
+    writing : Writing
+    scratch : Path
+        Folder for temporary files.
+    """
+    import no2sr
+    from no2sr.core.atomic import scratch_in
+    from no2sr.writers.layers import column_name, layers_in, list_outputs
+
+    unit = unit_to_write(scene[column_name(scene)], out, asked=writing.unit)
+    with scratch_in(scratch):
+        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.styling)
+    return list_outputs(out, layers_in(scene))

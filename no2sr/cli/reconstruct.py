@@ -10,7 +10,7 @@ import click
 from no2sr.cli import options
 from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import call_guarded
-from no2sr.cli.jobs import check_no_input, check_out, unit_to_write
+from no2sr.cli.jobs import check_no_input, check_out, write_scene
 from no2sr.cli.parsing import BoxCommand, check_box
 from no2sr.cli.records import Solving
 from no2sr.cli.running import list_running
@@ -166,9 +166,8 @@ def _reconstruct(
     from shutil import rmtree
 
     import no2sr
-    from no2sr.core.atomic import scratch_in
     from no2sr.downscaling.workfolder import folder_of
-    from no2sr.writers.layers import column_name, layers_in, list_outputs
+    from no2sr.writers.layers import column_name
 
     reading, solving, writing = records
     work = folder_of(out)
@@ -192,12 +191,9 @@ def _reconstruct(
         scheduler=solving.scheduler,
         progress=_lift_after_reading(progress),
     )
-    column = scene[column_name(scene)]
-    unit = unit_to_write(column, out, asked=writing.unit)
-    with scratch_in(scratch):
-        no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.styling)
+    written = write_scene(scene, out, writing, scratch=scratch)
     rmtree(work, ignore_errors=True)
-    return _summarise(scene, column), list_outputs(out, layers_in(scene))
+    return _summarise(scene, scene[column_name(scene)]), written
 
 
 def _lift_after_reading(

@@ -41,8 +41,8 @@ LEAST_FIT = 0.2  # of a correlation: a history that agrees less tells nothing
 MOST_EXCESS = 2.5
 LEAST_CELLS = 12  # of a window, for a correlation
 RESOLVED = 1e-5  # of the size of the values: a smaller spread is rounding
-# Local spreads by which a fine value may change: where a history from elsewhere agrees by chance, its
-# detail can be many times as strong as that of the column.
+# Local spreads by which a fine value may change: where a history from elsewhere agrees by chance,
+# its detail can be many times as strong as that of the column.
 MOST_CHANGE = 0.5
 GATE, WITHOUT, MOST_DETAIL = (-1.5, 1.5), (-0.5, 1.5), 3.0
 _FIELDS = ("column", "moved", "noise", "noise_mean", "presence")
