@@ -1,7 +1,7 @@
 """The section of the accuracy page on real pixels: refined with the history of other overpasses.
 
 Real overpasses of south-east Sicily, averaged over 2 x 2 pixels, are refined and compared with the
-pixels themselves. The history is the reconstruction of every second overpass; the others are judged.
+pixels themselves. The history is a reconstruction of every second overpass; the others are judged.
 """
 
 from __future__ import annotations
