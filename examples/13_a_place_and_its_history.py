@@ -3,8 +3,8 @@
 python examples/13_a_place_and_its_history.py [out folder]
 """
 
-# %% Thirty towns whose emissions and wind change from day to day.
-# With files: no2sr reconstruct year/*.nc year.nc; no2sr downscale day.nc fine.nc --history year.nc
+# %% Thirty towns, from day to day. With files: no2sr reconstruct year/*.nc year.nc, and then
+# no2sr downscale day.nc fine.nc --history year.nc
 import sys
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from no2sr.simulation.orbit import orbit_geometry, swath
 from no2sr.swaths.gridding import grid_swaths
 
 out = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1] / "out")
+out.mkdir(parents=True, exist_ok=True)
 BOX, COARSE, NEW = (10.0, 44.6, 11.92, 46.2), 0.08, (11.0, 45.4)
 towns = np.random.default_rng(1)
 EAST, NORTH, SIZE = (towns.uniform(a, b, 30) for a, b in ((10, 11.9), (44.6, 46.2), (0.2, 1.0)))
@@ -29,11 +30,10 @@ def make_day(seed, accident=0.0):
     sources = [*zip(EAST + drift[0], NORTH + drift[1], 1.5e-4 * strengths, strict=True)]
 
     def field(longitude, latitude):
-        plumes = [
-            strength * np.exp(-(((longitude - x) / 0.04) ** 2) - ((latitude - y) / 0.03) ** 2)
-            for x, y, strength in [*sources, (*NEW, accident)]
-        ]
-        return 1e-5 + sum(plumes)
+        total = 1e-5
+        for x, y, size in [*sources, (*NEW, accident)]:
+            total += size * np.exp(-(((longitude - x) / 0.04) ** 2) - ((latitude - y) / 0.03) ** 2)
+        return total
 
     return field
 
@@ -55,5 +55,5 @@ truth = today(told["x"].values, told["y"].values[:, None])
 for title, fine in (("alone", alone), ("with its history", told)):
     error = 1e6 * float(np.sqrt(np.nanmean((fine["column"].values - truth) ** 2)))
     stated = 1e6 * float(fine["column_uncertainty"].mean())
-    print(f"{title}: {error:.1f} umol m-2 off, and {stated:.1f} stated on average")
+    print(f"{title}: {error:.1f} umol m-2 off, {stated:.1f} stated")
 no2sr.write(told, out / "with_history.tif", overwrite=True, unit="umol m-2")

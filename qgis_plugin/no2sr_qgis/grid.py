@@ -13,6 +13,7 @@ from qgis.core import (
 from no2sr_qgis.base import Algorithm, beside, file_of
 from no2sr_qgis.enums import DECIMAL, FILES
 
+_QA = 0.75
 _BESIDE = {
     "COVERAGE": "Share of each cell that was observed",
     "COUNT": "Number of pixels in each cell",
@@ -55,7 +56,7 @@ class Grid(Algorithm):
                 "QA",
                 self.tr("Quality that a pixel must exceed, where there is a quality value"),
                 DECIMAL,
-                defaultValue=0.75,
+                defaultValue=_QA,
                 minValue=0,
                 maxValue=1,
             )
@@ -71,13 +72,18 @@ class Grid(Algorithm):
         return [
             "grid",
             *("--resolution", str(self.parameterAsDouble(parameters, "RESOLUTION", context))),
-            *("--qa", str(self.parameterAsDouble(parameters, "QA", context))),
+            *self.quality(parameters, context),
             *self.unit(parameters, context),
             *self.box(parameters, context),
             *("--overwrite", "--progress", "lines", "--"),
             *(file_of(source)[0] for source in inputs),
             self.output,
         ]
+
+    def quality(self, parameters, context):
+        """Return the option of quality if it was changed: products without one refuse it."""
+        chosen = self.parameterAsDouble(parameters, "QA", context)
+        return () if chosen == _QA else ("--qa", str(chosen))
 
     def processAlgorithm(self, parameters, context, feedback):
         """Run the program."""

@@ -179,7 +179,8 @@ def test_the_command_line_reads_behind_the_guard(no2sr_command, grid_file, tmp_p
     def crash(*_, **__):
         os.kill(os.getpid(), signal.SIGSEGV)
 
-    monkeypatch.setattr(no2sr, "open_no2", crash, raising=False)
+    for name in ("grid", "open_no2"):
+        monkeypatch.setattr(no2sr, name, crash, raising=False)
     monkeypatch.setattr("no2sr.readers.opening.describe.describe", crash)
     for name in ("grid", "open_no2"):
         monkeypatch.setattr(f"no2sr.readers.opening.opener.{name}", crash)

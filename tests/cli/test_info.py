@@ -227,7 +227,7 @@ def test_readers_are_listed_with_what_they_read(no2sr_command, monkeypatch):
 def test_real_files_of_unknown_unit_are_told_to_be_oversampled(real_data):
     facts = describe(real_data / "s5p_l3/gee_tacna_2019.tif")
     assert "states no unit" in facts["problem"]
-    assert facts["oversampling"] == {"factor": 2, "evidence": "pixel size"}
+    assert facts["oversampling"] == {"factor": 3, "evidence": "pixel size"}
 
 
 @pytest.mark.real_data
@@ -270,7 +270,7 @@ def test_a_raster_without_a_crs_is_told_to_be_oversampled(no2sr_command, tmp_pat
 def test_real_files_without_a_crs_are_told_to_be_oversampled(real_data):
     facts = describe(real_data / "s5p_l3/czechia_mmol_no_crs.tif")
     assert "no CRS" in facts["problem"]
-    assert facts["oversampling"] == {"factor": 4, "evidence": "interpolation"}
+    assert facts["oversampling"] == {"factor": 5, "evidence": "interpolation"}
     source = describe(real_data / "s5p_l3/czechia_source_0063deg.tif")
     assert source["oversampling"] is None
     assert facts["effective_resolution"] == pytest.approx(source["spacing"], rel=0.02)

@@ -93,7 +93,7 @@ def test_what_is_watched_belongs_to_the_run():
     pairs = [np.full((4, 4), value, dtype=np.float32) for value in (1, 2)]
 
     def mark(watched):
-        samples = SimpleNamespace(batch=lambda _: pairs, watched=lambda: watched)
+        samples = SimpleNamespace(batch=lambda _: pairs, hold_out=lambda: watched)
         card = ModelCard(network="srcnn", scale=4, radius=7, shrink=6)
         return training._fingerprint(card, samples, None)
 

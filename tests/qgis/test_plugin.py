@@ -154,7 +154,7 @@ def test_info_says_what_the_program_says(plugin, inputs, tmp_path):
     ("algorithm", "options", "told"),
     [
         ("downscale", ["--INPUT={geotiff}", "--SCALE=7"], "no weights for scale 7"),
-        ("downscale", ["--INPUT={text}"], "expected"),
+        ("downscale", ["--INPUT={text}"], "not in a format that no2sr reads"),
         ("downscale", ["--INPUT=/nowhere/a.tif"], "is not a file on this computer"),
         (
             "downscale",

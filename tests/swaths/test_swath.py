@@ -352,7 +352,8 @@ def test_no_valid_pixel_is_refused(bounds):
         NoValidPixelsError, match=r"in 1 swath.*lower the quality thresh"
     ) as refused:
         grid_swaths([swath], bounds=bounds)
-    where = "corners within (50.0, 0.0, 60.0, 10.0);" if bounds else "corners;"
+    where = "corners within west, south, east, north (50.0, 0.0, 60.0, 10.0);"
+    where = where if bounds else "corners;"
     assert where in str(refused.value)
     with pytest.raises(NoValidPixelsError, match=r"in 0 swath"):
         grid_swaths([], bounds=bounds)
