@@ -73,7 +73,8 @@ def command(path: Path, fine: Path, *, page: Page, reading: Reading, saving: Sav
 
     The page has a map to swipe between both and, if FINE has it, the uncertainty; values under the
     cursor, a legend, a histogram, how well the model does on IN by Wald's protocol, gaps, the
-    conservation residual, and the provenance. Give IN with the options that FINE was made with.
+    conservation residual, and the provenance. Give IN with the options that FINE was made with,
+    without --coarsen-to-native: FINE records that IN was averaged first, and IN is averaged again.
 
     \b
     Examples:

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "COARSENED",
     "PARTS",
     "PREFIX",
     "UNSTATED",
     "coarsen_attrs",
+    "coarsening_of",
     "doubt_refined",
     "list_labelled",
     "origin",
@@ -29,6 +31,7 @@ __all__ = [
 PREFIX = "no2sr_"
 UNSTATED = "not stated by the input"
 SCALE, EARLIER = f"{PREFIX}scale", f"{PREFIX}earlier_scale"
+COARSENED = f"{PREFIX}coarsened"
 PARTS = f"{PREFIX}uncertainty_parts"
 # Names without the prefix, and labels for people. These four hold on any grid of the input.
 _OF_INPUT = {
@@ -39,6 +42,7 @@ _OF_INPUT = {
 }
 _LABELS = {
     **_OF_INPUT,
+    "coarsened": "averaged first",
     "model": "model",
     "model_sha256": "SHA-256 of the model",
     "scale": "scale",
@@ -63,6 +67,7 @@ _LABELS = {
 }
 _LONG = {"overpass_times"}  # a moment for each file: for programs, not for tables
 _FORMATS = {
+    "coarsened": "{0:.0f} x {0:.0f} cells of the file",
     "closure_max": "{:.1e} standard deviations of the input",
     "gap_share": "{:.1%}",
     "place_history_resolution": "{:.2g} coarse cells",
@@ -112,6 +117,22 @@ def refinement_of(*sources: Mapping[Any, Any]) -> int:
     return max([1, *(_number(attrs, SCALE) * _number(attrs, EARLIER) for attrs in sources)])
 
 
+def coarsening_of(attrs: Mapping[Any, Any]) -> int:
+    """Return how many cells of the file, along each side, were averaged to an observed cell.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Attributes of an image or of a file; numbers may be text.
+
+    Returns
+    -------
+    int
+        1 if the cells were taken as the file has them.
+    """
+    return _number(attrs, COARSENED)
+
+
 def _number(attrs: Mapping[Any, Any], key: str) -> int:
     try:
         return max(1, round(float(attrs.get(key, 1))))
@@ -146,7 +167,9 @@ def coarsen_attrs(attrs: Mapping[Any, Any], scale: int) -> dict[Any, Any]:
     before = refinement_of(attrs)
     if before > 1 and scale % before == 0:
         keep = {f"{PREFIX}{name}" for name in _OF_INPUT}
-        return {k: v for k, v in attrs.items() if k in keep or not str(k).startswith(PREFIX)}
+        kept = {k: v for k, v in attrs.items() if k in keep or not str(k).startswith(PREFIX)}
+        averaged = coarsening_of(attrs) * scale // before
+        return kept | ({COARSENED: averaged} if COARSENED in attrs else {})
     if before > 1 and before % scale == 0:
         return {k: v for k, v in attrs.items() if k != EARLIER} | {SCALE: before // scale}
     return dict(attrs)

@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 import numpy as np
 import xarray as xr
 
+from no2sr.core.averaging import average_blocks
 from no2sr.core.door import choose_variable
 from no2sr.core.earth import KM_PER_DEGREE
-from no2sr.core.grid import bounds_of, coarsen, modcrop, transform_of
+from no2sr.core.grid import bounds_of, transform_of
 from no2sr.core.image import add_history, crs_of
 from no2sr.core.layers import assemble_scene, companions_of
 from no2sr.core.times import keep_bounds
@@ -124,7 +125,8 @@ def coarsen_to_native(scene: Grid) -> Grid:
         Means over square blocks of `Resolution.factor` cells, or the same object if the grid is not
         oversampled. A block of which less than half was observed is a gap. Cells on the south and
         east sides that do not fill a block are cut off. Uncertainties are averaged like the column,
-        because oversampled cells share their errors.
+        because oversampled cells share their errors. The attribute ``no2sr_coarsened`` of each
+        layer is the side of the blocks.
 
     Examples
     --------
@@ -144,10 +146,10 @@ def coarsen_to_native(scene: Grid) -> Grid:
 
 def _average(image: xr.DataArray, found: Resolution) -> xr.DataArray:
     """Average the blocks of cells that share one resolved cell."""
-    scale = found.factor
-    coarse = coarsen(modcrop(image, scale), scale, least_valid=0.5)
+    side = found.factor
     return add_history(
-        coarse, f"averaged {scale} x {scale} cells to the effective resolution ({found.evidence})"
+        average_blocks(image, side),
+        f"averaged {side} x {side} cells to the effective resolution ({found.evidence})",
     )
 
 

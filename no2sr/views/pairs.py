@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from no2sr.core.averaging import average_blocks
 from no2sr.core.colours import robust_limits, shown_unit
 from no2sr.core.errors import DimensionError, IrregularGridError
 from no2sr.core.grid import crop, transform_of
 from no2sr.core.image import crs_of
+from no2sr.core.provenance import coarsening_of
 from no2sr.writers.layers import COLUMN, enter_layer
 
 if TYPE_CHECKING:
@@ -54,11 +56,13 @@ def enter_pair(
     Parameters
     ----------
     coarse, fine : DataArray or Dataset, of one time
+        If `fine` records that the cells of a file were averaged first, as `no2sr.coarsen_to_native`
+        does, `coarse` may be that file as it is.
 
     Returns
     -------
     coarse, fine : DataArray, (y, x)
-        With the same bounds.
+        With the same bounds; `coarse` is averaged as `fine` records.
     scale : int
         Fine cells along a coarse one.
 
@@ -68,8 +72,23 @@ def enter_pair(
         As for `match_grids` and `enter_single`.
     """
     after = enter_single(fine)
-    before, scale = match_grids(enter_single(coarse), after)
+    before, scale = match_grids(_average_as_recorded(enter_single(coarse), after), after)
     return before, after, scale
+
+
+def _average_as_recorded(coarse: xr.DataArray, fine: xr.DataArray) -> xr.DataArray:
+    """Average a coarse image as that of the fine one was, from the same corner on."""
+    side, rest = divmod(coarsening_of(fine.attrs), coarsening_of(coarse.attrs))
+    if side < 2 or rest:
+        return coarse
+    wide, narrow = transform_of(coarse), transform_of(fine)
+    top, left = (
+        round((narrow.f - wide.f) / wide.e) % side,
+        round((narrow.c - wide.c) / wide.a) % side,
+    )
+    if coarse.sizes["y"] < top + side or coarse.sizes["x"] < left + side:
+        return coarse
+    return average_blocks(crop(coarse, slice(top, None), slice(left, None)), side)
 
 
 def single_time(image: xr.DataArray) -> xr.DataArray:

@@ -64,6 +64,13 @@ class Downscale(Algorithm):
         )
         self.add_advanced(
             QgsProcessingParameterBoolean(
+                "COARSEN_TO_NATIVE",
+                self.tr("First average an oversampled grid (--coarsen-to-native)"),
+                defaultValue=False,
+            )
+        )
+        self.add_advanced(
+            QgsProcessingParameterBoolean(
                 "NO_UNCERTAINTY", self.tr("Leave the uncertainty out"), defaultValue=False
             )
         )
@@ -95,6 +102,10 @@ class Downscale(Algorithm):
         """Tell whether the uncertainty is not wanted."""
         return self.parameterAsBool(parameters, "NO_UNCERTAINTY", context)
 
+    def averages(self, parameters, context):
+        """Tell whether an oversampled grid is averaged to what it resolves."""
+        return self.parameterAsBool(parameters, "COARSEN_TO_NATIVE", context)
+
     def arguments(self, parameters, context):
         """Return the arguments of the program."""
         path, variable = file_of(self.source(parameters, context))
@@ -107,6 +118,7 @@ class Downscale(Algorithm):
             *("--model", self.parameterAsString(parameters, "MODEL", context)),
             *("--edges", _EDGES[self.parameterAsEnum(parameters, "EDGES", context)]),
             *("--conserve", _CONSERVE[self.parameterAsEnum(parameters, "CONSERVE", context)]),
+            *(("--coarsen-to-native",) if self.averages(parameters, context) else ()),
             *(("--no-uncertainty",) if self.leaves_out(parameters, context) else ()),
             *self.unit(parameters, context),
             *self.box(parameters, context),

@@ -12,8 +12,14 @@ from opening import open_column
 
 import no2sr
 from no2sr.core.errors import RefinedInputWarning
-from no2sr.core.grid import coarsen
-from no2sr.core.provenance import coarsen_attrs, list_labelled, origin, refinement_of
+from no2sr.core.grid import coarsen, refine
+from no2sr.core.provenance import (
+    coarsen_attrs,
+    coarsening_of,
+    list_labelled,
+    origin,
+    refinement_of,
+)
 
 SUFFIXES = [".tif", ".nc", ".zarr"]
 
@@ -147,6 +153,22 @@ def test_an_average_over_other_blocks_is_no_observation():
     assert coarsen_attrs(attrs, 3) == attrs
     assert coarsen_attrs(attrs, 8) == {"units": "mol m-2"}
     assert coarsen_attrs({**attrs, "no2sr_earlier_scale": 2}, 2)["no2sr_scale"] == 4
+
+
+@pytest.mark.parametrize(("blocks", "before"), [(4, 6), (8, 12), (2, 6), (3, 6)])
+def test_averaging_keeps_count_of_an_average_before(blocks, before):
+    attrs = coarsen_attrs({"no2sr_scale": 4, "no2sr_coarsened": "6"}, blocks)
+    assert coarsening_of(attrs) == before
+    assert "no2sr_coarsened" not in coarsen_attrs({"no2sr_scale": 4}, blocks)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_average_before_is_told_by_every_format(grid, tmp_path, suffix):
+    averaged = no2sr.coarsen_to_native(refine(open_column(no2sr.write(grid, tmp_path / "a.nc")), 3))
+    path = no2sr.write(no2sr.downscale(averaged, scale=2), tmp_path / f"fine{suffix}")
+    told = open_column(path).attrs
+    assert coarsening_of(told) == 3
+    assert ("averaged first", "3 x 3 cells of the file") in list_labelled(told)
 
 
 def test_words_for_people_come_in_order_and_forget_nothing():

@@ -274,9 +274,11 @@ def test_the_uncertainty_is_loaded_but_switched_off(qgis, inputs, tmp_path):
         beside: False,
     }
     assert layers[beside]["renderer"] == "singlebandpseudocolor"
-    assert "--no-uncertainty" not in note.read_text()
-    told = qgis.run("no2sr:downscale", parameters | {"NO_UNCERTAINTY": True})
-    assert "--no-uncertainty" in note.read_text()
+    flags = {"NO_UNCERTAINTY": "--no-uncertainty", "COARSEN_TO_NATIVE": "--coarsen-to-native"}
+    assert not set(flags.values()) & set(note.read_text().split())
+    for name, flag in flags.items():
+        qgis.run("no2sr:downscale", parameters | {name: True})
+        assert set(flags.values()) & set(note.read_text().split()) == {flag}
 
 
 @pytest.mark.parametrize("deaf", [False, True])

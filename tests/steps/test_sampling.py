@@ -14,6 +14,7 @@ from scipy.ndimage import zoom
 import no2sr
 from no2sr.core.grid import bounds_of, coarsen, crop, georeference, refine, transform_of
 from no2sr.core.image import COLUMN_ATTRS, check_image
+from no2sr.core.provenance import coarsening_of
 from no2sr.steps.sampling import Resolution, coarsen_to_native, effective_resolution
 
 NO_NAME = {"units": "mol m-2"}
@@ -160,6 +161,8 @@ def test_coarsen_to_native_undoes_copies():
     np.testing.assert_allclose(back, original, rtol=1e-5, atol=1e-11)
     assert transform_of(back) == pytest.approx(transform_of(original))
     assert "4 x 4 cells to the effective resolution (copies)" in back.attrs["history"]
+    assert coarsening_of(back.attrs) == 4
+    assert coarsening_of(coarsen_to_native(refine(back, 2)).attrs) == 8  # of what was read first
 
 
 def test_coarsen_to_native_returns_what_is_resolved():

@@ -7,9 +7,10 @@ import pytest
 import xarray as xr
 from affine import Affine
 
+from no2sr.core.averaging import average_blocks
 from no2sr.core.errors import DimensionError, IrregularGridError
 from no2sr.core.grid import bounds_of, crop, georeference, refine, shave, transform_of
-from no2sr.views.pairs import match_grids, single_time
+from no2sr.views.pairs import enter_pair, match_grids, single_time
 
 
 def _image(*, crs="EPSG:4326", step=(0.1, -0.1), unit="mol m-2"):
@@ -74,3 +75,45 @@ def test_one_time_is_taken_and_several_are_refused():
     assert single_time(image.expand_dims("time")).dims == ("y", "x")
     with pytest.raises(DimensionError, match=r"2 times.*time="):
         single_time(xr.concat([image, image], "time"))
+
+
+def _file(rows=15, columns=20):
+    values = np.random.default_rng(3).random((rows, columns), dtype=np.float32)
+    image = xr.DataArray(values, dims=("y", "x"), name="no2", attrs={"units": "mol m-2"})
+    return georeference(image, Affine(0.1, 0, 76, 0, -0.1, 29.5), "EPSG:4326")
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_a_file_is_averaged_as_the_fine_image_says(scale):
+    file = _file()
+    averaged = average_blocks(file, 3)
+    before, _, found = enter_pair(file, refine(averaged, scale))
+    assert found == scale
+    np.testing.assert_array_equal(before.values, averaged.values)
+    again, _, _ = enter_pair(averaged, refine(averaged, scale))
+    np.testing.assert_array_equal(again.values, averaged.values)
+
+
+def test_the_averages_begin_where_those_of_the_fine_image_did():
+    file = _file()
+    averaged = average_blocks(crop(file, slice(2, 14), slice(2, 17)), 3)
+    fine = shave(refine(averaged, 4), 4)
+    before, after, scale = enter_pair(file, fine)
+    assert (before.shape, scale) == ((2, 3), 4)
+    np.testing.assert_allclose(bounds_of(before), bounds_of(after), atol=1e-9)
+    np.testing.assert_array_equal(before.values, averaged.values[1:3, 1:4])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(lambda file: crop(file, slice(0, 2), slice(0, 20)), id="less than a block"),
+        pytest.param(lambda file: crop(file, slice(0, 9), slice(0, 20)), id="a part"),
+        pytest.param(lambda file: average_blocks(file, 2), id="averaged otherwise"),
+        pytest.param(_shifted, id="shifted"),
+    ],
+)
+def test_another_file_is_not_averaged_into_the_right_one(other):
+    file = _file()
+    with pytest.raises(IrregularGridError, match="give its own input"):
+        enter_pair(other(file), refine(average_blocks(file, 3), 4))

@@ -279,3 +279,42 @@ def test_command_reports_on_a_swath(no2sr_command, samples, tmp_path):
     page = _Page(out.with_suffix(".html").read_text(encoding="utf-8"))
     assert "Was it made of another" not in page.text
     assert "SIMULATED" in page.text
+
+
+@pytest.mark.parametrize(("copies", "edges"), [(2, "pad"), (2, "shave"), (3, "pad")])
+def test_command_averages_the_input_as_the_fine_map_says(
+    no2sr_command, grid, tmp_path, copies, edges
+):
+    column = enter(grid)
+    noisy = np.random.default_rng(5).normal(5e-5, 2e-5, column.shape).astype(np.float32)
+    path = no2sr.write(refine(column.copy(data=noisy), copies), tmp_path / "copies.nc")
+    out = tmp_path / "fine.tif"
+    made = ["--coarsen-to-native", "--edges", edges, "--quiet"]
+    assert no2sr_command("downscale", path, out, *made).code == 0
+    done = no2sr_command("report", path, out)
+    assert (done.code, done.err) == (0, "")
+    page = _Page(out.with_suffix(".html").read_text(encoding="utf-8"))
+    assert "Was it made of another" not in page.text
+    assert "4 times finer" in page.text
+    assert "4 x 4 for each observed cell" in page.text
+    assert f"mean over {copies} x {copies} cells of the file" in page.text
+    assert "ships other weights" not in page.text
+    assert ("ratio to bicubic" in page.text) is (edges == "pad")  # what is left is too small
+    plotted = no2sr_command("plot", path, out, tmp_path / "both.png", "--dpi", 40)
+    assert (plotted.code, plotted.err) == (0, "")
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("file", ["NO2_box_1_1_20250801.nc", "gee_tacna_2019.tif"])
+def test_command_reports_on_real_files_that_are_oversampled(
+    no2sr_command, real_data, tmp_path, file
+):
+    path, out = real_data / "s5p_l3" / file, tmp_path / "fine.tif"
+    unit = ["--unit-in", "mol" if file.endswith(".nc") else "umol"]
+    made = no2sr_command("downscale", path, out, "--coarsen-to-native", "--quiet", *unit)
+    assert made.code == 0
+    assert no2sr_command("report", path, out, *unit).code == 0
+    page = _Page(out.with_suffix(".html").read_text(encoding="utf-8"))
+    assert "Was it made of another" not in page.text
+    assert "4 times finer" in page.text
+    assert "Not judged" not in page.text

@@ -8,7 +8,7 @@ import numpy as np
 
 from no2sr.core.colours import shown_unit, value_text
 from no2sr.core.grid import bounds_of, cell_areas
-from no2sr.core.provenance import PREFIX, list_labelled
+from no2sr.core.provenance import PREFIX, coarsening_of, list_labelled
 from no2sr.steps.conserve import closure
 
 if TYPE_CHECKING:
@@ -32,10 +32,11 @@ def summarise(after: xr.DataArray, scale: int, *, observed: str = "") -> str:
         When the scene was observed, in words.
     """
     when = f", {observed}" if observed else ""
-    source = after.attrs.get("source")
+    source, side = after.attrs.get("source"), coarsening_of(after.attrs)
+    averaged = f". An observed cell is the mean over {side} x {side} cells of the file"
     return (
         f"{after.sizes['y']} x {after.sizes['x']} cells, {scale} x {scale} for each observed "
-        f"cell{when}" + (f". Source: {source}" if source else "")
+        f"cell{when}" + (averaged if side > 1 else "") + (f". Source: {source}" if source else "")
     )
 
 
