@@ -162,7 +162,7 @@ def test_info_says_what_the_program_says(plugin, inputs, tmp_path):
             "export the layer as a GeoTIFF",
         ),
         ("downscale", ["--INPUT={geotiff}", "--EXTENT=0,1,0,1 [EPSG:4326]"], "overlaps"),
-        ("grid", ["--INPUTS={netcdf}"], "swath"),
+        ("grid", ["--INPUTS={netcdf}"], "is already a grid"),
         ("info", ["--INPUT=/nowhere/a.nc"], "is not a file"),
     ],
 )
