@@ -7,6 +7,7 @@ georeference. What stands in brackets happens block by block, in a method such a
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +15,8 @@ import xarray as xr
 
 from no2sr.core.door import enter, leave
 from no2sr.core.door.companions import enter_companions
-from no2sr.core.errors import TooSmallError
+from no2sr.core.door.variables import list_others
+from no2sr.core.errors import No2srWarning, TooSmallError
 from no2sr.core.layers import RANDOM, SYSTEMATIC, TOTAL, UNCERTAINTIES
 from no2sr.core.provenance import doubt_refined
 from no2sr.downscaling.blocks import Canvas
@@ -47,6 +49,7 @@ __all__ = [
 Grid = TypeVar("Grid", xr.Dataset, xr.DataArray)
 # The support of the bicubic kernel: with fewer cells it would see nothing but padding.
 LEAST_CELLS = 2 * KERNEL_REACH["bicubic"]
+_NAMED = 6  # variables that a warning names; level 2 files have two hundred
 
 
 def downscale(  # noqa: PLR0913 - one argument a question that users have
@@ -141,6 +144,8 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     -----
     RefinedInputWarning
         If the dataset was made by this function before.
+    No2srWarning
+        If other variables of a Dataset lie on the grid of the column. They are not in the result.
 
     Notes
     -----
@@ -160,6 +165,7 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
         precision=precision,
     )
     task = plan_task(dataset, refining, variable=variable)
+    _name_left_out(dataset, variable)
     if task.image.chunks is not None:
         both = promise(task.canvas, task.method)
         fine = describe_fine(task, both[0], both[1] if task.method.states_uncertainty else None)
@@ -234,6 +240,19 @@ def check_size(image: xr.DataArray, method: Method, *, edges: str = "pad") -> No
             f"the grid has {ny} x {nx} cells; with edges={edges!r} at least {least} are needed "
             "along each axis; choose a larger region"
             + (" or edges='pad'" if edges == "shave" else "")
+        )
+
+
+def _name_left_out(dataset: xr.Dataset | xr.DataArray, variable: str | None) -> None:
+    """Warn of variables that have no place in the result, such as averaging kernels."""
+    others = [] if isinstance(dataset, xr.DataArray) else list_others(dataset, variable)
+    if others:
+        shown = ", ".join(others[:_NAMED]) + ", ..." * (len(others) > _NAMED)
+        warnings.warn(
+            f"the result holds the column and its uncertainty, not the other variables of the "
+            f"dataset ({shown}); take these from the dataset itself",
+            No2srWarning,
+            stacklevel=3,
         )
 
 

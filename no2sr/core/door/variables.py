@@ -9,12 +9,15 @@ import xarray as xr
 from no2sr.core.columns import Field, choose
 from no2sr.core.door.axes import attach_axes, axis_name
 from no2sr.core.errors import DimensionError, MissingVariableError
+from no2sr.core.layers import is_companion
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-__all__ = ["choose_variable", "describe_variable", "list_variables"]
+__all__ = ["choose_variable", "describe_variable", "list_others", "list_variables"]
 
+# CF attributes that name variables which describe a grid, not what was measured on it.
+_GRID = ("bounds", "climatology", "coordinates", "grid_mapping", "cell_measures")
 _TEXTS = ("long_name", "standard_name", "title")
 
 
@@ -99,6 +102,42 @@ def _is_on_grid(dataset: xr.Dataset, name: Hashable) -> bool:
     """Tell whether a variable has both axes."""
     column = attach_axes(dataset[name], dataset)
     return all(axis_name(column, which) is not None for which in "yx")
+
+
+def list_others(dataset: xr.Dataset, variable: str | None = None) -> list[str]:
+    """List the variables that lie on the grid of a column and are no companions of any variable.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    variable : str, optional
+        The column, as for `choose_variable`.
+
+    Returns
+    -------
+    list of str
+        With all axes of the column but time, in the order of the dataset. Variables that describe
+        the grid, such as its bounds, areas of cells and mappings, are left out.
+    """
+    column = attach_axes(choose_variable(dataset, variable), dataset)
+    axes = [axis_name(column, which) for which in "yx"]
+    dims = {dim for axis in axes if axis is not None for dim in column[axis].dims}
+    apart = {str(column.name), *map(str, column.coords), *_describe_grid(dataset)}
+    return [
+        str(name)
+        for name, other in dataset.data_vars.items()
+        if dims
+        and dims <= set(other.dims)
+        and str(name) not in apart
+        and not is_companion(name, dataset.data_vars)
+    ]
+
+
+def _describe_grid(dataset: xr.Dataset) -> set[str]:
+    """Return the names that the attributes of CF give to variables about the grid."""
+    every = [{**item.encoding, **item.attrs} for item in dataset.variables.values()]
+    texts = [str(attrs[key]) for attrs in every for key in _GRID if attrs.get(key)]
+    return {word for text in texts for word in text.split()}
 
 
 def list_variables(dataset: xr.Dataset, names: Iterable[Hashable]) -> str:
