@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 # In the order in which they are used.
 FUNCTIONS = (
-    "open_no2", "downscale", "downscale_file", "reconstruct", "write", "degrade",
+    "open_no2", "grid", "downscale", "downscale_file", "reconstruct", "write", "degrade",
     "coarsen_to_native", "evaluate", "extract", "render", "enhance", "train", "load_model",
     "save_model", "available_models", "available_readers", "write_geotiff", "write_netcdf",
     "write_zarr",
@@ -35,7 +35,7 @@ FUNCTIONS = (
 FURTHER = (
     "no2sr.networks.card.Model", "no2sr.networks.card.ModelCard",
     "no2sr.downscaling.method.Method", "no2sr.downscaling.method.Block",
-    "no2sr.downscaling.method.Estimate", "no2sr.readers.opening.opener.grid_no2",
+    "no2sr.downscaling.method.Estimate",
 )  # fmt: skip
 
 # What a browser fetches of its own accord; a link that is clicked may lead anywhere.

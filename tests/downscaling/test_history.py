@@ -243,6 +243,7 @@ def test_a_killed_run_continues_only_with_the_same_history(tmp_path, fine, coars
         np.testing.assert_allclose(written.read(1), other, rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore")  # what distributed leaves open is its own affair
 def test_two_workers_give_the_same(tmp_path, fine, coarse):
     scene = coarse.to_dataset()
     refining = Refining(history=fine)
