@@ -5,8 +5,8 @@
 
 On scenes that were not trained on, squared errors with a history are divided by those without, in
 classes of the local correlation of history and column: those of the denoised cell, those of the
-detail inside it, and the latter where no noise is known. `no2sr.downscaling.uncertainty.share_left`
-reads the tables from the cards. FOLDER holds the weights and receives ``shares.json``.
+detail inside it, and those of the detail where no noise is known. The cards hold these tables, for
+`no2sr.downscaling.uncertainty.share_left`. FOLDER holds the weights and receives ``shares.json``.
 """
 
 from __future__ import annotations

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time as clock
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from no2sr.cli import options
-from no2sr.cli.display import print_table, progress_bar
-from no2sr.cli.guard import call_guarded
-from no2sr.cli.jobs import check_no_input, check_out, write_scene
+from no2sr.cli.jobs import check_layers, make_one_output, write_scene
 from no2sr.cli.parsing import BoxCommand
 
 if TYPE_CHECKING:
@@ -66,30 +63,11 @@ def command(
       no2sr grid granules/ l3.tif --resolution 0.1 --qa 0.5 --unit Pmolec
       no2sr grid granules/ months.nc --by month
     """
-    from no2sr.core.atomic import scratch_beside
-    from no2sr.writers.layers import list_outputs
-
     if by is not None and out.suffix.lower() in (".tif", ".tiff"):
         raise click.UsageError(f"a GeoTIFF holds one time; with --by {by}, make OUT a .nc or .zarr")
-    places = list_outputs(out)  # refuse what can be refused before the long work
-    for path in places:
-        check_out(path, overwrite=writing.overwrite)
-    check_no_input(places, inputs)
-    began = clock.perf_counter()
-    source = inputs if len(inputs) > 1 else inputs[0]
-    with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
-        rows, written = call_guarded(
-            _grid,
-            source,
-            out=out,
-            scratch=scratch,
-            settings=reading.arguments() | {"freq": by},
-            writing=writing,
-            progress=progress,
-        )
-    if not quiet:
-        print_table([*rows, ("seconds", f"{clock.perf_counter() - began:.1f}")])
-        click.echo("\n".join(map(str, written)))
+    check_layers(out, inputs, overwrite=writing.overwrite)
+    settings = reading.arguments() | {"freq": by}
+    make_one_output(_grid, inputs, out, quiet=quiet, settings=settings, writing=writing)
 
 
 def _grid(

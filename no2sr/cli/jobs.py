@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import glob
 import os
+import time as clock
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from no2sr.cli.display import print_table, progress_bar
 from no2sr.cli.guard import call_guarded
 from no2sr.core.errors import OutputExistsError, WriteError
 from no2sr.core.names import check_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import xarray as xr
 
@@ -25,9 +27,11 @@ __all__ = [
     "Job",
     "check_folder",
     "check_free",
+    "check_layers",
     "check_no_input",
     "check_out",
     "is_folder",
+    "make_one_output",
     "name_pictures",
     "plan",
     "unit_to_write",
@@ -213,3 +217,52 @@ def write_scene(scene: xr.Dataset, out: Path, writing: Writing, *, scratch: Path
     with scratch_in(scratch):
         no2sr.write(scene, out, unit=unit, overwrite=writing.overwrite, style=writing.styling)
     return list_outputs(out, layers_in(scene))
+
+
+def make_one_output(
+    work: Callable[..., tuple[list[tuple[str, str]], list[Path]]],
+    inputs: tuple[Path, ...],
+    out: Path,
+    *,
+    quiet: bool,
+    **settings: object,
+) -> None:
+    """Make one output of all inputs in the guarded process, and print a table of it.
+
+    Parameters
+    ----------
+    work : callable
+        Takes the inputs, or the only one, and ``out``, ``scratch``, ``progress`` and `settings`;
+        returns the rows of the table and the files written.
+    inputs : tuple of Path
+    out : Path
+    quiet : bool
+    **settings
+    """
+    from no2sr.core.atomic import scratch_beside
+
+    began = clock.perf_counter()
+    source = inputs if len(inputs) > 1 else inputs[0]
+    with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
+        rows, written = call_guarded(
+            work, source, out=out, scratch=scratch, progress=progress, **settings
+        )
+    if not quiet:
+        print_table([*rows, ("seconds", f"{clock.perf_counter() - began:.1f}")])
+        click.echo("\n".join(map(str, written)))
+
+
+def check_layers(out: Path, inputs: tuple[Path, ...], *layers: str, overwrite: bool) -> None:
+    """Refuse what can be refused of an output of several layers before the long work.
+
+    Raises
+    ------
+    WriteError, OutputExistsError
+        As for `check_out`, for each file that would be written.
+    """
+    from no2sr.writers.layers import list_outputs
+
+    outs = list_outputs(out, layers) if layers else list_outputs(out)
+    for path in outs:
+        check_out(path, overwrite=overwrite)
+    check_no_input(outs, inputs)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time as clock
 from typing import TYPE_CHECKING
 
 import click
 
 from no2sr.cli import options
-from no2sr.cli.display import print_table, progress_bar
-from no2sr.cli.guard import call_guarded
-from no2sr.cli.jobs import check_no_input, check_out, write_scene
+from no2sr.cli.jobs import check_layers, make_one_output, write_scene
 from no2sr.cli.parsing import BoxCommand, check_box
 from no2sr.cli.records import Solving
 from no2sr.cli.running import list_running
@@ -131,27 +128,9 @@ def command(
     A run that is killed leaves its finished blocks in the folder .OUT.no2sr-work beside OUT. The
     same command continues from there.
     """
-    from no2sr.core.atomic import scratch_beside
-    from no2sr.writers.layers import list_outputs
-
-    outs = list_outputs(out, LAYERS)
-    for path in outs:  # what can be refused at once is refused before the long work
-        check_out(path, overwrite=writing.overwrite)
-    check_no_input(outs, inputs)
-    began = clock.perf_counter()
-    source = inputs if len(inputs) > 1 else inputs[0]
-    with progress_bar(out.name, quiet=quiet) as progress, scratch_beside(out) as scratch:
-        rows, written = call_guarded(
-            _reconstruct,
-            source,
-            out=out,
-            scratch=scratch,
-            records=(reading, solving, writing),
-            progress=progress,
-        )
-    if not quiet:
-        print_table([*rows, ("seconds", f"{clock.perf_counter() - began:.1f}")])
-        click.echo("\n".join(map(str, written)))
+    check_layers(out, inputs, *LAYERS, overwrite=writing.overwrite)
+    records = reading, solving, writing
+    make_one_output(_reconstruct, inputs, out, quiet=quiet, records=records)
 
 
 def _reconstruct(

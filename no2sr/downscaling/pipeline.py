@@ -115,7 +115,7 @@ def downscale(  # noqa: PLR0913 - one argument a question that users have
     engine : {"onnxruntime", "tensorflow", "openvino"}
         What runs the network; results are equal to rounding. See `no2sr.networks.engines.make`.
     precision : {"float32", "bfloat16", "int8"}
-        Of the arithmetic inside the network; the latter two with ``engine="openvino"`` only.
+        Of the arithmetic inside the network; less than float32 needs ``engine="openvino"``.
     progress : callable, optional
         Called as ``progress(done, total)`` with numbers of fine pixels; not for what stays lazy.
 

@@ -241,7 +241,7 @@ def test_a_bar_is_drawn_over_the_files(no2sr_command, swath, tmp_path, monkeypat
         labels.append((label, quiet))
         yield lambda *call: calls.append(call)
 
-    monkeypatch.setattr("no2sr.cli.grid.progress_bar", bar)
+    monkeypatch.setattr("no2sr.cli.jobs.progress_bar", bar)
     out = tmp_path / "l3.nc"
     assert no2sr_command("grid", swath, swath, out, *BOX, "--quiet").code == 0
     assert labels == [("l3.nc", True)]

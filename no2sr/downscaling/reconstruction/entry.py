@@ -146,9 +146,8 @@ def reconstruct(  # noqa: PLR0913 - one argument a question that files and maps 
         bbox=bbox,
         progress=progress,
     )
-    folder = None if work is None else Path(work)
     return reconstruct_swaths(
-        swaths, bbox=bbox, settings=settings, work=folder, workers=lent, progress=progress
+        swaths, bbox=bbox, settings=settings, work=work, workers=lent, progress=progress
     )
 
 
@@ -157,7 +156,7 @@ def reconstruct_swaths(
     *,
     bbox: Box | None = None,
     settings: Settings | None = None,
-    work: Path | None = None,
+    work: str | Path | None = None,
     workers: AbstractContextManager[Workers | None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
@@ -195,7 +194,9 @@ def reconstruct_swaths(
     _warn_of_few(len(shelf.overpasses))
     tuning = _tune(shelf, whole, settings)
     told = describe_run(shelf.overpasses, settings, tuning, _collect_attrs(shelf))
-    folder = None if work is None else Folder(work, {"told": told, "grid": whole, "s": settings})
+    folder = (
+        None if work is None else Folder(Path(work), {"told": told, "grid": whole, "s": settings})
+    )
     with workers or nullcontext() as lent:
         near = shelf.select_near
         solved = solve_blocks(near, whole, settings, tuning, folder=folder, workers=lent)

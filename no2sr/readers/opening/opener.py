@@ -84,7 +84,7 @@ def open_no2(  # noqa: PLR0913 - one argument a question that a file can raise
         A scene (see `no2sr.core.layers`): the column under its own name, in mol m-2, an image of
         `no2sr.core.image.check_image` with its negative values kept, and its known companions:
         ``<column>_uncertainty_random``, ``<column>_uncertainty_systematic``,
-        ``<column>_uncertainty``, ``coverage`` and ``count``. Gridded swaths have the latter two; an
+        ``<column>_uncertainty``, ``coverage`` and ``count`` (gridded swaths have these two). An
         attribute ``comment`` says where an uncertainty comes from. ``time`` and its bounds
         ``time_bnds`` say when it was observed, in UTC, if the files or `time` do.
 
