@@ -36,19 +36,26 @@ def average_copies(
 
 
 def resolution_in(column: xr.DataArray, image: xr.DataArray) -> float:
-    """Return the cell size of a map in cells of an image, where they meet."""
-    own, other = _cell_area(column), _cell_area(image)
-    return float(np.sqrt(own / other))
+    """Return the cell size of a map in cells of an image, at the latitude of the image."""
+    latitude = _middle_latitude(image)
+    return float(np.sqrt(_cell_area(column, latitude) / _cell_area(image, latitude)))
 
 
-def _cell_area(image: xr.DataArray) -> float:
-    """Return the area of a cell in the middle of an image, km2."""
-    transform, crs = transform_of(image), crs_of(image)
-    area = abs(transform.a * transform.e)
+def _middle_latitude(image: xr.DataArray) -> float:
+    """Return the latitude of the middle of an image, degrees."""
+    from rasterio.warp import transform
+
+    x, y = (float(image[axis].values.mean()) for axis in ("x", "y"))
+    return float(transform(crs_of(image).to_wkt(), "EPSG:4326", [x], [y])[1][0])
+
+
+def _cell_area(image: xr.DataArray, latitude: float) -> float:
+    """Return the area of a cell, km2; degrees are converted at a latitude."""
+    affine, crs = transform_of(image), crs_of(image)
+    area = float(abs(affine.a * affine.e))
     if crs.is_geographic:
-        latitude = float(image["y"].values.mean())
-        return float(area * KM_PER_DEGREE**2 * max(np.cos(np.radians(latitude)), 0.01))
-    return float(area) * crs.axis_info[0].unit_conversion_factor ** 2 / 1e6
+        return area * KM_PER_DEGREE**2 * max(float(np.cos(np.radians(latitude))), 0.01)
+    return area * float(crs.axis_info[0].unit_conversion_factor) ** 2 / 1e6
 
 
 def warp(column: xr.DataArray, image: xr.DataArray, scale: int) -> NDArray[np.float64]:

@@ -259,3 +259,17 @@ def test_evaluate_judges_networks_with_and_without(fine):
     table = no2sr.evaluate(fine, scale=2, methods=["bicubic", "srcnn"], history=fine)
     assert list(table.index) == ["bicubic", "srcnn", "srcnn with history"]
     assert table.loc["srcnn with history", "rmse"] < table.loc["srcnn", "rmse"]
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32632"])
+def test_cells_are_compared_at_the_latitude_of_the_scene(crs):
+    # In the middle of a map from 20 to 70 N cells are 1.5 times as wide as at 65 N.
+    rng = np.random.default_rng(0)
+    wide = make_map(rng.normal(size=(1000, 60)), west=8.0, north=70.0, step=0.05)
+    if crs == "EPSG:4326":
+        scene = make_map(rng.normal(size=(12, 14)), west=8.5, north=66.0, step=0.1)
+        expected = 0.5
+    else:  # cells of 0.05 degree at 65 N: 5.56 x 2.35 km
+        scene = make_map(rng.normal(size=(12, 14)), west=4e5, north=7.25e6, step=8000, crs=crs)
+        expected = np.sqrt(5.56 * 2.35) / 8
+    assert align(wide, scene).resolution == pytest.approx(expected, rel=0.02)
